@@ -1,0 +1,101 @@
+#pragma once
+/*
+ * The configuration: a YAML file becomes typed structs. One table (config/keys.c) names every key with its
+ * type, default, whether a reload takes it, and a line of help; the reader, the JSON Schema, `ingestctl
+ * config` and the reference page are all made from that table. Reading never touches the network, and finds
+ * every mistake in one pass, not the first alone.
+ */
+#include "util/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cJSON;
+
+struct config_column {
+    char *column; /* the table's column */
+    char *field;  /* the entry's field, or "@received": the entry's own time */
+    int line;
+};
+
+struct config_stream {
+    char *name;          /* [a-z0-9_-], at most 48 characters, unique */
+    char *source;        /* URL: redis://[user[:password]@]host[:port]/DB/STREAM, or fifo:///path/to/pipe */
+    char *password_file; /* or NULL: the source's password, first line of the file */
+    char *group;         /* redis: consumer group; default "ingestd" */
+    char *consumer; /* redis: our name in the group; default: the host's name, a dash, the config's name */
+    int64_t
+        claim_after_us; /* redis: entries pending this long with another consumer are claimed; default 60s */
+    uint64_t spool_max; /* fifo: bytes; default 1GB */
+    char *table;        /* [schema.]table; schema default "public" */
+    struct config_column *columns;
+    size_t n_columns;
+    char *time_zone;     /* for @received into timestamp without time zone; default "UTC" */
+    int64_t park_for_us; /* how long a row waits for its parent before it is dead; default 7d */
+    int line;
+};
+
+struct config {
+    char *path;          /* the file it was read from */
+    char *name;          /* what this daemon is called in status and logs; default "ingestd" */
+    char *control;       /* path of the control socket; default /run/ingestd/control */
+    char *state_dir;     /* spools live here; default /var/lib/ingestd */
+    char *http;          /* "127.0.0.1:9187", or NULL: no listener */
+    char *log_level;     /* default "info" */
+    uint64_t memory_max; /* ceiling for the daemon, default 64MB; batches are sized from it */
+    uint64_t max_entry;  /* a longer entry is dead with its first 64 KB; default 16MB */
+    struct {
+        char *url;           /* postgresql://… or a libpq connection string */
+        char *password_file; /* or NULL */
+        char *schema;        /* where our own tables live; default "ingest" */
+        int64_t timeout_us;  /* a statement that takes longer is given up and tried again; default 30s */
+    } postgres;
+    struct config_stream *streams;
+    size_t n_streams;
+};
+
+/* One mistake, where it stands. */
+struct config_problem {
+    int line, column; /* from 1; 0 when it concerns the whole file */
+    char text[400];   /* what is wrong and, where there is one, a suggestion */
+};
+
+struct config_problems {
+    struct config_problem *list;
+    size_t n;
+};
+void config_problems_done(struct config_problems *p);
+
+/*
+ * Reads the file. On success *ret_config is the caller's own. Else -1, and every mistake is in *problems (at
+ * least one). "${NAME}" in a value is taken from the environment, "${NAME:-words}" with a default. `problems`
+ * must be zeroed before and is released by the caller in both cases.
+ */
+int config_read(const char *path, struct config **ret_config, struct config_problems *problems);
+/* The same from memory, for tests and fuzzing; path is only for messages. */
+int config_parse(const char *path, const char *text, size_t n, struct config **ret_config,
+    struct config_problems *problems);
+void config_free(struct config *c);
+DEFINE_CLEANUP(struct config *, config_freep, config_free)
+
+/* "path:line:column: text" lines, one a problem, as a new string. */
+char *config_problems_to_string(const char *path, const struct config_problems *p);
+
+/* The effective configuration with passwords masked. The caller frees it with cJSON_Delete. */
+struct cJSON *config_to_json(const struct config *c);
+/* The same as YAML that could be read back (but for the masked passwords). A new string. */
+char *config_to_yaml(const struct config *c);
+/* The JSON Schema of the file (draft 2020-12). The caller frees it with cJSON_Delete. */
+struct cJSON *config_schema(void);
+/* The reference of every key as Markdown, for docs/config.md. A new string. */
+char *config_reference(void);
+
+/* First line of a password file into ret (a new string); refuses one that others may read or that is empty.
+ */
+int config_read_secret(const char *path, char **ret, struct error *err);
+
+/* Names the keys that differ between the two and that a reload cannot take, as "a, b" in a new string; NULL
+ * if none. */
+char *config_needs_restart(const struct config *now, const struct config *wanted);
+/* True when the two describe the same stream, so that a reload can leave it running. */
+bool config_stream_equal(const struct config_stream *a, const struct config_stream *b);

@@ -1,0 +1,186 @@
+#include "util/text.h"
+
+#include "util/clock.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <strings.h>
+
+const char *text_count(uint64_t n, char out[28])
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%" PRIu64, n);
+    char *w = out;
+    for (int i = 0; i < len; i++) {
+        if (i && (len - i) % 3 == 0)
+            *w++ = ',';
+        *w++ = digits[i];
+    }
+    *w = '\0';
+    return out;
+}
+
+const char *text_duration(int64_t us, char out[32])
+{
+    if (us < 0)
+        us = 0;
+    int64_t s = us / US_PER_SEC;
+    if (us < 10 * US_PER_MS)
+        snprintf(out, 32, "%.1f ms", (double)us / 1000);
+    else if (s < 1)
+        snprintf(out, 32, "%" PRId64 " ms", us / 1000);
+    else if (s < 10)
+        snprintf(out, 32, "%.1fs", (double)us / 1e6);
+    else if (s < 60)
+        snprintf(out, 32, "%" PRId64 "s", s);
+    else if (s < 3600)
+        snprintf(out, 32, "%" PRId64 "m %" PRId64 "s", s / 60, s % 60);
+    else if (s < 86400)
+        snprintf(out, 32, "%" PRId64 "h %" PRId64 "m", s / 3600, s % 3600 / 60);
+    else
+        snprintf(out, 32, "%" PRId64 "d %" PRId64 "h", s / 86400, s % 86400 / 3600);
+    return out;
+}
+
+const char *text_bytes(uint64_t n, char out[32])
+{
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB"};
+    double v = (double)n;
+    size_t u = 0;
+    while (v >= 1024 && u + 1 < N_ELEMENTS(units)) {
+        v /= 1024;
+        u++;
+    }
+    snprintf(out, 32, u ? "%.1f %s" : "%.0f %s", v, units[u]);
+    return out;
+}
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+/* "<digits><unit>", the unit one of the list. */
+static int parse_with_unit(const char *s, const struct unit *units, size_t n_units, uint64_t *ret)
+{
+    char *end;
+    if (!isdigit((unsigned char)*s))
+        return -1;
+    errno = 0;
+    unsigned long long v = strtoull(s, &end, 10);
+    if (errno)
+        return -1;
+    for (size_t i = 0; i < n_units; i++)
+        if (strcasecmp(end, units[i].name) == 0) {
+            uint64_t total;
+            if (__builtin_mul_overflow((uint64_t)v, units[i].factor, &total) || total > INT64_MAX)
+                return -1;
+            *ret = total;
+            return 0;
+        }
+    return -1;
+}
+
+int text_parse_duration(const char *s, int64_t *ret_us)
+{
+    static const struct unit units[] = {
+        {"ms", 1000},
+        {"s", 1000000},
+        {"m", 60000000},
+        {"h", UINT64_C(3600000000)},
+        {"d", UINT64_C(86400000000)},
+    };
+    uint64_t v;
+    if (parse_with_unit(s, units, N_ELEMENTS(units), &v) < 0)
+        return -1;
+    *ret_us = (int64_t)v;
+    return 0;
+}
+
+int text_parse_bytes(const char *s, uint64_t *ret_bytes)
+{
+    static const struct unit units[] = {
+        {"", 1},
+        {"B", 1},
+        {"KB", 1024},
+        {"MB", 1024 * 1024},
+        {"GB", 1024 * 1024 * 1024},
+    };
+    return parse_with_unit(s, units, N_ELEMENTS(units), ret_bytes);
+}
+
+/* Levenshtein distance, for words of up to 63 characters. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t la = strlen(a), lb = strlen(b), row[64];
+    if (la > 63 || lb > 63)
+        return 64;
+    for (size_t j = 0; j <= lb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            size_t replace = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = MIN(replace, MIN(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[lb];
+}
+
+const char *text_suggest(const char *typed, const char *const *words, size_t n_words)
+{
+    const char *best = NULL;
+    size_t nearest = strlen(typed) / 3 + 1;
+    for (size_t i = 0; i < n_words; i++) {
+        size_t d = distance(typed, words[i]);
+        if (d <= nearest && d < strlen(words[i])) {
+            nearest = d;
+            best = words[i];
+        }
+    }
+    return best;
+}
+
+/* The length of the well-formed sequence at p, or 0 (the table of RFC 3629, section 4). */
+static size_t sequence(const unsigned char *p, size_t n)
+{
+    if (p[0] < 0x80)
+        return 1;
+    size_t len = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
+                 : (p[0] & 0xf0) == 0xe0        ? 3
+                 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+                                                : 0;
+    if (len == 0 || len > n)
+        return 0;
+    unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = p[0] == 0xed ? 0x9f : p[0] == 0xf4 ? 0x8f : 0xbf;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
+bool text_is_utf8(const char *p, size_t n)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    for (size_t i = 0; i < n;) {
+        size_t len = sequence(u + i, n - i);
+        if (len == 0)
+            return false;
+        i += len;
+    }
+    return true;
+}
+
+size_t text_utf8_length(const char *p, size_t n)
+{
+    size_t characters = 0;
+    for (size_t i = 0; i < n; i++)
+        characters += ((unsigned char)p[i] & 0xc0) != 0x80;
+    return characters;
+}

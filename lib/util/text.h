@@ -1,0 +1,23 @@
+#pragma once
+/* Words for people and back: numbers, durations, sizes, near misses, UTF-8. */
+#include "util/buffer.h"
+
+/* 5412 -> "5,412". out holds at least 28 bytes; returned for use in a printf. */
+const char *text_count(uint64_t n, char out[28]);
+/* Microseconds -> "3h 12m", "12.4s", "1.1 ms": the two largest units that matter. */
+const char *text_duration(int64_t us, char out[32]);
+/* Bytes -> "24.0 MB". */
+const char *text_bytes(uint64_t n, char out[32]);
+
+/* "250ms", "30s", "10m", "6h", "7d" -> microseconds; a number alone is refused. 0 or -1. */
+int text_parse_duration(const char *s, int64_t *ret_us);
+/* "512", "64KB", "24MB", "2GB" (1024-based) -> bytes. 0 or -1. */
+int text_parse_bytes(const char *s, uint64_t *ret_bytes);
+
+/* The word of `words` nearest to `typed` when it is near enough to be a slip, else NULL. */
+const char *text_suggest(const char *typed, const char *const *words, size_t n_words);
+
+/* True when the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF). */
+bool text_is_utf8(const char *p, size_t n);
+/* How many characters well-formed UTF-8 holds. */
+size_t text_utf8_length(const char *p, size_t n);

@@ -1,0 +1,23 @@
+#pragma once
+/* URLs, split by libevent's parser and percent-decoded. Passwords are never shown: print with url_redact().
+ */
+#include "util/error.h"
+
+struct url {
+    char *scheme;   /* never NULL */
+    char *user;     /* or NULL */
+    char *password; /* or NULL */
+    char *host;     /* or NULL; without the brackets of an IPv6 address */
+    int port;       /* or 0 */
+    char *path;     /* with its leading slash, decoded; "" when there is none */
+    char *query;    /* as typed, or NULL */
+};
+
+/* Refuses what is not a URL with a scheme; the message shows no password. */
+int url_parse(const char *text, struct url *ret, struct error *err);
+void url_done(struct url *u);
+#define _cleanup_url_ _cleanup_(url_done)
+
+/* The URL as typed with its password replaced by "…"; text that is no URL is shown as "(not a URL)". A new
+ * string. */
+char *url_redact(const char *text);
