@@ -255,8 +255,8 @@ class Office:
 
 
 def streams_config(streams):
-    """The configuration's list of streams."""
-    return list(streams)
+    """As the configuration has them: by name."""
+    return {s["name"]: {key: value for key, value in s.items() if key != "name"} for s in streams}
 
 
 __all__ = ["MARKER", "PATIENTS", "Office", "claim", "diagnose", "make_site", "create_database", "drop_database"]

@@ -293,16 +293,11 @@ def frame_header(length):
 
 
 def to_yaml(value, indent=""):
-    """The little YAML a configuration needs: nested mappings and lists of mappings, scalars quoted as JSON."""
+    """The little YAML a configuration needs: nested mappings, scalars quoted as JSON does."""
     lines = []
     for key, item in value.items():
         if isinstance(item, dict):
             lines += [f"{indent}{key}:", to_yaml(item, indent + "  ").rstrip("\n")]
-        elif isinstance(item, list):
-            lines.append(f"{indent}{key}:")
-            for element in item:
-                block = to_yaml(element, indent + "    ").rstrip("\n")
-                lines.append(f"{indent}  - {block.lstrip()}")
         elif item is not None:
             lines.append(f"{indent}{key}: {json.dumps(item, ensure_ascii=False)}")
     return "\n".join(lines) + "\n"

@@ -96,8 +96,8 @@ def test_pipe_writer_writes_the_practices_frames(bare_office):
 
 
 def test_yaml_of_a_configuration():
-    text = to_yaml({"name": "a", "postgres": {"url": "x: y"}, "streams": [{"name": "claim", "columns": {"id": "id"}}]})
-    assert text == ('name: "a"\npostgres:\n  url: "x: y"\nstreams:\n  - name: "claim"\n    columns:\n      id: "id"\n')
+    text = to_yaml({"name": "a", "http": None, "streams": {"claim": {"source": "x: y", "columns": {"id": "id"}}}})
+    assert text == 'name: "a"\nstreams:\n  claim:\n    source: "x: y"\n    columns:\n      id: "id"\n'
 
 
 EVENTS = [Published("claim", claim(1, 5)), Published("claim", claim(1, 6)), Published("claim", claim(2, 0)),
