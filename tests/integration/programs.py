@@ -134,12 +134,12 @@ class Daemon(Process):
         """Starts it and returns the seconds until it said READY=1 (None without waiting)."""
         self.manager.clear()
         began = time.monotonic()
-        self.spawn(self._argv(), env=self._environment(), pass_fds=[fd for fd, _ in self.manager.kept.values()])
+        self.spawn(self.argv(), env=self._environment(), pass_fds=[fd for fd, _ in self.manager.kept.values()])
         if not wait:
             return None
         return self.manager.wait(lambda m: m.get("READY") == "1", what="READY=1", process=self) - began
 
-    def _argv(self):
+    def argv(self):
         argv = [str(INGESTD), "--config", str(self.config_path)]
         self.manager.forget_hung_up()
         if not self.manager.kept:
