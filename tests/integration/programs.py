@@ -179,8 +179,14 @@ class Daemon(Process):
             raise AssertionError(f"ingestctl {args} printed no JSON ({e}): {done.stdout!r} {done.stderr!r}") from e
 
     def ctl_raw(self, *args, timeout=60):
-        argv = [str(INGESTCTL), "--socket", str(self.control), *map(str, args)]
+        argv = [str(INGESTCTL), "--socket", str(self.control), "--config", str(self.config_path), *map(str, args)]
         return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+
+    def streams(self):
+        """What `streams` says, by name."""
+        code, streams = self.ctl("streams")
+        assert code == 0
+        return {s["name"]: s for s in streams}
 
     def conditions(self):
         """What `status` says is wrong."""

@@ -147,8 +147,7 @@ def refuse_and_heal(office, streams, words, heal, wrong="claim"):
     condition = daemon.wait_for_condition([wrong, *words])
     assert condition["remedy"]
     assert daemon.ctl("status")[0] == 1
-    state = next(s for s in daemon.ctl("streams")[1]["streams"] if s["name"] == wrong)["state"]
-    assert state == "refused"
+    assert daemon.streams()[wrong]["state"] == "refused"
     assert office.unacknowledged(wrong) == 0 and office.accounted(wrong) == 0, "nothing was read"
     heal(daemon)
     office.wait_settled(timeout=90)

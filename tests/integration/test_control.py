@@ -60,8 +60,7 @@ def test_status_when_postgres_is_away(office, daemon):
 
 
 def test_streams(daemon):
-    code, answer = daemon.ctl("streams")
-    assert code == DONE and sorted(s["name"] for s in answer["streams"]) == ["claim", "diagnose"]
+    assert sorted(daemon.streams()) == ["claim", "diagnose"]
 
 
 def test_reconcile(daemon):
@@ -81,7 +80,7 @@ def test_reconcile_finds_what_is_wrong(office, daemon, lie):
 
 def test_pause_and_resume(office, daemon):
     assert daemon.ctl("pause", "claim")[0] == DONE
-    wait_until(lambda: stream_state(daemon, "claim") == "paused", what="the stream to pause")
+    wait_until(lambda: daemon.streams()["claim"]["state"] == "paused", what="the stream to pause")
     before = office.accounted("claim")
     office.publish("claim", [claim(50)])
     office.publish("diagnose", [{"id": 50, "patient_id": 1, "icd10_code": "R41.3"}])
@@ -92,17 +91,13 @@ def test_pause_and_resume(office, daemon):
     office.check()
 
 
-def stream_state(daemon, name):
-    return next(s["state"] for s in daemon.ctl("streams")[1]["streams"] if s["name"] == name)
-
-
 def test_reload_takes_a_new_stream(office, daemon):
     daemon.write_config(office.config([office.redis_stream("claim")]))
     assert daemon.ctl("reload")[0] == DONE
-    wait_until(lambda: [s["name"] for s in daemon.ctl("streams")[1]["streams"]] == ["claim"], what="one stream")
+    wait_until(lambda: list(daemon.streams()) == ["claim"], what="one stream")
     daemon.write_config(office.config())
     assert daemon.ctl("reload")[0] == DONE
-    wait_until(lambda: len(daemon.ctl("streams")[1]["streams"]) == 2, what="both streams")
+    wait_until(lambda: len(daemon.streams()) == 2, what="both streams")
     office.publish("diagnose", [{"id": 51, "patient_id": 1, "icd10_code": "R41.3"}])
     office.wait_settled()
     office.check()
@@ -129,9 +124,9 @@ def test_check_needs_no_daemon(daemon):
 
 
 def test_doctor_counts_failed_probes(office, daemon):
-    assert daemon.ctl_raw("doctor", daemon.config_path).returncode == 0
+    assert daemon.ctl_raw("doctor").returncode == 0
     office.postgres.stop("immediate")
-    done = daemon.ctl_raw("doctor", daemon.config_path)
+    done = daemon.ctl_raw("doctor")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "best" not in done.stdout + done.stderr, "a password is shown"
 
@@ -350,7 +345,7 @@ def test_oneway_call_gets_no_answer(daemon):
         v.send({"method": "io.ingestd.Pause", "parameters": {"stream": "claim"}, "oneway": True})
         v.send({"method": "io.ingestd.Ping"})
         assert v.receive().get("parameters") == {}
-        wait_until(lambda: stream_state(daemon, "claim") == "paused", what="the stream to pause")
+        wait_until(lambda: daemon.streams()["claim"]["state"] == "paused", what="the stream to pause")
 
 
 def test_status_with_more_is_sent_again_and_again(daemon):

@@ -183,8 +183,7 @@ def test_postgres_away_reads_nothing_from_redis(office):
     office.postgres.stop("immediate")
     wait_until(lambda: daemon.ctl("status")[0] == 1, what="a degraded status")
     office.publish("claim", claims(0, 50_000))
-    state = next(s for s in daemon.ctl("streams")[1]["streams"])
-    assert state["state"] == "waiting"
+    assert daemon.streams()["claim"]["state"] == "waiting"
     assert taken(office) == 0
     assert daemon.memory()["VmRSS"] < 24 * 1024
     office.postgres.start()
@@ -344,7 +343,7 @@ def test_long_pending_list_of_a_dead_consumer_is_claimed(office, n):
     daemon = office.daemon([office.redis_stream("claim", claim_after="200ms")])
     office.publish("claim", claims(n, 500))  # what is new does not wait for what is old
     office.wait_settled(timeout=60)
-    assert daemon.ctl("streams")[1]["streams"][0]["claimed"] == n
+    assert daemon.streams()["claim"]["claimed"] == n
     office.check(in_order=False)
 
 
@@ -355,7 +354,7 @@ def test_pending_entries_of_a_living_consumer_are_left_alone(office):
     daemon = office.daemon([office.redis_stream("claim", claim_after="1h")])
     office.publish("claim", [claim(i) for i in range(100, 110)])
     wait_until(lambda: office.accounted("claim") == 10, what="the new entries")
-    assert daemon.ctl("streams")[1]["streams"][0]["claimed"] == 0
+    assert daemon.streams()["claim"]["claimed"] == 0
     assert office.client.xpending("claim", "ingestd")["pending"] == 10
 
 
@@ -414,7 +413,7 @@ def test_control_socket_answers_while_everything_is_frozen(office):
     office.postgres.freeze()
     try:
         began = time.monotonic()
-        assert daemon.ctl("status")[1]["streams"]
+        assert daemon.streams()
         assert time.monotonic() - began < 2
     finally:
         office.redis.thaw()
@@ -454,7 +453,7 @@ def test_two_daemons_on_one_group_one_killed(office):
 
 def taken_by(daemon):
     """Batches count since a daemon's own start; the ledger's sums are everybody's."""
-    return daemon.ctl("streams")[1]["streams"][0]["batches"] * 1001
+    return daemon.streams()["claim"]["batches"] * 1001
 
 
 def test_two_daemons_with_the_same_new_ids_at_once(office):
