@@ -3,16 +3,13 @@ import pathlib
 import re
 import shutil
 import statistics
-import sys
 import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-
-import office as practice  # noqa: E402
-from office import Office  # noqa: E402
-from servers import Postgres, wait_until  # noqa: E402
+import office as practice
+from office import Office
+from servers import Postgres, wait_until
 
 
 class Scene:
