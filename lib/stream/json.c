@@ -132,8 +132,10 @@ static bool skip_string(struct json_reader *r, struct slice *ret_inner, bool *re
     }
     *ret_inner = (struct slice){begin, (size_t)(r->p - begin)};
     *ret_escaped = escaped;
-    if (high && !text_is_utf8(begin, ret_inner->n))
+    if (high && !text_is_utf8(begin, ret_inner->n)) {
+        r->p = begin - 1;
         return fail(r, REASON_NOT_UTF8, "a string that is not UTF-8");
+    }
     r->p++;
     return true;
 }
