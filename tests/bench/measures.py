@@ -1,0 +1,256 @@
+"""
+The figures, one function each. Each returns rows of the table: (what, reached, wanted, is it reached).
+
+Every ratio is of two measurements of one run on one machine, taken in turn, and of the medians of each.
+"""
+import json
+import multiprocessing
+import os
+import time
+
+import psycopg2
+
+import oracle
+from office import claim, diagnose
+from scene import all_acknowledged, median, publish_backlog, published_counts, rewind, wait_until
+from servers import HOST
+
+ROUNDS = 3
+TABLES = {"claim": "id, code, price, patient_id, tsp", "diagnose": "id, icd10_code, patient_id, tsp"}
+
+
+def row(what, reached, wanted, well):
+    return what, reached, wanted, well
+
+
+# Backlog against COPY.
+
+def ingest_once(scene, streams):
+    """Seconds from the daemon's start until everything is committed and acknowledged."""
+    office = scene.office
+    scene.checkpoint()
+    daemon = office.daemon([office.redis_stream(s) for s in streams], start=False, name=f"daemon-{time.monotonic_ns()}")
+    began = time.monotonic()
+    daemon.start(wait=False)
+    with scene.watch_memory(daemon):
+        wait_until(lambda: all(all_acknowledged(office, s) for s in streams), 600, "the backlog to be stored", every=0.005)
+        took = time.monotonic() - began
+    for s in streams:
+        accounts = office.accounted(s)
+        assert accounts == office.client.xlen(s), f"{s}: {accounts} of {office.client.xlen(s)}"
+    oracle.reconcile_ok(daemon)
+    assert daemon.terminate() == 0
+    return took
+
+
+def dump_rows(office, stream):
+    """The rows that ended in the table, as COPY wants them; and how many."""
+    path = office.home / f"{stream}.copy"
+    c = psycopg2.connect(office.url())
+    with open(path, "wb") as out:
+        c.cursor().copy_expert(f"COPY {stream} ({TABLES[stream]}) TO STDOUT", out)
+    c.close()
+    return path, office.sql(f"SELECT count(*) FROM {stream}")[0][0]
+
+
+def copy_once(scene, path, stream):
+    """Seconds for COPY of a file into the same table, keys and foreign keys on, until it is committed."""
+    office = scene.office
+    office.sql(f"TRUNCATE {stream}")
+    scene.checkpoint()
+    c = psycopg2.connect(office.url())
+    with open(path, "rb") as rows:
+        began = time.monotonic()
+        c.cursor().copy_expert(f"COPY {stream} ({TABLES[stream]}) FROM STDIN", rows, size=1 << 16)
+        c.commit()
+        took = time.monotonic() - began
+    c.close()
+    return took
+
+
+def against_copy(scene, streams, poison=0.0):
+    """(ratio of the rates, events per second, events, seconds, seconds of COPY)."""
+    office = scene.fresh_office()
+    counts = publish_backlog(office, scene.size(500_000, 50_000), streams=",".join(streams), duplicates=0.10, poison=poison)
+    ingest, copy, rows = [], [], 0
+    for round_ in range(ROUNDS):
+        if round_:
+            rewind(office, streams)
+        ingest.append(ingest_once(scene, streams))
+        path, rows_one = dump_rows(office, "claim")
+        rows = sum(office.sql(f"SELECT count(*) FROM {s}")[0][0] for s in streams)
+        copy.append(copy_once(scene, path, "claim"))
+    ratio = (rows / median(ingest)) / (rows_one / median(copy))
+    return ratio, sum(counts.values()), median(ingest), median(copy)
+
+
+def told(result):
+    ratio, events, seconds, copy = result
+    return f"{ratio:.2f} ({events / seconds:,.0f} events/s; {seconds:.2f} s against {copy:.2f} s)"
+
+
+def backlog(scene):
+    n = scene.size(500_000, 50_000)
+    result = against_copy(scene, ["claim"])
+    return [row(f"{n:,} backlogged events, 10 % duplicates, Redis → committed and acked, against `COPY` of the same rows",
+                told(result), "≥ 0.60", result[0] >= 0.60)]
+
+
+def poison(scene):
+    result = against_copy(scene, ["claim"], poison=0.01)
+    return [row("the same with 1 % poison rows", told(result), "≥ 0.50", result[0] >= 0.50)]
+
+
+def both_streams(scene):
+    result = against_copy(scene, ["claim", "diagnose"])
+    return [row("both streams at once, together, against the same `COPY` (rows per second)", told(result), "≥ 0.70",
+                result[0] >= 0.70)]
+
+
+# Against a consumer that takes one row at a time.
+
+def consume_by_row(office, n):
+    """What one would write in an afternoon: XREADGROUP, INSERT, COMMIT, XACK, for each. Rows per second."""
+    office.client.xgroup_create("claim", "byrow", id="0")
+    c = psycopg2.connect(office.url())
+    q = c.cursor()
+    began = time.monotonic()
+    for _ in range(n):
+        (_, ((entry, fields),)), = office.client.xreadgroup("byrow", "one", {"claim": ">"}, count=1)
+        e = json.loads(fields[b"data"])
+        q.execute("INSERT INTO claim(id, code, price, patient_id, tsp) VALUES (%s, %s, %s, %s, now())"
+                  " ON CONFLICT DO NOTHING", (e["id"], e["code"], e["price"], e["patient_id"]))
+        c.commit()
+        office.client.xack("claim", "byrow", entry)
+    rate = n / (time.monotonic() - began)
+    c.close()
+    return rate
+
+
+def per_row(scene):
+    office = scene.fresh_office()
+    events = publish_backlog(office, scene.size(500_000, 50_000), streams="claim", duplicates=0.10, unknown_patient=0)["claim"]
+    scene.checkpoint()
+    slow = consume_by_row(office, scene.size(5000, 1000))
+    office.sql("TRUNCATE claim")
+    fast = events / ingest_once(scene, ["claim"])
+    return [row("against a per-row psycopg2 consumer", f"{fast / slow:,.0f} × ({fast:,.0f}/s against {slow:,.0f}/s)",
+                "≥ 40 ×", fast / slow >= 40)]
+
+
+# From XADD until a reader of the table can see the row.
+
+def publish_steadily(port, rate, seconds, sent):
+    """A process of its own: one XADD each 1/rate seconds, with the time just before it was sent."""
+    import redis
+    c = redis.Redis(host=HOST, port=port)
+    began, times = time.monotonic(), []
+    for i in range(int(rate * seconds)):
+        due = began + i / rate
+        while (left := due - time.monotonic()) > 0:
+            time.sleep(left if left > 0.0003 else 0)
+        times.append(time.monotonic())
+        c.xadd("claim", {"data": json.dumps(claim(i, 1 + i % 1000))})
+    sent.send(times)
+
+
+def latency(scene):
+    """A second connection polls for new ids as fast as it can (some 0.2 ms a turn, which counts against us)."""
+    office = scene.fresh_office()
+    daemon = office.daemon([office.redis_stream("claim")])
+    daemon.wait_healthy()
+    rate, seconds = 1000, scene.size(20, 5)
+    ours, theirs = multiprocessing.get_context("fork").Pipe()
+    publisher = multiprocessing.get_context("fork").Process(target=publish_steadily,
+                                                            args=(office.redis.port, rate, seconds, theirs))
+    c = psycopg2.connect(host=str(office.postgres.home), port=office.postgres.port, dbname=office.database, user="postgres")
+    c.autocommit = True
+    q = c.cursor()
+    q.execute("PREPARE news AS SELECT id FROM claim WHERE id > $1 ORDER BY id")
+    publisher.start()
+    seen, last, deadline = {}, -1, time.monotonic() + seconds + 20
+    while last < rate * seconds - 1 and time.monotonic() < deadline:
+        q.execute("EXECUTE news(%s)", (last,))
+        now = time.monotonic()
+        for (key,) in q.fetchall():
+            seen[key] = now
+            last = key
+    times = ours.recv()
+    publisher.join()
+    c.close()
+    assert len(seen) == len(times), f"{len(seen)} of {len(times)} were seen in time"
+    delays = sorted((seen[i] - sent) * 1000 for i, sent in enumerate(times) if i >= rate)  # the first second warms up
+    p50, p99 = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
+    return [row("XADD to visible in Postgres at 1,000 events/s, p50 / p99", f"{p50:.1f} ms / {p99:.1f} ms",
+                "≤ 3 ms / ≤ 15 ms", p50 <= 3 and p99 <= 15)]
+
+
+# The practice's own pipes, flat out.
+
+def pipe(scene):
+    office = scene.fresh_office()
+    seconds, stopped_at, stopped_for = scene.size((60, 20, 20), (9, 3, 3))
+    daemon = office.daemon([office.fifo_stream(s, spool_max="16GB") for s in ("claim", "diagnose")])
+    daemon.wait_healthy()
+    publisher = office.publisher(record=False, transport="fifo", rate=0, seconds=seconds, claim_pipe=office.pipe("claim"),
+                                 diagnose_pipe=office.pipe("diagnose")).start()
+    with scene.watch_memory(daemon):
+        time.sleep(stopped_at)
+        office.postgres.stop("immediate")
+        time.sleep(stopped_for)
+        office.postgres.start()
+        code = publisher.wait(seconds + 60)
+        counts = published_counts(publisher)
+        for stream, n in counts.items():
+            wait_until(lambda s=stream, n=n: office.accounted(s) >= n, 1800, f"{n} events of {stream}", every=0.5)
+    lost = {s: n - office.accounted(s) for s, n in counts.items()}
+    gaps = sum(office.sql(f"SELECT max(id) + 1 - count(*) FROM {s}")[0][0] for s in counts)
+    parked = sum(oracle.letters(office.sql, s).get("parked", 0) for s in counts)
+    oracle.reconcile_ok(daemon)
+    well = code == 0 and not any(lost.values()) and gaps <= parked and sum(counts.values()) > 0
+    n = sum(counts.values())
+    said = f"{n:,} events ({n / seconds:,.0f}/s), {sum(lost.values())} lost, " + \
+        ("never full" if code == 0 else f"publisher ended with {code}: {publisher.log_text().splitlines()[-1]}")
+    return [row(f"the original pipe protocol, flat out for {seconds} s, Postgres stopped for {stopped_for} s of it", said,
+                "nothing lost, never a full pipe", well)]
+
+
+# At rest.
+
+def idle(scene):
+    office = scene.fresh_office()
+    starts = []
+    for i in range(5):
+        daemon = office.daemon(start=False, name=f"start-{i}")
+        starts.append(daemon.start() * 1000)
+        if i < 4:
+            assert daemon.terminate() == 0
+    office.publish("claim", [claim(1)])
+    office.publish("diagnose", [diagnose(1)])
+    office.wait_settled()
+    daemon.wait_healthy()
+    time.sleep(1)
+    seconds = scene.size(20, 5)
+    before = daemon.cpu_ticks()
+    time.sleep(seconds)
+    cpu = (daemon.cpu_ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds * 100
+    now = daemon.memory()
+    rss, anon = now["VmRSS"] / 1024, now["RssAnon"] / 1024
+    return [
+        row("daemon RSS, idle (anonymous)", f"{rss:.1f} MB ({anon:.1f} MB)", "≤ 12 MB (≤ 4 MB)", rss <= 12 and anon <= 4),
+        row(f"idle CPU, over {seconds} s", f"{cpu:.2f} %", "0.0 %", cpu < 0.1),
+        row("start to READY, median of 5", f"{median(starts):.0f} ms", "≤ 200 ms", median(starts) <= 200),
+    ]
+
+
+def memory(scene):
+    """The peaks of all that was measured so far; on its own it makes a backlog first."""
+    if not scene.memory:
+        backlog(scene)
+    rss, anon = scene.memory["rss"] / 1024, scene.memory["anon"] / 1024
+    return [row("daemon RSS at any backlog, peak (anonymous)", f"{rss:.1f} MB ({anon:.1f} MB)", "≤ 24 MB (≤ 16 MB)",
+                rss <= 24 and anon <= 16)]
+
+
+MEASURES = {f.__name__.replace("_", "-"): f for f in
+            (backlog, poison, both_streams, per_row, latency, pipe, idle, memory)}

@@ -1,0 +1,124 @@
+"""Fixtures: one Postgres for the session with a database per test, everything else per test."""
+import itertools
+import os
+import pathlib
+import shutil
+import signal
+import tempfile
+
+import pytest
+
+import office as office_module
+import programs
+import servers
+from office import Office
+
+_numbers = itertools.count(1)
+
+
+def pytest_configure(config):
+    servers.adopt_orphans()
+    config.addinivalue_line("markers", "slow: takes more than ten seconds")
+
+
+def pytest_report_header(config):
+    return f"ingestd: programs of {programs.BUILD}"
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    setattr(item, f"report_{call.when}", outcome.get_result())
+
+
+@pytest.fixture(scope="session")
+def session_home():
+    """
+    A short path of our own: pytest's own directories are too long for a Unix socket and closed to the user
+    postgres. It stays when something failed, for its logs.
+    """
+    home = pathlib.Path(tempfile.mkdtemp(prefix="ingestd-"))
+    home.chmod(0o711)
+    session = {"home": home, "failed": False}
+    yield session
+    if session["failed"]:
+        print(f"\nlogs are kept in {home}")
+    else:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(session_home):
+    """Shared by the tests; whoever stops it need not start it again."""
+    server = servers.Postgres(session_home["home"] / "pg").start()
+    office_module.make_site(server)
+    yield server
+    server.stop("immediate")
+
+
+@pytest.fixture
+def postgres(postgres_server):
+    if not postgres_server.running:
+        postgres_server.start()
+    return postgres_server
+
+
+@pytest.fixture
+def programs_built():
+    missing = [str(p) for p in (programs.INGESTD, programs.INGESTCTL) if not p.exists()]
+    if missing:
+        pytest.fail(f"not built: {', '.join(missing)}; set INGESTD_BUILD to the build directory")
+
+
+@pytest.fixture
+def bare_office(request, session_home, postgres):
+    """A doctor's office of the test's own; its end is where leaks, sanitizers and the marker are looked for."""
+    number = next(_numbers)
+    home = session_home["home"] / f"t{number}"
+    home.mkdir()
+    database = f"office_{number}"
+    office_module.create_database(postgres, database)
+    before = set(servers.children())
+    log_start = postgres.log.stat().st_size
+    o = Office(home, postgres, database)
+    yield o
+    o.close()
+    if not postgres.running:
+        postgres.start()
+        before.add(postgres.pid)
+    office_module.drop_database(postgres, database)
+    complaints = o.complaints() + postgres_complaints(postgres, log_start) + leaked(before | {postgres.pid})
+    failed = any(getattr(r, "failed", False) for r in
+                 (getattr(request.node, f"report_{w}", None) for w in ("setup", "call")))
+    if failed or complaints:
+        session_home["failed"] = True
+        print(f"\nlogs of this test: {home}")
+        for d in o.daemons:
+            print(f"--- {d.log} (the end)\n{d.log_text()[-3000:]}")
+    else:
+        shutil.rmtree(home, ignore_errors=True)
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def office(programs_built, bare_office):
+    return bare_office
+
+
+def postgres_complaints(postgres, start):
+    with open(postgres.log, "rb") as log:
+        log.seek(start)
+        text = log.read().decode(errors="replace")
+    if office_module.MARKER in text:
+        line = next(l for l in text.splitlines() if office_module.MARKER in l)
+        return [f"Postgres' log holds a payload's marker: {line[:300]}"]
+    return []
+
+
+def leaked(before):
+    """Kills what is left over, so that the next test is not blamed, and names it."""
+    left = {pid: name for pid, name in servers.children().items() if pid not in before}
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    return [f"left running: {name} ({pid})" for pid, name in left.items()]
