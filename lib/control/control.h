@@ -26,7 +26,8 @@ struct control_daemon {
     /* Reads the file again and takes it; 0, or -1 and every mistake (a new string) in *ret_problems. On
      * success *ret_problems may hold a note (keys that need a restart) or NULL. */
     int (*reload)(void *daemon, char **ret_problems);
-    void *daemon;
+    bool (*stopping)(void *daemon); /* the daemon is ending; may be NULL */
+    void *daemon;                   /* handed to the three above */
 };
 
 /* Listens on path with mode 0660; a stale socket file is replaced, a live one is an error. */
@@ -41,4 +42,6 @@ struct http_server;
 int http_server_new(const struct control_daemon *daemon, const char *address, struct http_server **ret_server,
     struct error *err);
 void http_server_free(struct http_server *s);
+/* The port it listens on: of use where the address says port 0. */
+int http_server_port(const struct http_server *s);
 DEFINE_CLEANUP(struct http_server *, http_server_freep, http_server_free)

@@ -3,16 +3,14 @@
  * An entry becomes a row. The row's values are appended to one buffer a column, each as Postgres' binary
  * array element: a 4-byte length and the type's binary form (src/backend/utils/adt/…recv functions), or
  * length -1 for NULL. A refused entry leaves every buffer as it was.
+ *
+ * A column that takes @received gets a *timestamptz* element (8 bytes, microseconds since 2000-01-01 UTC)
+ * whatever its own type is: the writer declares it so, and its SQL converts to date or timestamp in the
+ * stream's time zone, by the server's own rules for zones.
  */
 #include "stream/entry.h"
 #include "stream/reason.h"
 #include "stream/table.h"
-
-#define JSON_MAX_DEPTH 64
-
-/* Room for "field price: …". Details name fields of our own configuration and rules, never a value of the
- * entry. */
-#define DETAIL_MAX 200
 
 struct decoder;
 

@@ -36,6 +36,11 @@ struct stream *intake_find(struct intake *in, const char *name);
 /* The session the books are kept over: for status (state, since, round trip, label). */
 struct pg_session *intake_session(struct intake *in);
 
+/* The configuration in force, and a stream's totals to be read again soon: for the letters. */
+const struct config *intake_config(const struct intake *in);
+struct event_base *intake_base(const struct intake *in);
+void intake_refresh(struct intake *in);
+
 /* Counts turns of work, so that a watchdog can tell that we still get somewhere. Idle counts as progress. */
 bool intake_makes_progress(struct intake *in);
 
@@ -69,6 +74,12 @@ void letters_replay(
  * {"dropped": n} */
 void letters_drop(struct intake *in, const struct letter_filter *filter, const char *who,
     intake_answer_fn *answer, void *arg);
+/* Looks for parked letters of the stream whose parent has come and has them written; those older than
+ * park_for become dead. released is called once: how many left the park, or -1 when it could not be done now.
+ */
+void letters_release(
+    struct intake *in, struct stream *stream, void (*released)(void *arg, int64_t n), void *arg);
+
 /* {"ok": bool, "streams": [{name, ok, checks: [{what, expected, found, ok, note}]}]}: the ledger against the
  * tables' own counts and the sources' own books. */
 void intake_reconcile(struct intake *in, intake_answer_fn *answer, void *arg);

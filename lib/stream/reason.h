@@ -27,6 +27,10 @@ enum reason {
     N_REASONS
 };
 
+/* Room for the words that go with a reason: "field price: …". They name fields of our own configuration and
+ * the rule that was broken, never a value of the entry nor a name it came with. */
+#define DETAIL_MAX 200
+
 /* "not_json", …; the code for the database. */
 const char *reason_code(enum reason r);
 /* One sentence for a person. */

@@ -8,7 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct batch;
+struct config;
+struct config_stream;
+struct event_base;
+struct health;
+struct resolver;
 struct stream;
+struct table;
 
 enum stream_state {
     STREAM_STARTING, /* waits for Postgres and the check of its table */
@@ -48,3 +55,55 @@ void stream_report(struct stream *s, struct stream_report *ret);
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 const char *stream_name(const struct stream *s);
+
+/* -- for the intake and the letters
+ * ---------------------------------------------------------------------------- */
+
+/* config and stream_config are borrowed until stream_free, or until stream_take_config gives others that are
+ * equal. NULL and why when the source cannot be made. */
+struct stream *stream_new(struct event_base *base, struct resolver *resolver, struct health *health,
+    const struct config *config, const struct config_stream *stream_config, struct error *err);
+void stream_free(struct stream *s);
+void stream_take_config(
+    struct stream *s, const struct config *config, const struct config_stream *stream_config);
+const struct config_stream *stream_config(const struct stream *s);
+
+/* Connects to Postgres, checks the table, and begins. */
+void stream_start(struct stream *s);
+/* Checks the table again, as after a reload; what is in flight is kept. */
+void stream_recheck(struct stream *s);
+/* Stops reading and writes what has come. */
+void stream_drain(struct stream *s);
+/* Nothing in flight, and every acknowledgement is known upstream. */
+bool stream_drained(struct stream *s);
+/* Once a second: rates. */
+void stream_tick(struct stream *s);
+/* Grows with every batch, entry and retry. */
+uint64_t stream_work(const struct stream *s);
+/* Entries are in hand that have not been committed yet. */
+bool stream_has_work(const struct stream *s);
+
+/* The table as last checked, or NULL. */
+const struct table *stream_table(const struct stream *s);
+/* The source's own report, for reconcile. */
+struct source_report;
+void stream_source_report(const struct stream *s, struct source_report *ret);
+
+/* The sums of the ledger and the letters as the database has them, read while `commits` was this stream's
+ * count. */
+struct stream_totals {
+    int64_t delivered, inserted, duplicate, dead, parked, dead_letters;
+};
+uint64_t stream_commits(const struct stream *s);
+void stream_take_totals(struct stream *s, const struct stream_totals *totals, uint64_t commits);
+/* The books changed by another hand than the writer's: letters dropped or expired. */
+void stream_add_totals(struct stream *s, const struct stream_totals *change);
+int64_t stream_parked(const struct stream *s);
+
+/*
+ * Writes a batch of letters (taken over) that all have the state `was`, between the batches of the source,
+ * and calls settled once: how many are stored now, or -1 when the stream ended before. False, and the batch
+ * stays the caller's, when the stream is not running or has letters already.
+ */
+bool stream_settle(struct stream *s, struct batch *batch, const char *was,
+    void (*settled)(void *arg, int64_t n_stored), void *arg);

@@ -33,13 +33,14 @@ struct column {
     bool received; /* takes the entry's own time; kind is DATE, TIMESTAMP or TIMESTAMPTZ */
     bool not_null;
     enum value_kind kind;
-    uint32_t type_oid;  /* of the column (for VALUE_ENUM the enum's own) */
-    uint32_t array_oid; /* of its array type */
-    char *type_sql;     /* as SQL writes it, quoted: "bigint", "numeric(10,2)", "public.mood" */
-    int max_chars;      /* TEXT: varchar(n)/char(n), 0 for no limit */
-    int precision;      /* NUMERIC(p,s): p, 0 for none */
-    int scale;          /* NUMERIC(p,s): s */
-    char **labels;      /* ENUM */
+    uint32_t type_oid;    /* of the column (for VALUE_ENUM the enum's own) */
+    uint32_t element_oid; /* of the array element we send: type_oid, or timestamptz for @received */
+    uint32_t array_oid;   /* of an array of these */
+    char *type_sql;       /* as SQL writes it, quoted: "bigint", "numeric(10,2)", "public.mood" */
+    int max_chars;        /* TEXT: varchar(n)/char(n), 0 for no limit */
+    int precision;        /* NUMERIC(p,s): p, 0 for none */
+    int scale;            /* NUMERIC(p,s): s */
+    char **labels;        /* ENUM */
     size_t n_labels;
 };
 

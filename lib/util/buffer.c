@@ -35,6 +35,8 @@ void buffer_reset(struct buffer *b, size_t keep)
 
 void buffer_drop(struct buffer *b, size_t n)
 {
+    if (n == 0) /* the empty buffer has no memory to move */
+        return;
     memmove(b->p, b->p + n, b->n - n);
     b->n -= n;
 }

@@ -23,8 +23,8 @@ int error_prefix(struct error *err, const char *fmt, ...)
     vsnprintf(words, sizeof(words), fmt, ap);
     va_end(ap);
     struct error whole;
-    snprintf(whole.text, sizeof(whole.text), "%s: %.*s", words, (int)(sizeof(whole.text) - sizeof(words) - 3),
-        err->text);
+    int room = (int)(sizeof(whole.text) - strlen(words) - 3);
+    snprintf(whole.text, sizeof(whole.text), "%s: %.*s", words, room, err->text);
     *err = whole;
     return -1;
 }

@@ -40,10 +40,22 @@ static int by_gravity(const void *a, const void *b)
     return x->since_us < y->since_us ? -1 : x->since_us > y->since_us;
 }
 
+/* Names are kept as far as they fit, so a longer one is compared as far as that too: else it would be raised
+ * anew each time and never be found to be cleared. */
+static bool is_about(const struct condition *c, const char *subject)
+{
+    return strncmp(c->subject, subject, sizeof(c->subject) - 1) == 0;
+}
+
+static bool is_condition(const struct condition *c, const char *subject, const char *code)
+{
+    return is_about(c, subject) && strncmp(c->code, code, sizeof(c->code) - 1) == 0;
+}
+
 static struct condition *find(const struct health *h, const char *subject, const char *code)
 {
     for (size_t i = 0; i < h->n_conditions; i++)
-        if (strcmp(h->conditions[i]->subject, subject) == 0 && strcmp(h->conditions[i]->code, code) == 0)
+        if (is_condition(h->conditions[i], subject, code))
             return h->conditions[i];
     return NULL;
 }
@@ -98,7 +110,7 @@ static void remove_at(struct health *h, size_t i)
 void health_clear(struct health *h, const char *subject, const char *code)
 {
     for (size_t i = 0; i < h->n_conditions; i++)
-        if (strcmp(h->conditions[i]->subject, subject) == 0 && strcmp(h->conditions[i]->code, code) == 0) {
+        if (is_condition(h->conditions[i], subject, code)) {
             remove_at(h, i);
             return;
         }
@@ -107,7 +119,7 @@ void health_clear(struct health *h, const char *subject, const char *code)
 void health_clear_subject(struct health *h, const char *subject)
 {
     for (size_t i = h->n_conditions; i-- > 0;)
-        if (strcmp(h->conditions[i]->subject, subject) == 0)
+        if (is_about(h->conditions[i], subject))
             remove_at(h, i);
 }
 

@@ -48,7 +48,7 @@ const char *text_bytes(uint64_t n, char out[32])
     static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "PB"};
     double v = (double)n;
     size_t u = 0;
-    while (v >= 1024 && u + 1 < N_ELEMENTS(units)) {
+    while (v >= (u ? 1023.95 : 1024) && u + 1 < N_ELEMENTS(units)) {
         v /= 1024;
         u++;
     }
@@ -130,17 +130,27 @@ static size_t distance(const char *a, const char *b)
     return row[lb];
 }
 
+/* "warn" of "warning": far by count of letters, and meant all the same. */
+static bool is_beginning(const char *typed, const char *word)
+{
+    size_t n = strlen(typed);
+    return n >= 3 && strncmp(typed, word, n) == 0;
+}
+
 const char *text_suggest(const char *typed, const char *const *words, size_t n_words)
 {
     const char *best = NULL;
-    size_t nearest = strlen(typed) / 3 + 1;
+    size_t nearest = strlen(typed) / 3 + 2; /* the first distance that is too far */
     for (size_t i = 0; i < n_words; i++) {
         size_t d = distance(typed, words[i]);
-        if (d <= nearest && d < strlen(words[i])) {
+        if (d < nearest && d < strlen(words[i])) {
             nearest = d;
             best = words[i];
         }
     }
+    for (size_t i = 0; !best && i < n_words; i++)
+        if (is_beginning(typed, words[i]))
+            best = words[i];
     return best;
 }
 

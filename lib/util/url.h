@@ -5,7 +5,7 @@
 
 struct url {
     char *scheme;   /* never NULL */
-    char *user;     /* or NULL */
+    char *user;     /* or NULL; never "" */
     char *password; /* or NULL */
     char *host;     /* or NULL; without the brackets of an IPv6 address */
     int port;       /* or 0 */
@@ -18,6 +18,9 @@ int url_parse(const char *text, struct url *ret, struct error *err);
 void url_done(struct url *u);
 #define _cleanup_url_ _cleanup_(url_done)
 
-/* The URL as typed with its password replaced by "…"; text that is no URL is shown as "(not a URL)". A new
- * string. */
+/* The URL as typed with its password replaced by "…", also one in the query (?password=…); text that is no
+ * URL is shown as "(not a URL)". Text is masked rather too much than too little. A new string. */
 char *url_redact(const char *text);
+
+/* The same for what names a Postgres database: a URL, or libpq's key=value words. A new string. */
+char *url_redact_connection(const char *text);

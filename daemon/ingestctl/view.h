@@ -1,0 +1,22 @@
+#pragma once
+/* The status for a person: from the daemon's answer to lines of text. */
+#include "util/buffer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cJSON;
+
+/* The head line, a line a stream, Postgres, and what is wrong with what to do about it. */
+void view_status(struct buffer *to, const struct cJSON *status, bool color);
+/* A block a stream, with everything that is known. */
+void view_streams(struct buffer *to, const struct cJSON *streams, bool color);
+/* True when the status says HEALTHY. */
+bool view_is_healthy(const struct cJSON *status);
+
+/* A count with its separators; "-" for -1, which is "not known". */
+const char *view_count(double n, char out[28]);
+/* "3h 12m", "45s". */
+const char *view_seconds(double s, char out[32]);
+/* "2026-01-02T03:04:05.678Z" as the clock on the wall shows it, with the date when it is not of today. */
+const char *view_time(const char *rfc3339, char out[32]);

@@ -1,0 +1,174 @@
+/* Values that name a place: paths, addresses, time zones, URLs. No message here repeats a URL as it was
+ * typed: there may be a password in it. */
+#include "config/problems.h"
+#include "config/value.h"
+#include "util/text.h"
+#include "util/url.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#define ZONE_DIR "/usr/share/zoneinfo"
+
+int check_path(const struct key *key, const char *text, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    if (text[0] != '/')
+        return error_set(err, "%s is not an absolute path: it must begin with /", quote_text(text, quoted));
+    if (strlen(text) > key->most)
+        return error_set(err, "this path is too long: at most %" PRIu64 " bytes", key->most);
+    return 0;
+}
+
+/* Digits of 1..65535. */
+static bool is_port(const char *s)
+{
+    size_t n = strspn(s, "0123456789");
+    if (n == 0 || n > 5 || s[n] != '\0')
+        return false;
+    int port = atoi(s);
+    return port >= 1 && port <= 65535;
+}
+
+int check_listen(const struct key *key, const char *text, struct error *err)
+{
+    static const char *const hosts[] = {"127.0.0.1:", "[::1]:", "localhost:"};
+    for (size_t i = 0; i < N_ELEMENTS(hosts); i++)
+        if (strncmp(text, hosts[i], strlen(hosts[i])) == 0 && is_port(text + strlen(hosts[i])))
+            return 0;
+    char quoted[QUOTE_MAX];
+    return error_set(err,
+        "%s is not a loopback address with a port: 127.0.0.1:PORT, [::1]:PORT or localhost:PORT (there is no "
+        "password on it, so it is for this machine alone)",
+        quote_text(text, quoted));
+}
+
+/* The name becomes part of a path here, so anything but plain words between single slashes is out. */
+static bool is_zone_name(const char *s)
+{
+    if (!isalpha((unsigned char)s[0]) || strlen(s) > 64 || strstr(s, "//") || s[strlen(s) - 1] == '/')
+        return false;
+    for (; *s; s++)
+        if (!isalnum((unsigned char)*s) && !strchr("_+-/", *s))
+            return false;
+    return true;
+}
+
+/* "posix/", "right/" and the other files there are not names that Postgres knows. */
+static bool zone_exists(const char *name)
+{
+    if (strncmp(name, "posix/", 6) == 0 || strncmp(name, "right/", 6) == 0)
+        return false;
+    _cleanup_free_ char *path = xasprintf(ZONE_DIR "/%s", name);
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    char magic[4];
+    return fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) && memcmp(magic, "TZif", 4) == 0;
+}
+
+int check_time_zone(const struct key *key, const char *text, struct error *err)
+{
+    struct stat st;
+    char quoted[QUOTE_MAX];
+    if (strcmp(text, "UTC") == 0)
+        return 0;
+    if (is_zone_name(text) && (stat(ZONE_DIR, &st) < 0 || zone_exists(text)))
+        return 0;
+    return error_set(err, "%s is not a time zone that this machine knows: a name as UTC or Europe/Berlin",
+        quote_text(text, quoted));
+}
+
+/* libpq has the last word on it, at connect; here only what is surely something else is refused. */
+int check_database(const struct key *key, const char *text, struct error *err)
+{
+    bool url = strncmp(text, "postgresql://", 13) == 0 || strncmp(text, "postgres://", 11) == 0;
+    const char *equals = strchr(text, '=');
+    size_t word = strspn(text, " abcdefghijklmnopqrstuvwxyz_");
+    if (url || (equals && equals == text + word && equals != text))
+        return 0;
+    return error_set(err, "this is not a Postgres database: postgresql://user@host/database, or libpq's "
+                          "key=value words as \"host=db dbname=doctor_office\"");
+}
+
+static int check_fifo(const struct url *u, struct error *err)
+{
+    if (u->host || u->user || u->port)
+        return error_set(err, "a pipe is fifo:///path/to/pipe, with three slashes: it is on this machine");
+    if (u->path[0] != '/' || u->path[strlen(u->path) - 1] == '/')
+        return error_set(err, "the path of the pipe is missing: fifo:///path/to/pipe");
+    return 0;
+}
+
+/* "/DB/STREAM": where the stream's key begins, NULL if it is not so. */
+static const char *redis_key(const char *path, long *ret_db)
+{
+    size_t digits = path[0] == '/' ? strspn(path + 1, "0123456789") : 0;
+    if (digits == 0 || digits > 5 || path[1 + digits] != '/' || !path[2 + digits])
+        return NULL;
+    *ret_db = strtol(path + 1, NULL, 10);
+    return path + 2 + digits;
+}
+
+static int check_redis(const struct url *u, struct error *err)
+{
+    long db;
+    if (!u->host)
+        return error_set(err, "the host is missing: redis://host[:port]/DB/STREAM");
+    if (!redis_key(u->path, &db))
+        return error_set(err, "the path must name the database's number and the stream's key: "
+                              "redis://host[:port]/DB/STREAM, as redis://localhost/0/claim");
+    return 0;
+}
+
+static int check_parsed(const struct url *u, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    if (strcmp(u->scheme, "redis") == 0)
+        return check_redis(u, err);
+    if (strcmp(u->scheme, "fifo") == 0)
+        return check_fifo(u, err);
+    if (strcmp(u->scheme, "rediss") == 0)
+        return error_set(err,
+            "rediss:// (Redis over TLS) is not possible: the Redis library of this build has "
+            "no TLS. Use redis:// to a stunnel on this machine, or a private network");
+    return error_set(
+        err, "sources of the kind %s are not known: redis:// or fifo://", quote_text(u->scheme, quoted));
+}
+
+int check_source(const struct key *key, const char *text, struct error *err)
+{
+    _cleanup_url_ struct url u = {0};
+    if (strlen(text) > 4000)
+        return error_set(err, "this URL is too long: at most 4000 bytes");
+    if (url_parse(text, &u, err) < 0)
+        return -1;
+    if (check_parsed(&u, err) < 0)
+        return -1;
+    if (strpbrk(text, "?#"))
+        return error_set(err, "'?' and '#' have no meaning in a source: write them as %%3F and %%23");
+    return 0;
+}
+
+const char *source_scheme(const char *source)
+{
+    static const char *const schemes[] = {"redis", "fifo"};
+    for (size_t i = 0; i < N_ELEMENTS(schemes); i++)
+        if (strncmp(source, schemes[i], strlen(schemes[i])) == 0 && source[strlen(schemes[i])] == ':')
+            return schemes[i];
+    return NULL;
+}
+
+char *source_identity(const char *source, const char *group)
+{
+    _cleanup_url_ struct url u = {0};
+    if (url_parse(source, &u, NULL) < 0)
+        return NULL;
+    if (strcmp(u.scheme, "fifo") == 0)
+        return xasprintf("fifo %s", u.path);
+    long db;
+    const char *key = redis_key(u.path, &db);
+    if (!key || !u.host)
+        return NULL;
+    return xasprintf("redis %s:%d/%ld/%s %s", u.host, u.port ? u.port : 6379, db, key, group);
+}

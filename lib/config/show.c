@@ -1,0 +1,118 @@
+/* The configuration in force, for people and programs: made from the table of keys, passwords masked. */
+#include "config/config.h"
+#include "config/document.h"
+#include "config/value.h"
+#include "util/buffer.h"
+#include "util/url.h"
+
+#include <cjson/cJSON.h>
+
+static void add_value(cJSON *object, const struct key *key, const void *base)
+{
+    _cleanup_free_ char *text = value_show(key, base);
+    if (!text)
+        return;
+    bool secret = key->type == KEY_DATABASE || key->type == KEY_SOURCE;
+    _cleanup_free_ char *masked = secret ? url_redact_connection(text) : NULL;
+    cJSON_AddStringToObject(object, key->name, masked ? masked : text);
+}
+
+static void add_columns(cJSON *object, const struct config_stream *stream)
+{
+    cJSON *columns = cJSON_AddObjectToObject(object, "columns");
+    for (size_t i = 0; i < stream->n_columns; i++)
+        cJSON_AddStringToObject(columns, stream->columns[i].column, stream->columns[i].field);
+}
+
+static void add_stream(cJSON *streams, const struct config_stream *stream)
+{
+    cJSON *object = cJSON_AddObjectToObject(streams, stream->name);
+    const char *scheme = source_scheme(stream->source);
+    for (size_t i = 0; i < section_stream.n_keys; i++) {
+        const struct key *key = &section_stream.keys[i];
+        if (key->type == KEY_COLUMNS)
+            add_columns(object, stream);
+        else if (!key->only || !scheme || strcmp(key->only, scheme) == 0)
+            add_value(object, key, stream);
+    }
+}
+
+struct cJSON *config_to_json(const struct config *c)
+{
+    cJSON *root = cJSON_CreateObject();
+    for (size_t i = 0; i < section_top.n_keys; i++)
+        add_value(root, &section_top.keys[i], c);
+    cJSON *postgres = cJSON_AddObjectToObject(root, "postgres");
+    for (size_t i = 0; i < section_postgres.n_keys; i++)
+        add_value(postgres, &section_postgres.keys[i], c);
+    cJSON *streams = cJSON_AddObjectToObject(root, "streams");
+    for (size_t i = 0; i < c->n_streams; i++)
+        add_stream(streams, &c->streams[i]);
+    return root;
+}
+
+/* "${" means a variable to the reader, so a plain one is doubled. */
+static char *escape_variables(const char *s)
+{
+    _cleanup_buffer_ struct buffer out = {0};
+    for (; *s; s++) {
+        if (strncmp(s, "${", 2) == 0)
+            buffer_put_string(&out, "$");
+        buffer_put(&out, s, 1);
+    }
+    return xstrdup(buffer_string(&out));
+}
+
+static int add_text(yaml_document_t *document, const char *text)
+{
+    bool plain = !yaml_is_null_word(text) && text[strspn(text, "abcdefghijklmnopqrstuvwxyz"
+                                                               "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                               "0123456789_-./")] == '\0';
+    return yaml_document_add_scalar(document, NULL, (const yaml_char_t *)text, -1,
+        plain ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
+}
+
+/* Objects and strings are all there is in config_to_json(). */
+static int add_node(yaml_document_t *document, const cJSON *json)
+{
+    if (cJSON_IsString(json)) {
+        _cleanup_free_ char *text = escape_variables(json->valuestring);
+        return add_text(document, text);
+    }
+    int mapping = yaml_document_add_mapping(
+        document, NULL, json->child ? YAML_BLOCK_MAPPING_STYLE : YAML_FLOW_MAPPING_STYLE);
+    const cJSON *child;
+    cJSON_ArrayForEach(child, json)
+    {
+        int key = add_text(document, child->string);
+        int value = add_node(document, child);
+        if (!yaml_document_append_mapping_pair(document, mapping, key, value))
+            abort();
+    }
+    return mapping;
+}
+
+static int put_chunk(void *out, unsigned char *bytes, size_t n)
+{
+    buffer_put(out, bytes, n);
+    return 1;
+}
+
+char *config_to_yaml(const struct config *c)
+{
+    _cleanup_buffer_ struct buffer out = {0};
+    yaml_emitter_t emitter;
+    yaml_document_t document;
+    if (!yaml_emitter_initialize(&emitter) || !yaml_document_initialize(&document, NULL, NULL, NULL, 1, 1))
+        abort();
+    cJSON *json = config_to_json(c);
+    add_node(&document, json);
+    cJSON_Delete(json);
+    yaml_emitter_set_output(&emitter, put_chunk, &out);
+    yaml_emitter_set_unicode(&emitter, 1);
+    yaml_emitter_set_width(&emitter, -1);
+    if (!yaml_emitter_dump(&emitter, &document)) /* releases the document */
+        abort();
+    yaml_emitter_delete(&emitter);
+    return xstrdup(buffer_string(&out));
+}

@@ -1,0 +1,220 @@
+#include "config/value.h"
+
+#include "config/problems.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#include <inttypes.h>
+
+#define LOWER  "abcdefghijklmnopqrstuvwxyz"
+#define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+#define IDENTIFIER_MAX 63 /* bytes of a Postgres name (NAMEDATALEN - 1) */
+
+static int check_length(const struct key *key, const char *text, struct error *err)
+{
+    if (key->most && strlen(text) > key->most)
+        return error_set(err, "this is too long: at most %" PRIu64 " characters", key->most);
+    return 0;
+}
+
+static int check_name(const struct key *key, const char *text, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    if (text[strspn(text, LOWER UPPER DIGITS "._-")])
+        return error_set(err, "%s may hold only letters, digits, '.', '_' and '-'", quote_text(text, quoted));
+    return check_length(key, text, err);
+}
+
+static int check_log_level(const struct key *key, const char *text, struct error *err)
+{
+    static const char *const words[] = {"error", "warning", "notice", "info", "debug"};
+    if (log_level_from_string(text) >= 0)
+        return 0;
+    char quoted[QUOTE_MAX];
+    const char *near = text_suggest(text, words, N_ELEMENTS(words));
+    return error_set(err, "%s is not a level: error, warning, notice, info or debug%s%s%s",
+        quote_text(text, quoted), near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+}
+
+/* Kept plain because it stands in every statement the daemon writes. */
+static int check_schema(const struct key *key, const char *text, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    if (text[strspn(text, LOWER DIGITS "_")] || strchr(DIGITS, text[0]) || strlen(text) > IDENTIFIER_MAX)
+        return error_set(err,
+            "%s may hold only a-z, 0-9 and '_', must not begin with a digit, and has at "
+            "most %d characters",
+            quote_text(text, quoted), IDENTIFIER_MAX);
+    if (strncmp(text, "pg_", 3) == 0)
+        return error_set(err, "%s: names that begin with pg_ belong to Postgres", quote_text(text, quoted));
+    return 0;
+}
+
+static int check_table(const struct key *key, const char *text, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    const char *dot = strchr(text, '.');
+    const char *table = dot ? dot + 1 : text;
+    if (strchr(table, '.') || !*table || dot == text || strchr(text, '"'))
+        return error_set(err, "%s is not a table: [schema.]table, without quotes", quote_text(text, quoted));
+    if (strlen(table) > IDENTIFIER_MAX || (dot && dot - text > IDENTIFIER_MAX))
+        return error_set(err, "%s is too long: Postgres' names have at most %d bytes",
+            quote_text(text, quoted), IDENTIFIER_MAX);
+    return 0;
+}
+
+static const struct value_type types[] = {
+    [KEY_NAME] = {"name", "letters, digits, `.`, `_` and `-`", "^[A-Za-z0-9._-]+$", SLOT_TEXT, check_name},
+    [KEY_TEXT] = {"text", "any text", NULL, SLOT_TEXT, check_length},
+    [KEY_PATH] = {"path", "a path that begins with `/`", "^/", SLOT_TEXT, check_path},
+    [KEY_SIZE] = {"size", "a number with its unit: `512`, `64KB`, `24MB` or `2GB`, of 1024 bytes to the KB",
+        "^[0-9]+([kK][bB]|[mM][bB]|[gG][bB]|[bB])?$", SLOT_SIZE},
+    [KEY_DURATION] = {"duration", "a number with its unit: `250ms`, `30s`, `10m`, `6h` or `7d`",
+        "^[0-9]+([mM][sS]|[sSmMhHdD])$", SLOT_DURATION},
+    [KEY_LISTEN] = {"address",
+        "a loopback address with its port: `127.0.0.1:9187`, `[::1]:9187` or "
+        "`localhost:9187`",
+        "^(127[.]0[.]0[.]1|\\[::1\\]|localhost):[0-9]{1,5}$", SLOT_TEXT, check_listen},
+    [KEY_LOG_LEVEL] = {"level", "`error`, `warning`, `notice`, `info` or `debug`",
+        "^(error|warning|notice|info|debug)$", SLOT_TEXT, check_log_level},
+    [KEY_SCHEMA] = {"schema", "`a-z`, `0-9` and `_`", "^[a-z_][a-z0-9_]{0,62}$", SLOT_TEXT, check_schema},
+    [KEY_TABLE] = {"table", "`[schema.]table`, without quotes", "^([^.\"]+[.])?[^.\"]+$", SLOT_TEXT,
+        check_table},
+    [KEY_TIME_ZONE] = {"time zone", "a name of the tz database: `UTC`, `Europe/Berlin`",
+        "^[A-Za-z][A-Za-z0-9_+/-]*$", SLOT_TEXT, check_time_zone},
+    [KEY_DATABASE] = {"database", "a `postgresql://` URL or `key=value` words",
+        "^postgres(ql)?://|=", SLOT_TEXT, check_database},
+    [KEY_SOURCE] = {"source", "a `redis://` or `fifo://` URL", "^(redis://[^/]+/[0-9]+/.|fifo:///.)",
+        SLOT_TEXT, check_source},
+    [KEY_SECTION] = {"section", "a mapping of keys"},
+    [KEY_STREAMS] = {"streams", "a mapping of names to streams"},
+    [KEY_COLUMNS] = {"columns", "a mapping of columns to fields"},
+};
+
+const struct value_type *value_type(enum key_type type)
+{
+    return &types[type];
+}
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static char *in_units(uint64_t v, const struct unit *units)
+{
+    while (units->factor > 1 && (v == 0 || v % units->factor))
+        units++;
+    return xasprintf("%" PRIu64 "%s", v / units->factor, units->name);
+}
+
+char *value_size_text(uint64_t bytes)
+{
+    static const struct unit units[] = {
+        {"GB", UINT64_C(1) << 30}, {"MB", UINT64_C(1) << 20}, {"KB", UINT64_C(1) << 10}, {"", 1}};
+    return in_units(bytes, units);
+}
+
+/* A duration is whole milliseconds, because nothing smaller can be typed. */
+char *value_duration_text(uint64_t us)
+{
+    static const struct unit units[] = {
+        {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    return in_units(us / 1000, units);
+}
+
+static int in_range(const struct key *key, uint64_t v, char *show(uint64_t), struct error *err)
+{
+    bool less = v < key->least;
+    if (!less && (!key->most || v <= key->most))
+        return 0;
+    _cleanup_free_ char *got = show(v), *limit = show(less ? key->least : key->most);
+    return error_set(
+        err, "%s is too %s: at %s %s", got, less ? "little" : "much", less ? "least" : "most", limit);
+}
+
+static int take_size(const struct key *key, const char *text, uint64_t *slot, struct error *err)
+{
+    uint64_t v;
+    char quoted[QUOTE_MAX];
+    if (text_parse_bytes(text, &v) < 0)
+        return error_set(err, "%s is not a size: a number with its unit, as 512, 64KB, 24MB or 2GB",
+            quote_text(text, quoted));
+    if (in_range(key, v, value_size_text, err) < 0)
+        return -1;
+    *slot = v;
+    return 0;
+}
+
+static int take_duration(const struct key *key, const char *text, int64_t *slot, struct error *err)
+{
+    int64_t v;
+    char quoted[QUOTE_MAX];
+    if (text_parse_duration(text, &v) < 0)
+        return error_set(err, "%s is not a duration: a number with its unit, as 250ms, 30s, 10m, 6h or 7d",
+            quote_text(text, quoted));
+    if (in_range(key, (uint64_t)v, value_duration_text, err) < 0)
+        return -1;
+    *slot = v;
+    return 0;
+}
+
+static void *slot_of(const struct key *key, void *base)
+{
+    return (char *)base + key->offset;
+}
+
+static const void *slot_in(const struct key *key, const void *base)
+{
+    return (const char *)base + key->offset;
+}
+
+int value_take(const struct key *key, const char *text, void *base, struct error *err)
+{
+    void *slot = slot_of(key, base);
+    switch (types[key->type].slot) {
+    case SLOT_TEXT:
+        if (types[key->type].check(key, text, err) < 0)
+            return -1;
+        free(*(char **)slot);
+        *(char **)slot = xstrdup(text);
+        return 0;
+    case SLOT_SIZE:
+        return take_size(key, text, slot, err);
+    case SLOT_DURATION:
+        return take_duration(key, text, slot, err);
+    case SLOT_NONE:
+        break;
+    }
+    return error_set(err, "this is a mapping, not a single value");
+}
+
+char *value_show(const struct key *key, const void *base)
+{
+    const void *slot = slot_in(key, base);
+    switch (types[key->type].slot) {
+    case SLOT_TEXT:
+        return xstrdup(*(char *const *)slot);
+    case SLOT_SIZE:
+        return value_size_text(*(const uint64_t *)slot);
+    case SLOT_DURATION:
+        return value_duration_text((uint64_t) * (const int64_t *)slot);
+    case SLOT_NONE:
+        break;
+    }
+    return NULL;
+}
+
+bool value_equal(const struct key *key, const void *a, const void *b)
+{
+    _cleanup_free_ char *x = value_show(key, a), *y = value_show(key, b);
+    return x && y ? strcmp(x, y) == 0 : x == y;
+}
+
+void value_done(const struct key *key, void *base)
+{
+    if (types[key->type].slot == SLOT_TEXT)
+        free(*(char **)slot_of(key, base));
+}

@@ -1,0 +1,42 @@
+#pragma once
+/*
+ * The types a value can have: what its text must look like, and how it is kept in the struct. `base` is the
+ * struct config or struct config_stream that the key's offset goes into.
+ */
+#include "config/keys.h"
+
+enum slot { SLOT_NONE, SLOT_TEXT, SLOT_SIZE, SLOT_DURATION };
+
+struct value_type {
+    const char *name;    /* "duration" */
+    const char *looks;   /* "a number with its unit: 250ms, 30s, 10m, 6h or 7d" */
+    const char *pattern; /* of the JSON Schema, anchored; NULL: any text */
+    enum slot slot;
+    /* Texts only: 0, or -1 and what is wrong. */
+    int (*check)(const struct key *key, const char *text, struct error *err);
+};
+
+const struct value_type *value_type(enum key_type type);
+
+int value_take(const struct key *key, const char *text, void *base, struct error *err);
+/* As one would type it, exactly; NULL when it is not set. A new string. Passwords are not masked. */
+char *value_show(const struct key *key, const void *base);
+bool value_equal(const struct key *key, const void *a, const void *b);
+void value_done(const struct key *key, void *base);
+
+/* The exact text of a size or a duration: "64MB", "90s". A new string. */
+char *value_size_text(uint64_t bytes);
+char *value_duration_text(uint64_t us);
+
+/* The checks of values that name a place (config/place.c). */
+int check_path(const struct key *key, const char *text, struct error *err);
+int check_listen(const struct key *key, const char *text, struct error *err);
+int check_time_zone(const struct key *key, const char *text, struct error *err);
+int check_database(const struct key *key, const char *text, struct error *err);
+int check_source(const struct key *key, const char *text, struct error *err);
+
+/* "redis" or "fifo" of a source that passed the check; NULL for any other text. */
+const char *source_scheme(const char *source);
+/* Two streams with equal identities would take each other's entries. A new string; NULL if it is no source.
+ */
+char *source_identity(const char *source, const char *group);

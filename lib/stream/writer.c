@@ -1,0 +1,665 @@
+/*
+ * A batch is written in ranges of its items: first all of it, and halves of a range that the server refused.
+ * Each range is one transaction of two steps, in one pipeline:
+ *
+ *   ROWS   the rows statement, which says how many went in and which rows were refused, and why
+ *   BOOKS  the letters of the range and the ledger; then the sync that commits
+ *
+ * The second step needs the first one's answer, so that counts and letters are in the same transaction. An
+ * error ends the transaction at the sync; what kind it was decides: a row's own fault halves the range (a
+ * single row becomes a letter), trouble of the server waits and tries again, a misfit of the table is the
+ * stream's to mend.
+ */
+#include "stream/writer.h"
+
+#include "pg/array.h"
+#include "pg/session.h"
+#include "stream/books.h"
+#include "stream/statement.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+#include <event2/event.h>
+#include <inttypes.h>
+
+#define RETRY_MIN_US (200 * US_PER_MS)
+#define RETRY_MAX_US (5 * US_PER_SEC)
+
+enum writer_state { WRITER_IDLE, WRITER_ROWS, WRITER_BOOKS, WRITER_FAILING, WRITER_RETRY, WRITER_SUSPENDED };
+
+static const char *const state_names[] = {"idle", "rows", "books", "failing", "retry", "suspended"};
+
+struct range {
+    size_t from, to; /* items */
+};
+
+/* Why the server, or the rows statement, refused one item of the range. */
+struct refusal {
+    size_t item;
+    char sqlstate[6];
+    const char *constraint; /* the table's own string, or NULL */
+    char *constraint_copy;
+    char *parent_key;
+};
+
+struct writer {
+    struct event_base *base;
+    struct pg_session *session;
+    char *schema, *stream;
+    struct writer_events events;
+    void *arg;
+    void (*prepared)(void *arg, const char *why);
+    char prepare_error[300];
+
+    const struct table *table;
+    struct event *retry;
+    int64_t retry_us;
+    bool troubled;
+
+    enum writer_state state;
+    struct batch *batch;
+    const char *was;
+    struct range *ranges; /* a stack: the top one is under way */
+    size_t n_ranges, cap_ranges;
+
+    struct refusal *refusals; /* of the range under way, by item */
+    size_t n_refusals, cap_refusals;
+    int64_t inserted;
+    int64_t began_us;
+    struct outcome outcome;
+    enum pg_fault fault; /* while FAILING */
+    bool gave_up_row;    /* the range's one row is a letter now: a further fault is not the row's */
+    char fault_words[300], fault_sqlstate[6], *fault_constraint;
+};
+
+static void write_range(struct writer *w);
+
+static void set_state(struct writer *w, enum writer_state state)
+{
+    if (w->state != state)
+        log_debug("writer", ABOUT_STREAM(w->stream), "%s -> %s", state_names[w->state], state_names[state]);
+    w->state = state;
+}
+
+static struct range *top(struct writer *w)
+{
+    return &w->ranges[w->n_ranges - 1];
+}
+
+static void push(struct writer *w, size_t from, size_t to)
+{
+    if (w->n_ranges == w->cap_ranges) {
+        w->cap_ranges = w->cap_ranges ? w->cap_ranges * 2 : 32;
+        w->ranges = xrealloc(w->ranges, w->cap_ranges, sizeof(*w->ranges));
+    }
+    w->ranges[w->n_ranges++] = (struct range){from, to};
+}
+
+/* -- refusals
+ * ------------------------------------------------------------------------------------------------- */
+
+static struct refusal *add_refusal(struct writer *w, size_t item)
+{
+    if (w->n_refusals == w->cap_refusals) {
+        w->cap_refusals = w->cap_refusals ? w->cap_refusals * 2 : 16;
+        w->refusals = xrealloc(w->refusals, w->cap_refusals, sizeof(*w->refusals));
+    }
+    struct refusal *r = &w->refusals[w->n_refusals++];
+    *r = (struct refusal){.item = item};
+    return r;
+}
+
+static void clear_refusals(struct writer *w)
+{
+    for (size_t i = 0; i < w->n_refusals; i++) {
+        free(w->refusals[i].constraint_copy);
+        free(w->refusals[i].parent_key);
+    }
+    w->n_refusals = 0;
+}
+
+static int by_item(const void *a, const void *b)
+{
+    const struct refusal *x = a, *y = b;
+    return x->item < y->item ? -1 : x->item > y->item;
+}
+
+static const struct refusal *find_refusal(const struct writer *w, size_t item)
+{
+    const struct refusal wanted = {.item = item};
+    return w->n_refusals ? bsearch(&wanted, w->refusals, w->n_refusals, sizeof(wanted), by_item) : NULL;
+}
+
+/* Rows refused in an earlier attempt at this range are tested anew; what decode refused stays refused. */
+static void forget_verdicts(struct writer *w, const struct range *r)
+{
+    clear_refusals(w);
+    for (size_t i = r->from; i < r->to; i++) {
+        struct batch_item *item = batch_item(w->batch, i);
+        if (item->row >= 0)
+            item->reason = REASON_NONE;
+    }
+}
+
+static void note_verdict(struct writer *w, size_t item, int verdict, const char *parent_key)
+{
+    char words[DETAIL_MAX];
+    struct refusal *r = add_refusal(w, item);
+    if (verdict > 0) {
+        const struct foreign_key *f = &w->table->foreign_keys[verdict - 1];
+        r->constraint = f->constraint;
+        r->parent_key = xstrdup(parent_key);
+        snprintf(words, sizeof(words), "foreign key %s: no such row in %s yet", f->constraint, f->parent);
+        batch_refuse(w->batch, item, REASON_NO_PARENT, words);
+    } else {
+        r->constraint = w->table->checks[-verdict - 1].constraint;
+        snprintf(words, sizeof(words), "check constraint %s says no", r->constraint);
+        batch_refuse(w->batch, item, REASON_CHECK, words);
+    }
+}
+
+/* The one row of the range is what the server refused. */
+static void note_fault(struct writer *w, size_t item)
+{
+    struct refusal *r = add_refusal(w, item);
+    snprintf(r->sqlstate, sizeof(r->sqlstate), "%s", w->fault_sqlstate);
+    r->constraint = r->constraint_copy = TAKE(w->fault_constraint);
+    enum reason reason = strcmp(r->sqlstate, "23503") == 0   ? REASON_NO_PARENT
+                         : strcmp(r->sqlstate, "23505") == 0 ? REASON_NOT_UNIQUE
+                         : strcmp(r->sqlstate, "23514") == 0 ? REASON_CHECK
+                                                             : REASON_REFUSED;
+    batch_refuse(w->batch, item, reason, w->fault_words);
+}
+
+/* -- the second step
+ * ------------------------------------------------------------------------------------------ */
+
+#define N_LETTER_ARRAYS 11
+enum {
+    L_ENTRY,
+    L_STATE,
+    L_REASON,
+    L_DETAIL,
+    L_SQLSTATE,
+    L_CONSTRAINT,
+    L_PARENT,
+    L_SHAPE,
+    L_PAYLOAD,
+    L_BYTES,
+    L_RECEIVED
+};
+
+static const uint32_t letter_types[N_LETTER_ARRAYS] = {
+    [L_ENTRY] = PG_TEXT_OID,
+    [L_STATE] = PG_TEXT_OID,
+    [L_REASON] = PG_TEXT_OID,
+    [L_DETAIL] = PG_TEXT_OID,
+    [L_SQLSTATE] = PG_TEXT_OID,
+    [L_CONSTRAINT] = PG_TEXT_OID,
+    [L_PARENT] = PG_TEXT_OID,
+    [L_SHAPE] = PG_TEXT_OID,
+    [L_PAYLOAD] = PG_BYTEA_OID,
+    [L_BYTES] = PG_INT8_OID,
+    [L_RECEIVED] = PG_TIMESTAMPTZ_OID,
+};
+
+static const char *state_of(enum reason reason)
+{
+    return reason == REASON_NO_PARENT ? "parked" : "dead";
+}
+
+/* The columns that both a new letter and one that comes back have: L_STATE … L_PARENT. */
+static void put_reasons(struct writer *w, size_t i, struct pg_array *a)
+{
+    const struct batch_item *item = batch_item(w->batch, i);
+    const struct refusal *r = find_refusal(w, i);
+    pg_array_put_text(&a[L_STATE], state_of(item->reason));
+    pg_array_put_text(&a[L_REASON], reason_code(item->reason));
+    pg_array_put_text(&a[L_DETAIL], batch_detail(w->batch, item));
+    pg_array_put_text(&a[L_SQLSTATE], r && r->sqlstate[0] ? r->sqlstate : NULL);
+    pg_array_put_text(&a[L_CONSTRAINT], r ? r->constraint : NULL);
+    pg_array_put_text(&a[L_PARENT], r ? r->parent_key : NULL);
+}
+
+static void put_letter(struct writer *w, size_t i, struct pg_array *a)
+{
+    const struct batch_item *item = batch_item(w->batch, i);
+    struct slice payload = batch_payload(w->batch, item);
+    char id[ENTRY_ID_MAX];
+    pg_array_put_text(&a[L_ENTRY], entry_id_to_string(item->id, id));
+    put_reasons(w, i, a);
+    pg_array_put_text(&a[L_SHAPE], entry_shape_to_string(item->shape));
+    pg_array_put_bytes(&a[L_PAYLOAD], payload);
+    pg_array_put_int8(&a[L_BYTES], (int64_t)(item->size ? item->size : payload.n));
+    pg_array_put_int8(&a[L_RECEIVED], pg_timestamp(item->received_us));
+}
+
+/* Parameters of one books statement: a few texts, then arrays. */
+struct books_params {
+    const char *values[16];
+    int lengths[16], formats[16];
+    char numbers[3][24];
+    int n, n_numbers;
+};
+
+static void param_text(struct books_params *p, const char *text)
+{
+    p->values[p->n++] = text;
+}
+
+static void param_number(struct books_params *p, int64_t v)
+{
+    char *text = p->numbers[p->n_numbers++];
+    snprintf(text, sizeof(p->numbers[0]), "%" PRId64, v);
+    param_text(p, text);
+}
+
+static void param_array(struct books_params *p, struct pg_array *a)
+{
+    struct slice v = pg_array_value(a);
+    p->formats[p->n] = 1;
+    p->lengths[p->n] = (int)v.n;
+    p->values[p->n++] = v.p;
+}
+
+static void on_books(void *arg, const PGresult *res);
+static void on_commit(void *arg, const PGresult *res);
+
+static void send_books(struct writer *w, enum books_statement which, struct books_params *p)
+{
+    struct pg_params params = {.n = p->n, .values = p->values, .lengths = p->lengths, .formats = p->formats};
+    pg_session_send(w->session, true, books_statement_name(which), &params, 0, on_books, w);
+    pg_session_sync(w->session, on_commit, w);
+}
+
+static size_t count_letters(struct writer *w, const struct range *r)
+{
+    size_t n = 0;
+    for (size_t i = r->from; i < r->to; i++)
+        n += batch_item(w->batch, i)->reason != REASON_NONE;
+    return n;
+}
+
+static void init_arrays(struct pg_array *a)
+{
+    for (size_t i = 0; i < N_LETTER_ARRAYS; i++)
+        a[i] = (struct pg_array){.element_oid = letter_types[i]};
+}
+
+static void done_arrays(struct pg_array *a)
+{
+    for (size_t i = 0; i < N_LETTER_ARRAYS; i++)
+        pg_array_done(&a[i]);
+}
+
+static void send_letters(struct writer *w, const struct range *r)
+{
+    struct pg_array a[N_LETTER_ARRAYS];
+    init_arrays(a);
+    for (size_t i = r->from; i < r->to; i++)
+        if (batch_item(w->batch, i)->reason != REASON_NONE)
+            put_letter(w, i, a);
+    struct books_params p = {0};
+    param_text(&p, w->stream);
+    param_number(&p, (int64_t)(r->to - r->from));
+    param_number(&p, w->inserted);
+    for (size_t i = 0; i < N_LETTER_ARRAYS; i++)
+        param_array(&p, &a[i]);
+    send_books(w, BOOKS_LETTERS, &p);
+    done_arrays(a);
+}
+
+static void send_settle(struct writer *w, const struct range *r)
+{
+    struct pg_array a[N_LETTER_ARRAYS], stored = {.element_oid = PG_INT8_OID},
+                                        kept = {.element_oid = PG_INT8_OID};
+    init_arrays(a);
+    for (size_t i = r->from; i < r->to; i++) {
+        const struct batch_item *item = batch_item(w->batch, i);
+        if (item->reason != REASON_NONE)
+            put_reasons(w, i, a);
+        pg_array_put_int8(item->reason == REASON_NONE ? &stored : &kept, item->letter_id);
+    }
+    struct books_params p = {0};
+    param_text(&p, w->stream);
+    param_text(&p, w->was);
+    param_number(&p, w->inserted);
+    param_array(&p, &stored);
+    param_array(&p, &kept);
+    for (size_t i = L_STATE; i <= L_PARENT; i++)
+        param_array(&p, &a[i]);
+    send_books(w, BOOKS_SETTLE, &p);
+    done_arrays(a);
+    pg_array_done(&stored);
+    pg_array_done(&kept);
+}
+
+static void send_ledger(struct writer *w, const struct range *r)
+{
+    int64_t delivered = (int64_t)(r->to - r->from);
+    w->outcome = (struct outcome){
+        .delivered = delivered,
+        .inserted = w->inserted,
+        .duplicate = delivered - w->inserted,
+    };
+    struct books_params p = {0};
+    param_text(&p, w->stream);
+    param_number(&p, delivered);
+    param_number(&p, w->inserted);
+    param_number(&p, delivered - w->inserted);
+    send_books(w, BOOKS_LEDGER, &p);
+}
+
+static void write_books(struct writer *w)
+{
+    const struct range *r = top(w);
+    set_state(w, WRITER_BOOKS);
+    if (w->n_refusals)
+        qsort(w->refusals, w->n_refusals, sizeof(*w->refusals), by_item);
+    if (w->was)
+        send_settle(w, r);
+    else if (count_letters(w, r))
+        send_letters(w, r);
+    else
+        send_ledger(w, r);
+}
+
+/* -- the first step
+ * ------------------------------------------------------------------------------------------- */
+
+static void note_failure(struct writer *w, const PGresult *res)
+{
+    const char *constraint = PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME);
+    w->fault = pg_fault_of(res);
+    pg_describe(res, w->fault_words, sizeof(w->fault_words));
+    snprintf(w->fault_sqlstate, sizeof(w->fault_sqlstate), "%s", pg_sqlstate(res));
+    free(w->fault_constraint);
+    w->fault_constraint = xstrdup(constraint);
+}
+
+static void on_rows(void *arg, const PGresult *res)
+{
+    struct writer *w = arg;
+    if (!res || w->state != WRITER_ROWS)
+        return; /* suspended: the session's loss is told to the stream */
+    if (PQresultStatus(res) != PGRES_TUPLES_OK) {
+        note_failure(w, res);
+        set_state(w, WRITER_FAILING);
+        pg_session_sync(w->session, on_commit, w);
+        return;
+    }
+    size_t first_row = batch_rows_before(w->batch, top(w)->from);
+    for (int i = 0; i < PQntuples(res); i++) {
+        long long ordinal = strtoll(PQgetvalue(res, i, 0), NULL, 10),
+                  v = strtoll(PQgetvalue(res, i, 1), NULL, 10);
+        if (ordinal == 0)
+            w->inserted = v;
+        else
+            note_verdict(w, batch_row_item(w->batch, first_row + (size_t)ordinal - 1), (int)v,
+                PQgetisnull(res, i, 2) ? NULL : PQgetvalue(res, i, 2));
+    }
+    write_books(w);
+}
+
+static void write_range(struct writer *w)
+{
+    struct range *r = top(w);
+    forget_verdicts(w, r);
+    w->gave_up_row = false;
+    w->inserted = 0;
+    w->began_us = clock_mono_us();
+    size_t from = batch_rows_before(w->batch, r->from), to = batch_rows_before(w->batch, r->to);
+    if (from == to) {
+        write_books(w);
+        return;
+    }
+    size_t n = w->table->n_columns;
+    _cleanup_free_ const char **values = xcalloc(n, sizeof(*values));
+    _cleanup_free_ int *lengths = xcalloc(n, sizeof(*lengths)), *formats = xcalloc(n, sizeof(*formats));
+    for (size_t i = 0; i < n; i++)
+        formats[i] = 1;
+    batch_arrays(w->batch, from, to, values, lengths);
+    set_state(w, WRITER_ROWS);
+    struct pg_params p = {.n = (int)n, .values = values, .lengths = lengths, .formats = formats};
+    pg_session_send(w->session, true, "rows", &p, 0, on_rows, w);
+    pg_session_flush(w->session);
+}
+
+/* -- how it ended
+ * --------------------------------------------------------------------------------------------- */
+
+static void take_counts(struct writer *w, const PGresult *res)
+{
+    int64_t v[6] = {0};
+    for (int i = 0; i < PQnfields(res) && i < 6 && PQntuples(res) == 1; i++)
+        v[i] = strtoll(PQgetvalue(res, 0, i), NULL, 10);
+    if (!w->was) {
+        int64_t dead = v[0], parked = v[1], delivered = (int64_t)(top(w)->to - top(w)->from) - parked;
+        w->outcome =
+            (struct outcome){delivered, w->inserted, delivered - w->inserted - dead, dead, parked, dead, 0};
+        return;
+    }
+    int64_t parked = v[4], gone = v[5];
+    bool from_park = strcmp(w->was, "parked") == 0;
+    w->outcome = (struct outcome){
+        .delivered = v[0],
+        .inserted = v[1],
+        .duplicate = v[2],
+        .dead = v[3],
+        .parked = from_park ? -gone - v[3] : parked,
+        .dead_letters = v[3],
+    };
+}
+
+static void on_books(void *arg, const PGresult *res)
+{
+    struct writer *w = arg;
+    if (!res || w->state != WRITER_BOOKS)
+        return;
+    if (pg_fault_of(res) != PG_FAULT_NONE) {
+        note_failure(w, res);
+        set_state(w, WRITER_FAILING);
+    } else if (PQresultStatus(res) == PGRES_TUPLES_OK) {
+        take_counts(w, res);
+    }
+}
+
+static void tell_trouble(struct writer *w, const char *why)
+{
+    if (!why && !w->troubled)
+        return;
+    w->troubled = why != NULL;
+    w->events.trouble(w->arg, why);
+}
+
+static void next_range(struct writer *w)
+{
+    if (w->n_ranges) {
+        write_range(w);
+        return;
+    }
+    struct batch *batch = TAKE(w->batch);
+    set_state(w, WRITER_IDLE);
+    w->events.done(w->arg, batch);
+}
+
+static void range_committed(struct writer *w)
+{
+    struct range r = *top(w);
+    w->n_ranges--;
+    w->retry_us = RETRY_MIN_US;
+    w->outcome.took_us = clock_mono_us() - w->began_us;
+    tell_trouble(w, NULL);
+    w->events.committed(w->arg, w->batch, r.from, r.to, &w->outcome);
+    next_range(w);
+}
+
+static void try_later(struct writer *w)
+{
+    struct timeval tv = {w->retry_us / US_PER_SEC, w->retry_us % US_PER_SEC};
+    set_state(w, WRITER_RETRY);
+    event_add(w->retry, &tv);
+    w->retry_us = MIN(w->retry_us * 2, RETRY_MAX_US);
+    tell_trouble(w, w->fault_words);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    struct writer *w = arg;
+    if (w->state == WRITER_RETRY)
+        write_range(w);
+}
+
+/* Somebody else settled these letters meanwhile: ours is rolled back and nothing is left to do. */
+static bool taken_by_another(const struct writer *w)
+{
+    return w->was && strcmp(w->fault_sqlstate, "22012") == 0;
+}
+
+/* The server refused a row of the range: halves of it, the first half on top; or the one row becomes a
+ * letter. */
+static void isolate(struct writer *w)
+{
+    struct range r = *top(w);
+    size_t first = batch_rows_before(w->batch, r.from), n = batch_rows_before(w->batch, r.to) - first;
+    if (n > 1) {
+        size_t middle = batch_row_item(w->batch, first + n / 2);
+        w->n_ranges--;
+        push(w, middle, r.to);
+        push(w, r.from, middle);
+        write_range(w);
+        return;
+    }
+    size_t item = batch_row_item(w->batch, first);
+    char id[ENTRY_ID_MAX];
+    struct log_about about = {w->stream, entry_id_to_string(batch_item(w->batch, item)->id, id),
+        w->fault_sqlstate, w->fault_constraint};
+    log_info("writer", &about, "the server refused one row; it is kept as a dead letter");
+    forget_verdicts(w, &r);
+    note_fault(w, item);
+    w->gave_up_row = true;
+    w->inserted = 0;
+    write_books(w);
+}
+
+static void range_failed(struct writer *w)
+{
+    size_t n_rows = batch_rows_before(w->batch, top(w)->to) - batch_rows_before(w->batch, top(w)->from);
+    if (taken_by_another(w)) {
+        w->n_ranges = 0;
+        next_range(w);
+    } else if (w->fault == PG_FAULT_ROW && n_rows && !w->gave_up_row) {
+        isolate(w);
+    } else if (w->fault == PG_FAULT_SCHEMA) {
+        set_state(w, WRITER_SUSPENDED);
+        w->events.misfit(w->arg, w->fault_words);
+    } else {
+        try_later(w);
+    }
+}
+
+static void on_commit(void *arg, const PGresult *res)
+{
+    struct writer *w = arg;
+    if (!res || w->state == WRITER_SUSPENDED || w->state == WRITER_IDLE)
+        return;
+    if (pg_fault_of(res) != PG_FAULT_NONE) {
+        note_failure(w, res);
+        set_state(w, WRITER_FAILING);
+    }
+    if (w->state == WRITER_FAILING)
+        range_failed(w);
+    else
+        range_committed(w);
+}
+
+/* -- life
+ * ----------------------------------------------------------------------------------------------------- */
+
+struct writer *writer_new(struct event_base *base, struct pg_session *session, const char *schema,
+    const char *stream, const struct writer_events *events, void *arg)
+{
+    struct writer *w = xnew(struct writer);
+    w->base = base;
+    w->session = session;
+    w->schema = xstrdup(schema);
+    w->stream = xstrdup(stream);
+    w->events = *events;
+    w->arg = arg;
+    w->retry = evtimer_new(base, on_retry, w);
+    w->retry_us = RETRY_MIN_US;
+    return w;
+}
+
+void writer_free(struct writer *w)
+{
+    if (!w)
+        return;
+    event_free(w->retry);
+    clear_refusals(w);
+    free(w->refusals);
+    free(w->ranges);
+    free(w->fault_constraint);
+    free(w->schema);
+    free(w->stream);
+    free(w);
+}
+
+static void on_prepare(void *arg, const PGresult *res)
+{
+    struct writer *w = arg;
+    if (res && PQresultStatus(res) == PGRES_FATAL_ERROR && !w->prepare_error[0])
+        pg_describe(res, w->prepare_error, sizeof(w->prepare_error));
+}
+
+static void on_prepared(void *arg, const PGresult *res)
+{
+    struct writer *w = arg;
+    if (!res)
+        return; /* lost: the stream hears of it from the session */
+    bool failed = w->prepare_error[0] != '\0';
+    w->prepared(w->arg, failed ? w->prepare_error : NULL);
+    if (!failed && w->state == WRITER_SUSPENDED)
+        next_range(w);
+}
+
+void writer_resume(struct writer *w, const struct table *table, void (*prepared)(void *arg, const char *why))
+{
+    if (w->batch && w->table != table)
+        batch_rebuild(w->batch, table);
+    w->table = table;
+    w->prepared = prepared;
+    w->prepare_error[0] = '\0';
+    size_t n = table->n_columns;
+    _cleanup_free_ Oid *types = xcalloc(n, sizeof(*types));
+    for (size_t i = 0; i < n; i++)
+        types[i] = table->columns[i].array_oid;
+    pg_session_send(w->session, false, "DEALLOCATE ALL", NULL, 0, on_prepare, w);
+    _cleanup_free_ char *rows = statement_rows(table);
+    pg_session_prepare(w->session, "rows", rows, (int)n, types, on_prepare, w);
+    for (int i = 0; i < N_BOOKS_STATEMENTS; i++) {
+        _cleanup_free_ char *sql = books_statement_sql(i, w->schema);
+        pg_session_prepare(w->session, books_statement_name(i), sql, 0, NULL, on_prepare, w);
+    }
+    pg_session_sync(w->session, on_prepared, w);
+}
+
+void writer_suspend(struct writer *w)
+{
+    event_del(w->retry);
+    set_state(w, w->batch ? WRITER_SUSPENDED : WRITER_IDLE);
+}
+
+void writer_write(struct writer *w, struct batch *batch, const char *was)
+{
+    w->batch = batch;
+    w->was = was;
+    w->n_ranges = 0;
+    push(w, 0, batch_n_items(batch));
+    write_range(w);
+}
+
+bool writer_busy(const struct writer *w)
+{
+    return w->batch != NULL;
+}
