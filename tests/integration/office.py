@@ -15,7 +15,7 @@ from servers import Redis, StallProxy, wait_until
 
 # Planted in payloads; it must never be found in a log, ours or Postgres' own.
 MARKER = "PLANTED-4c1b7d"
-SANITIZERS = re.compile(r"AddressSanitizer|LeakSanitizer|UndefinedBehavior|ThreadSanitizer|runtime error:|Assertion .* failed")
+SANITIZERS = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:|Assertion .* failed")
 PATIENTS = 1000
 
 SITE_SQL = """
@@ -246,7 +246,8 @@ class Office:
 
     def complaints(self):
         found = []
-        for log in [d.log for d in self.daemons] + sorted(self.home.glob("*.log")) + sorted(self.home.glob("*/*.log")):
+        logs = [d.log for d in self.daemons] + [*self.home.glob("*.log"), *self.home.glob("*/*.log")]
+        for log in logs:
             text = log.read_text(errors="replace") if log.exists() else ""
             found += [f"{log}: {line}" for line in text.splitlines() if SANITIZERS.search(line)][:5]
             if MARKER in text and "publisher" not in log.name:

@@ -122,7 +122,7 @@ def account_differences(sql, want, stream, redelivered):
     claims = [
         (delivered == inserted + duplicate + dead,
          f"the ledger says {delivered} delivered, but {inserted} + {duplicate} + {dead}"),
-        (inserted == len(table_rows(sql, stream)), f"the ledger says {inserted} inserted, the table holds another number"),
+        (inserted == len(table_rows(sql, stream)), f"{inserted} inserted in the ledger, the table holds another number"),
     ]
     if not redelivered:
         claims += [

@@ -69,7 +69,9 @@ def test_reconcile(daemon):
     assert all(s["checks"] for s in answer["streams"])
 
 
-@pytest.mark.parametrize("lie", ["DELETE FROM claim", "UPDATE ingest.ledger SET inserted = inserted + 1, delivered = delivered + 1"])
+@pytest.mark.parametrize("lie", [
+    "DELETE FROM claim", "UPDATE ingest.ledger SET inserted = inserted + 1, delivered = delivered + 1",
+])
 def test_reconcile_finds_what_is_wrong(office, daemon, lie):
     office.sql(lie)
     code, answer = daemon.ctl("reconcile")
@@ -170,7 +172,7 @@ def test_usage_suggests(daemon):
 def test_help_and_version(daemon):
     done = daemon.ctl_raw("--help")
     assert done.returncode == DONE
-    for word in ("status", "streams", "dead", "reconcile", "pause", "resume", "reload", "check", "doctor", "config", "top"):
+    for word in "status streams dead reconcile pause resume reload check doctor config top".split():
         assert word in done.stdout
     assert daemon.ctl_raw("--version").returncode == DONE
 

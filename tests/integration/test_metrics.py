@@ -10,8 +10,9 @@ from office import claim
 from servers import HOST, free_port, wait_until
 
 # The text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
-SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\.)*",?)*\})? (\S+)( \d+)?$')
-LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\.)*)"')
+NAME, VALUE = r"[a-zA-Z_:][a-zA-Z0-9_:]*", r'"((?:[^"\\\n]|\\.)*)"'
+SAMPLE = re.compile(rf"^({NAME})(\{{(?:{NAME}={VALUE},?)*\}})? (?P<number>\S+)( \d+)?$")
+LABEL = re.compile(f"({NAME})={VALUE}")
 
 
 def get(daemon, path, method="GET"):
@@ -38,7 +39,7 @@ def parse(text):
             assert re.sub("_(bucket|sum|count)$", "", m[1]) in types or m[1] in types, f"no type before {line!r}"
             key = (m[1], tuple(sorted(LABEL.findall(m[2] or ""))))
             assert key not in samples, f"twice: {line!r}"
-            samples[key] = float(m[3])
+            samples[key] = float(m["number"])
     return samples, types
 
 
