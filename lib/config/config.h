@@ -19,7 +19,7 @@ struct config_column {
 };
 
 struct config_stream {
-    char *name;          /* [a-z0-9_-], at most 48 characters, unique */
+    char *name;          /* [a-z0-9_-], beginning with a letter or digit, at most 48 characters, unique */
     char *source;        /* URL: redis://[user[:password]@]host[:port]/DB/STREAM, or fifo:///path/to/pipe */
     char *password_file; /* or NULL: the source's password, first line of the file */
     char *group;         /* redis: consumer group; default "ingestd" */
@@ -43,7 +43,7 @@ struct config {
     char *http;          /* "127.0.0.1:9187", or NULL: no listener */
     char *log_level;     /* default "info" */
     uint64_t memory_max; /* ceiling for the daemon, default 64MB; batches are sized from it */
-    uint64_t max_entry;  /* a longer entry is dead with its first 64 KB; default 16MB */
+    uint64_t max_entry;  /* a longer entry is dead with its first 64 KB; default 16MB or memory_max / 4 */
     struct {
         char *url;           /* postgresql://… or a libpq connection string */
         char *password_file; /* or NULL */
@@ -68,8 +68,8 @@ void config_problems_done(struct config_problems *p);
 
 /*
  * Reads the file. On success *ret_config is the caller's own. Else -1, and every mistake is in *problems (at
- * least one). "${NAME}" in a value is taken from the environment, "${NAME:-words}" with a default. `problems`
- * must be zeroed before and is released by the caller in both cases.
+ * least one). "${NAME}" in a value is taken from the environment, "${NAME:-words}" with a default; a plain
+ * "${" is written "$${". `problems` must be zeroed before and is released by the caller in both cases.
  */
 int config_read(const char *path, struct config **ret_config, struct config_problems *problems);
 /* The same from memory, for tests and fuzzing; path is only for messages. */

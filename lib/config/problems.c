@@ -34,8 +34,8 @@ static int by_place(const void *a, const void *b)
 
 void problems_sort(struct config_problems *p)
 {
-    if (p->n > 1)
-        qsort(p->list, p->n, sizeof(*p->list), by_place);
+    if (p->n > 1) /* what is said of the list itself stays at its end */
+        qsort(p->list, MIN(p->n, (size_t)PROBLEMS_MAX), sizeof(*p->list), by_place);
 }
 
 void config_problems_done(struct config_problems *p)

@@ -83,8 +83,8 @@ int varlink_reply_parse(const char *p, size_t n, struct varlink_reply *ret, stru
     cJSON *message = parse_object(p, n, err);
     if (!message)
         return -1;
-    const cJSON *parameters, *error = cJSON_GetObjectItemCaseSensitive(message, "error");
-    bool continues;
+    const cJSON *parameters = NULL, *error = cJSON_GetObjectItemCaseSensitive(message, "error");
+    bool continues = false;
     if (read_parameters(message, &parameters, err) < 0 ||
         read_flag(message, "continues", &continues, err) < 0) {
         cJSON_Delete(message);

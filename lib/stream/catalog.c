@@ -49,7 +49,7 @@ static const char constraints_sql[] =
     "       (SELECT pg_catalog.string_agg(a.attname, pg_catalog.chr(1) ORDER BY u.ord)"
     "          FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS u(attnum, ord)"
     "          JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.attnum),"
-    "       pg_catalog.format('%I.%I', pn.nspname, pc.relname),"
+    "       CASE WHEN pc.oid IS NOT NULL THEN pg_catalog.format('%I.%I', pn.nspname, pc.relname) END,"
     "       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), pg_catalog.chr(1) ORDER BY "
     "u.ord)"
     "          FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS u(attnum, ord)"

@@ -4,7 +4,6 @@
 #include "pg/session.h"
 #include "stream/books.h"
 #include "stream/catalog.h"
-#include "stream/source.h"
 #include "util/clock.h"
 #include "util/resolve.h"
 
@@ -122,23 +121,11 @@ static void probe_postgres(struct probe *p)
     resolver_free(resolver);
 }
 
-static void probe_source(struct probe *p, const struct config_stream *stream)
-{
-    struct error err;
-    _cleanup_free_ char *said = NULL;
-    const struct source_ops *ops = source_for_url(stream->source, &err);
-    bool ok = ops && ops->check(stream, &err) == 0 && ops->probe(p->config, stream, &said, &err) == 0;
-    snprintf(p->what, sizeof(p->what), "stream %s: source", stream->name);
-    tell(p, ok, p->what, ok ? said : err.text);
-}
-
 int intake_probe(const struct config *config,
     void (*say)(void *arg, bool ok, const char *what, const char *words), void *arg)
 {
     struct probe p = {.config = config, .say = say, .arg = arg, .base = event_base_new()};
     probe_postgres(&p);
-    for (size_t i = 0; i < config->n_streams; i++)
-        probe_source(&p, &config->streams[i]);
     event_base_free(p.base);
     return p.n_failed;
 }

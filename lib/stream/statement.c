@@ -53,7 +53,7 @@ static void put_input(struct buffer *b, const struct table *t)
         put_value(b, t, &t->columns[i]);
         buffer_put_string(b, ", ");
     }
-    buffer_put_string(b, "u.ingestd_ord FROM pg_catalog.unnest(");
+    buffer_put_string(b, "u.ingestd_ord FROM unnest(");
     for (size_t i = 0; i < t->n_columns; i++)
         buffer_printf(b, "%s$%zu", i ? ", " : "", i + 1);
     buffer_put_string(b, ") WITH ORDINALITY AS u(");

@@ -254,10 +254,12 @@ static const struct writer_events writer_events = {on_committed, on_written, on_
 /* -- the check, and what follows from it
  * ---------------------------------------------------------------------- */
 
-static void look_again_soon(struct stream *s)
+static void look_again_soon(struct stream *s, const char *why)
 {
     struct timeval tv = {1, 0};
     s->checking = false;
+    health_raise(s->health, s->subject, "check", SEVERITY_DEGRADED, "it is tried again every second",
+        "its table could not be looked up: %s", why);
     event_add(s->recheck, &tv);
 }
 
@@ -265,6 +267,7 @@ static void begin(struct stream *s)
 {
     s->prepared = true;
     s->checking = false;
+    health_clear(s->health, s->subject, "check");
     health_clear(s->health, s->subject, "table");
     health_clear(s->health, s->subject, "postgres");
     if (s->state == STREAM_DRAINING)
@@ -314,7 +317,7 @@ static void on_books(void *arg, bool ok, bool lost, const char *why)
     if (ok) {
         adopt_table(s);
     } else if (lost) {
-        look_again_soon(s);
+        look_again_soon(s, why);
     } else {
         s->checking = false;
         refuse(s, why);
@@ -329,7 +332,7 @@ static void on_catalog(void *arg, enum catalog_outcome outcome, struct table *ta
         s->checked = table;
         books_open(s->session, s->config->postgres.schema, s->cs->name, table->sql_name, on_books, s);
     } else if (outcome == CATALOG_LOST) {
-        look_again_soon(s);
+        look_again_soon(s, why);
     } else {
         s->checking = false;
         refuse(s, why);
