@@ -206,6 +206,11 @@ class Daemon(Process):
     def wait_healthy(self, timeout=30):
         wait_until(lambda: self.ctl("status")[0] == 0, timeout, "the daemon to be healthy", every=0.1)
 
+    def wait_running(self, timeout=30):
+        """Until every stream is read."""
+        wait_until(lambda: all(s["state"] == "running" for s in self.streams().values()), timeout,
+                   "all streams to run", every=0.05)
+
     def memory(self):
         """{VmRSS, RssAnon, …} in KiB."""
         lines = pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines()

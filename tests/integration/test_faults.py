@@ -29,11 +29,12 @@ def claims(start, n, seed=1):
 
 def taken(office, stream="claim"):
     """How many entries have left the stream for good, by Redis' own books."""
-    group = next((g for g in office.client.execute_command("XINFO", "GROUPS", stream)), None)
-    if group is None:
+    if not office.client.exists(stream):
         return 0
-    fields = dict(zip(group[::2], group[1::2]))
-    return (fields[b"entries-read"] or 0) - fields[b"pending"]
+    for group in office.client.execute_command("XINFO", "GROUPS", stream):
+        fields = dict(zip(group[::2], group[1::2]))
+        return (fields[b"entries-read"] or 0) - fields[b"pending"]
+    return 0
 
 
 class Load:
@@ -114,16 +115,9 @@ def test_sigterm_under_load_ends_within_five_seconds_and_acknowledges_all_that_i
     assert time.monotonic() - began < 5
     load.stop()
     assert office.accounted("claim") == taken(office), "what is committed is acknowledged, and nothing else is"
-    assert office.unacknowledged("claim") == 0 or not stored_but_pending(office)
     daemon.start()
     office.wait_settled(timeout=60)
     office.check()
-
-
-def stored_but_pending(office):
-    pending = {p["message_id"].decode() for p in office.client.xpending_range("claim", "ingestd", "-", "+", 100_000)}
-    tsps = {f"{ms}" for _, ms in oracle.table_rows(office.sql, "claim").values()}
-    return [p for p in pending if p.split("-")[0] in tsps]
 
 
 def test_sigterm_while_postgres_is_frozen_ends_in_time(office):
@@ -179,7 +173,7 @@ def test_our_backend_terminated_under_load(office):
 
 def test_postgres_away_reads_nothing_from_redis(office):
     daemon = office.daemon([office.redis_stream("claim")])
-    daemon.wait_healthy()
+    daemon.wait_running()
     office.postgres.stop("immediate")
     wait_until(lambda: daemon.ctl("status")[0] == 1, what="a degraded status")
     office.publish("claim", claims(0, 50_000))
@@ -483,7 +477,7 @@ def small_disk(office):
         pytest.skip("only root can mount a small file system")
     state = office.home / "daemon" / "state"
     state.mkdir(parents=True)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", state],
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=700", "tmpfs", state],
                           capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"cannot mount a small file system: {done.stderr.strip()}")
@@ -503,12 +497,12 @@ def test_no_room_in_the_spool(office, what, request):
         more = {"spool_max": "16MB"}
     daemon = office.daemon([office.fifo_stream("claim", **more)])
     writer = PipeWriter(office.pipe("claim")).open()
-    daemon.wait_healthy()
+    daemon.wait_running()
     office.postgres.stop("immediate")
     events = [claim(i, note="x" * 1000) for i in range(20_000)]  # some 21 MB
     thread = threading.Thread(target=lambda: [writer.raw(framed(e)) for e in events], daemon=True)
     thread.start()
-    condition = daemon.wait_for_condition(["spool"])
+    condition = daemon.wait_for_condition(['"code": "spool"'])
     assert condition["severity"] == "failed" and condition["remedy"]
     assert thread.is_alive(), "the pipe backs up"
     assert daemon.ctl("status")[0] == 1
@@ -530,12 +524,12 @@ def framed(event):
 def test_disk_full_and_killed(office, small_disk):
     daemon = office.daemon([office.fifo_stream("claim")])
     writer = PipeWriter(office.pipe("claim")).open()
-    daemon.wait_healthy()
+    daemon.wait_running()
     office.postgres.stop("immediate")
-    events = [claim(i, note="x" * 400) for i in range(20_000)]
+    events = [claim(i, note="x" * 1000) for i in range(20_000)]
     thread = threading.Thread(target=lambda: [writer.raw(framed(e)) for e in events], daemon=True)
     thread.start()
-    daemon.wait_for_condition(["spool"])
+    daemon.wait_for_condition(['"code": "spool"'])
     daemon.kill9()
     daemon.start()
     office.postgres.start()
@@ -594,7 +588,7 @@ def test_reload_that_drops_and_brings_back_a_stream(office):
 
 def test_planted_marker_is_in_no_log(office):
     """In good rows, bad rows and rows only the server refuses; the teardown of every test looks into the logs."""
-    office.sql(f"ALTER TABLE claim ADD CONSTRAINT no_marker CHECK (price <> 13), ADD UNIQUE (code, price, patient_id)")
+    office.sql("ALTER TABLE claim ADD CONSTRAINT no_marker CHECK (price <> 13)")
     office.sql("CREATE FUNCTION grumble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                " IF NEW.price = 17 THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END $$")
     office.sql("CREATE TRIGGER grumble BEFORE INSERT ON claim FOR EACH ROW EXECUTE FUNCTION grumble()")
