@@ -136,7 +136,7 @@ int http_server_new(const struct control_daemon *daemon, const char *address, st
 
 int http_server_port(const struct http_server *s)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t n = sizeof(a);
     if (getsockname(evhttp_bound_socket_get_fd(s->socket), (struct sockaddr *)&a, &n) < 0)
         return -1;
