@@ -643,7 +643,9 @@ int main(void)
     tcase_add_test(c, the_probe_says_what_is_there);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
+    redis_servers_begin();
     srunner_run_all(runner, CK_ENV);
+    redis_servers_end();
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed != 0;
