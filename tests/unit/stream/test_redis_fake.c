@@ -23,7 +23,7 @@
 /* What it answers to a command; NULL: nothing, as yet. */
 struct fake {
     struct evconnlistener *listener;
-    int port, n_connections;
+    int port, n_connections, n_open;
     const char *group, *own, *fresh, *ack; /* XGROUP; XREADGROUP with an id, with ">"; XACK */
     const char *any;                       /* to all commands instead */
     struct bufferevent *reader;            /* the one that asked XREADGROUP last */
@@ -84,12 +84,17 @@ static void on_command(struct bufferevent *bev, void *arg)
     free(text);
 }
 
-static void on_end(struct bufferevent *bev, short what, void *arg)
+static void hang_up(struct fake *f, struct bufferevent *bev)
 {
-    struct fake *f = arg;
     if (f->reader == bev)
         f->reader = NULL;
+    f->n_open--;
     bufferevent_free(bev);
+}
+
+static void on_end(struct bufferevent *bev, short what, void *arg)
+{
+    hang_up(arg, bev);
 }
 
 static void on_client(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *a, int n, void *arg)
@@ -97,6 +102,7 @@ static void on_client(struct evconnlistener *l, evutil_socket_t fd, struct socka
     struct fake *f = arg;
     struct bufferevent *bev = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
     f->n_connections++;
+    f->n_open++;
     bufferevent_setcb(bev, on_command, NULL, on_end, f);
     bufferevent_enable(bev, EV_READ | EV_WRITE);
 }
@@ -162,17 +168,6 @@ static void start_source(void)
     source->ops->start(source);
 }
 
-static void end(void)
-{
-    source->ops->free(source);
-    evconnlistener_free(fakes[0].listener);
-    evconnlistener_free(fakes[1].listener);
-    event_free(tick);
-    health_free(health);
-    resolver_free(resolver);
-    event_base_free(base);
-}
-
 #define UNTIL(condition)                                                                                     \
     do {                                                                                                     \
         int64_t until_ = clock_mono_us() + WITHIN_US;                                                        \
@@ -181,6 +176,18 @@ static void end(void)
             event_base_loop(base, EVLOOP_ONCE);                                                              \
         }                                                                                                    \
     } while (0)
+
+static void end(void)
+{
+    source->ops->free(source);
+    UNTIL(fakes[0].n_open == 0 && fakes[1].n_open == 0);
+    evconnlistener_free(fakes[0].listener);
+    evconnlistener_free(fakes[1].listener);
+    event_free(tick);
+    health_free(health);
+    resolver_free(resolver);
+    event_base_free(base);
+}
 
 static bool stands(enum severity severity, const char *words)
 {
@@ -223,10 +230,8 @@ START_TEST(an_acknowledged_entry_that_a_late_page_repeats_is_passed_over)
     UNTIL(n_delivered == 1 && fakes[0].reader);
     fakes[0].group = "-BUSYGROUP it is there\r\n";
     fakes[0].fresh = fakes[0].own = NULL;
-    struct bufferevent *reader = fakes[0].reader;
-    fakes[0].reader = NULL;
     int n_own = fakes[0].n_own;
-    bufferevent_free(reader);
+    hang_up(&fakes[0], fakes[0].reader);
     UNTIL(fakes[0].n_own > n_own); /* it asks again for its own, and waits */
     source->ops->ack(source, &kept, 1);
     UNTIL(fakes[0].n_acks == 1 && source->ops->unsent_acks(source) == 0);

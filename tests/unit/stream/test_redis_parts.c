@@ -132,14 +132,16 @@ START_TEST(outstanding_ids_are_found_until_removed)
     for (int i = 0; i < 200000; i++) {
         int k = rand_r(&seed) % (i < 100000 ? N : 50);
         struct entry_id id = {(uint64_t)k / 8, (uint64_t)k % 8};
-        ck_assert_int_eq(outstanding_find(&o, id) != NULL, there[k]);
+        if ((outstanding_find(&o, id) != NULL) != there[k])
+            ck_abort_msg("step %d: id %d", i, k);
         if (there[k])
             outstanding_remove(&o, id);
         else
             outstanding_add(&o, id, 1)->in_hand = (uint32_t)k;
         there[k] = !there[k];
         n += there[k] ? 1 : (size_t)-1;
-        ck_assert_uint_eq(o.n, n);
+        if (o.n != n)
+            ck_abort_msg("step %d: %zu ids instead of %zu", i, o.n, n);
     }
     for (int k = 0; k < N; k++) {
         struct outstanding_slot *slot =
