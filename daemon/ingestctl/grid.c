@@ -65,7 +65,7 @@ char *printable(const char *words)
     return copy;
 }
 
-static void add_cell(struct grid *g, enum style style, bool rest, const char *fmt, va_list ap)
+_printf_(4, 0) static void add_cell(struct grid *g, enum style style, bool rest, const char *fmt, va_list ap)
 {
     struct row *row = &g->rows[g->n_rows - 1];
     _cleanup_free_ char *words = NULL;
