@@ -59,7 +59,9 @@ char *printable(const char *words)
         bool is_c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f;
         if (is_c1)
             c[1] = '?';
-        if (*c < 0x20 || *c == 0x7f || is_c1)
+        if (strchr("\t\n\r", *c))
+            *c = ' ';
+        else if (*c < 0x20 || *c == 0x7f || is_c1)
             *c = '?';
     }
     return copy;

@@ -92,10 +92,22 @@ START_TEST(what_is_wrong_is_named_with_its_remedy)
         "ingestd 0.1.0 · x · up 5s · FAILED\n"
         "streams   source                  rate  lag  inserted  duplicate  dead  parked\n"
         "  claim   redis claim/ingestd  refused    7         0          0     0       0\n"
-        "postgres  a@b                  waiting 1m 1s: refused\n"
-        "! stream claim (failed since 2026-01-02 14:02:11, 3m 4s): no table?[2J claims\n"
+        "postgres  a@b                  waiting 1m 1s\n"
+        "! stream claim (failed since 2026-01-02 14:02:11, 3m 4s): no table?[2J  claims\n"
         "  → make it\n"
         "! postgres (note since ?, 0s): w\n");
+}
+END_TEST
+
+START_TEST(why_postgres_is_away_is_said_once)
+{
+    expect("{\"version\":\"1\",\"name\":\"x\",\"uptime_s\":0,\"state\":\"HEALTHY\",\"streams\":[],"
+           "\"postgres\":{\"label\":\"a@b\",\"state\":\"waiting\",\"for_s\":1,\"why\":\"refused\"},"
+           "\"conditions\":[]}",
+        false,
+        "ingestd 1 · x · up 0s · HEALTHY\n"
+        "streams   none is configured\n"
+        "postgres  a@b  waiting 1s: refused\n");
 }
 END_TEST
 
@@ -183,6 +195,7 @@ int main(void)
     TCase *tc = tcase_create("view");
     tcase_add_test(tc, all_is_well);
     tcase_add_test(tc, what_is_wrong_is_named_with_its_remedy);
+    tcase_add_test(tc, why_postgres_is_away_is_said_once);
     tcase_add_test(tc, colours_change_no_column);
     tcase_add_test(tc, an_empty_answer_harms_nobody);
     tcase_add_test(tc, cells_are_as_wide_as_their_characters);
