@@ -190,8 +190,15 @@ class Office:
 
     def accounted(self, stream):
         """How many deliveries have found their end: ledger and parked letters."""
+        if not self.books_made():
+            return 0
         delivered = oracle.ledger(self.sql, stream)[0]
         return delivered + oracle.letters(self.sql, stream).get("parked", 0)
+
+    def books_made(self):
+        """The daemon makes its tables at its first connection."""
+        return self.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'ingest'"
+                        " AND tablename IN ('ledger', 'dead_letter')") == [(2,)]
 
     def n_published(self, stream):
         return sum(1 for p in self.published if p.stream == stream)
@@ -221,6 +228,8 @@ class Office:
 
     def letters(self, stream=None):
         """The dead letters as dicts, oldest first, payload as bytes."""
+        if not self.books_made():
+            return []
         names = ("id", "stream", "entry_id", "state", "reason", "detail", "sqlstate", "shape", "payload")
         rows = self.sql(f"SELECT {', '.join(names)} FROM ingest.dead_letter WHERE %s IS NULL OR stream = %s ORDER BY id",
                         stream, stream)

@@ -50,7 +50,9 @@ DEAD = {
     "a bigint too small": (text(id="-9223372036854775809"), "out_of_range"),
     "an int too large": (text(patient_id="2147483648"), "out_of_range"),
     "an integer with 400 digits": (text(patient_id="9" * 400), "out_of_range"),
-    "1e400 for an integer": (text(patient_id="1e400"), "out_of_range"),
+    "1e400 for an integer": (text(patient_id="1e400"), "wrong_type"),
+    "1e3 for an integer": (text(id="1e3"), "wrong_type"),
+    "1000.0 for an integer": (text(id="1000.0"), "wrong_type"),
     "a numeric beyond any": (text(price="1e999999999"), "out_of_range"),
     "NaN": (text(price="NaN"), "not_json"),
     "Infinity": (text(price="-Infinity"), "not_json"),
@@ -85,7 +87,6 @@ STORED = {
     "a negative zero": (text(id="-0"), (0, "03003", 5, 1)),
     "a fraction for a numeric": (text(price="3.25"), (5, "03003", 3.25, 1)),
     "an exponent for a numeric": (text(price="1e3"), (5, "03003", 1000, 1)),
-    "1e0 for an integer": (text(patient_id="1e0"), (5, "03003", 5, 1)),
     "another order of fields": (b'{"price": 5, "code": "03003", "patient_id": 1, "id": 5}', (5, "03003", 5, 1)),
     "empty text": (text(code='""'), (5, "", 5, 1)),
     "text that looks like SQL": (text(code="\"'); -- \""), (5, "'); -- ", 5, 1)),
@@ -139,19 +140,6 @@ def test_odd_but_a_row(office, name):
     office.wait_settled()
     assert assert_neighbours_stored(office)[row[0]][0] == row
     office.check()
-
-
-@pytest.mark.parametrize("number", ["1e3", "1000.0", "1.0e3"])
-def test_an_integer_written_as_a_float(office, number):
-    """A thousand is a thousand; where the decoder is stricter than that, it must at least say why."""
-    office.sql("INSERT INTO patient(id) VALUES (5000)")
-    publish_between_neighbours(office, {"data": text(id=number)})
-    office.daemon([office.redis_stream("claim")])
-    wait_until(lambda: office.accounted("claim") == 3, what="all three")
-    if letters := office.letters():
-        assert letters[0]["reason"] == "wrong_type" and letters[0]["detail"]
-    else:
-        assert office.sql("SELECT 1 FROM claim WHERE id = 1000")
 
 
 # The shape with one field a column: everything is text there.

@@ -27,6 +27,9 @@ def daemon(office):
 # Commands.
 
 def test_status(daemon):
+    # What the ledger says is asked of Postgres now and then, and may be unknown (-1) just after the start.
+    wait_until(lambda: daemon.streams()["claim"]["delivered"] >= 0 and daemon.streams()["claim"]["lag"] >= 0,
+               what="the totals")
     code, status = daemon.ctl("status")
     assert code == DONE
     assert status["state"] == "HEALTHY" and status["name"] == "doctor-office" and status["pid"] == daemon.pid
@@ -177,10 +180,10 @@ def test_help_and_version(daemon):
     assert daemon.ctl_raw("--version").returncode == DONE
 
 
-@pytest.mark.parametrize("words", [["pause", "nosuch"], ["dead", "show", "999999"]], ids=" ".join)
-def test_what_does_not_exist(daemon, words):
-    done = daemon.ctl_raw(*words)
-    assert done.returncode == DEGRADED and words[-1] in done.stdout + done.stderr
+@pytest.mark.parametrize("words, said", [("pause nosuch", "nosuch"), ("dead show 999999", "no letter")])
+def test_what_does_not_exist(daemon, words, said):
+    done = daemon.ctl_raw(*words.split())
+    assert done.returncode == DEGRADED and said in done.stderr
 
 
 @pytest.mark.parametrize("command", [["status"], ["streams"], ["dead", "list"], ["reconcile"], ["pause", "claim"],
@@ -270,19 +273,18 @@ def test_garbage_ends_at_most_its_own_connection(daemon, garbage):
 
 
 def send_anyway(v, octets):
-    """Sends until the server hangs up."""
+    """Sends as much as the server takes, and says whether it took all."""
     try:
         v.raw(octets)
     except (BrokenPipeError, ConnectionResetError, TimeoutError):
-        pass
+        return False
+    return True
 
 
 def test_message_without_an_end_is_cut_off(daemon):
     with Varlink(daemon.control) as v:
-        for _ in range(64):
-            send_anyway(v, b"x" * (1 << 20))
-        assert v.receive() is None
-    assert daemon.memory()["VmRSS"] < 64 * 1024
+        assert not all(send_anyway(v, b"x" * (1 << 20)) for _ in range(64))
+    assert daemon.memory()["VmRSS"] < 24 * 1024
     assert daemon.ctl("status")[0] == DONE
 
 
@@ -315,10 +317,9 @@ def test_flood_of_calls_that_nobody_reads(office, daemon):
     """Answers pile up in a caller that does not read: the daemon stops, drops it, and stays small."""
     call = json.dumps({"method": "io.ingestd.Status"}).encode() + b"\0"
     with Varlink(daemon.control, timeout=0.5) as v:
-        for _ in range(300):
-            send_anyway(v, call * 100)
+        assert not all(send_anyway(v, call * 100) for _ in range(300))
         assert daemon.ctl("status")[0] == DONE
-        assert daemon.memory()["VmRSS"] < 64 * 1024
+        assert daemon.memory()["VmRSS"] < 24 * 1024
     office.publish("claim", [claim(60)])
     office.wait_settled()
 

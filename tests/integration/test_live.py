@@ -127,6 +127,7 @@ def test_parked_row_that_comes_too_late_is_a_duplicate(office):
 def test_parked_too_long_is_dead(office):
     office.daemon([office.redis_stream("claim", park_for="1s")])
     office.publish("claim", [claim(2, 5001)])
+    office.wait_settled()
     wait_until(lambda: oracle.ledger(office.sql, "claim") == (1, 0, 0, 1), 90, "the letter to be dead")
     letter, = office.letters("claim")
     assert (letter["state"], letter["reason"]) == ("dead", "no_parent")

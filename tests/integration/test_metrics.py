@@ -52,32 +52,42 @@ def daemon(office):
     return d
 
 
-def stream_values(samples, stream):
-    return {name: value for (name, labels), value in samples.items() if ("stream", stream) in labels}
+def stream_samples(samples, stream):
+    """Those of one stream, without its label."""
+    return {(name, tuple(l for l in labels if l[0] != "stream")): value
+            for (name, labels), value in samples.items() if ("stream", stream) in labels}
 
 
 def test_metrics_agree_with_the_ledger(office, daemon):
     office.publish("claim", [claim(1), claim(1), claim(2), claim(3, 0)])
     office.publish_poison("claim", {"data": "x"})
     office.wait_settled()
-    status, kind, text = get(daemon, "/metrics")
-    assert status == 200 and kind.startswith("text/plain") and "0.0.4" in kind
-    assert text.endswith("\n")
-    samples, types = parse(text)
-    values = stream_values(samples, "claim")
 
-    def value(word):
-        found = [v for name, v in values.items() if word in name.split("_")]
-        assert len(found) == 1, f"{word}: {values}"
-        return found[0]
-    assert [value(w) for w in ("delivered", "inserted", "duplicate", "parked", "lag")] == [4, 2, 1, 1, 0]
-    assert all(name.startswith(("ingestd_", "process_")) for name, _ in samples)
-    assert all(name.endswith("_total") for name, kind in types.items() if kind == "counter")
+    def claims():
+        samples = stream_samples(parse(get(daemon, "/metrics")[2])[0], "claim")
+        return samples if samples.get(("ingestd_delivered_total", ())) == 4 else None
+    found = wait_until(claims, what="the totals")
+    want = {("ingestd_entries_total", (("outcome", "inserted"),)): 2,
+            ("ingestd_entries_total", (("outcome", "duplicate"),)): 1,
+            ("ingestd_entries_total", (("outcome", "dead"),)): 1,
+            ("ingestd_parked", ()): 1, ("ingestd_dead_letters", ()): 1, ("ingestd_source_connected", ()): 1,
+            ("ingestd_stream_state", (("state", "running"),)): 1, ("ingestd_stream_state", (("state", "paused"),)): 0}
+    assert {key: found.get(key) for key in want} == want
+
+
+def test_form_of_the_metrics(daemon):
+    status, kind, text = get(daemon, "/metrics")
+    assert status == 200 and kind.startswith("text/plain") and "0.0.4" in kind and text.endswith("\n")
+    samples, types = parse(text)
+    assert all(name.startswith("ingestd_") for name, _ in samples)
+    assert all(name.endswith("_total") for name, type_ in types.items() if type_ == "counter")
 
 
 def test_metrics_for_every_stream(daemon):
+    wait_until(lambda: all(s["delivered"] == 0 and s["lag"] == 0 for s in daemon.streams().values()),
+               what="the totals")
     samples, _ = parse(get(daemon, "/metrics")[2])
-    assert stream_values(samples, "claim").keys() == stream_values(samples, "diagnose").keys()
+    assert stream_samples(samples, "claim").keys() == stream_samples(samples, "diagnose").keys()
 
 
 def test_healthz(office, daemon):
