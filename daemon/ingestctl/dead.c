@@ -9,8 +9,8 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 
-/* Replaying a long list takes the time it takes. */
-#define LONGEST_REPLAY (10 * 60 * US_PER_SEC)
+/* Postgres may be slow, and replaying a long list takes the time it takes. */
+#define LONGEST_ANSWER (10 * 60 * US_PER_SEC)
 #define MOST_LISTED    1000
 
 struct request {
@@ -65,6 +65,17 @@ static cJSON *about_id(const char *id)
     return parameters;
 }
 
+static int ask(const struct request *r, const char *method, cJSON *parameters, struct varlink_reply *ret)
+{
+    _cleanup_(client_freep) struct client *client = ctl_connect(r->ctl);
+    if (!client) {
+        cJSON_Delete(parameters);
+        return CTL_UNREACHABLE;
+    }
+    client_set_timeout(client, LONGEST_ANSWER);
+    return ctl_call(client, method, parameters, ret);
+}
+
 static void show_list(const struct request *r, const cJSON *letters, int limit)
 {
     static const char *const heads[] = {
@@ -108,7 +119,7 @@ static int run_list(struct request *r)
         return ctl_misused(
             r->command, r->n_ids > 0 ? "list takes no ids; see show" : "not a positive number");
     }
-    int code = ctl_ask(r->ctl, "io.ingestd.DeadList", parameters, &reply);
+    int code = ask(r, "io.ingestd.DeadList", parameters, &reply);
     if (code)
         return code;
     const cJSON *letters = ctl_item(reply.parameters, "letters");
@@ -169,7 +180,7 @@ static int run_show(struct request *r)
     if (r->n_ids != 1)
         return ctl_misused(r->command, "show takes one id");
     _cleanup_varlink_reply_ struct varlink_reply reply = {0};
-    int code = ctl_ask(r->ctl, "io.ingestd.DeadShow", about_id(r->ids[0]), &reply);
+    int code = ask(r, "io.ingestd.DeadShow", about_id(r->ids[0]), &reply);
     if (code)
         return code;
     const cJSON *letter = ctl_item(reply.parameters, "letter");
@@ -186,7 +197,7 @@ static int change(struct request *r, const char *method, const char *counted)
     _cleanup_(client_freep) struct client *client = ctl_connect(r->ctl);
     if (!client)
         return CTL_UNREACHABLE;
-    client_set_timeout(client, LONGEST_REPLAY);
+    client_set_timeout(client, LONGEST_ANSWER);
     double sum = 0;
     int worst = CTL_DONE;
     for (int i = 0; i < MAX(r->n_ids, 1) && worst != CTL_UNREACHABLE; i++) {
@@ -220,7 +231,7 @@ static char *count_letters(struct request *r, int *ret_code)
     _cleanup_varlink_reply_ struct varlink_reply reply = {0};
     cJSON *parameters = about_stream(r);
     cJSON_AddNumberToObject(parameters, "limit", MOST_LISTED);
-    *ret_code = ctl_ask(r->ctl, "io.ingestd.DeadList", parameters, &reply);
+    *ret_code = ask(r, "io.ingestd.DeadList", parameters, &reply);
     if (*ret_code)
         return NULL;
     int n = cJSON_GetArraySize(ctl_item(reply.parameters, "letters"));

@@ -59,13 +59,15 @@ char *printable(const char *words)
         bool is_c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f;
         if (is_c1)
             c[1] = '?';
-        if (*c < 0x20 || *c == 0x7f || is_c1)
+        if (strchr("\t\n\r", *c))
+            *c = ' ';
+        else if (*c < 0x20 || *c == 0x7f || is_c1)
             *c = '?';
     }
     return copy;
 }
 
-static void add_cell(struct grid *g, enum style style, bool rest, const char *fmt, va_list ap)
+_printf_(4, 0) static void add_cell(struct grid *g, enum style style, bool rest, const char *fmt, va_list ap)
 {
     struct row *row = &g->rows[g->n_rows - 1];
     _cleanup_free_ char *words = NULL;

@@ -24,5 +24,6 @@ void grid_write(const struct grid *g, struct buffer *to);
 
 /* One word in a style. */
 void style_write(struct buffer *to, bool color, enum style style, const char *words);
-/* A copy in which nothing can steer a terminal: control characters become '?'. */
+/* A copy in which nothing can steer a terminal: control characters become '?', line ends and tabs
+ * blanks. */
 char *printable(const char *words);

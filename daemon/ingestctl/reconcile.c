@@ -22,6 +22,18 @@ static void put_check(struct grid *g, const char *stream, const cJSON *check)
     grid_rest(g, PLAIN, "%s", ctl_text(check, "note"));
 }
 
+/* No comparison at all is no agreement either. */
+static bool all_agree(const cJSON *result)
+{
+    int n_checks = 0;
+    const cJSON *stream;
+    cJSON_ArrayForEach(stream, ctl_item(result, "streams"))
+    {
+        n_checks += cJSON_GetArraySize(ctl_item(stream, "checks"));
+    }
+    return n_checks > 0 && ctl_true(result, "ok");
+}
+
 static void show(const struct ctl *ctl, const cJSON *result)
 {
     static const char *const heads[] = {"", "stream", "check", "expected", "found"};
@@ -39,7 +51,12 @@ static void show(const struct ctl *ctl, const cJSON *result)
     _cleanup_buffer_ struct buffer text = {0};
     grid_write(g, &text);
     fwrite(text.p, 1, text.n, stdout);
-    puts(ctl_true(result, "ok") ? "all accounts agree" : "the accounts do not agree");
+    if (!ctl_true(result, "ok"))
+        puts("the accounts do not agree");
+    else if (all_agree(result))
+        puts("all accounts agree");
+    else
+        puts("nothing could be compared; see `ingestctl status`");
 }
 
 static int run(struct ctl *ctl, const struct command *self, int argc, char **argv)
@@ -59,7 +76,7 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         ctl_print_json(reply.parameters);
     else
         show(ctl, reply.parameters);
-    return ctl_true(reply.parameters, "ok") ? CTL_DONE : CTL_FAILED;
+    return all_agree(reply.parameters) ? CTL_DONE : CTL_FAILED;
 }
 
 const struct command command_reconcile = {"reconcile", "", "check the ledger against independent counts",

@@ -106,17 +106,30 @@ static void put_stream(struct grid *g, const cJSON *stream)
         grid_cell(g, PLAIN, "%s", view_count(ctl_number(stream, columns[i]), count));
 }
 
-static void put_postgres(struct grid *g, const cJSON *postgres)
+static bool has_condition(const cJSON *status, const char *subject)
+{
+    const cJSON *c;
+    cJSON_ArrayForEach(c, ctl_item(status, "conditions"))
+    {
+        if (strcmp(ctl_text(c, "subject"), subject) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Why it is away is said here only where no condition says it below. */
+static void put_postgres(struct grid *g, const cJSON *status)
 {
     char lasted[32], round_trip[32];
+    const cJSON *postgres = ctl_item(status, "postgres");
     double us = ctl_number(postgres, "round_trip_us");
+    const char *why = has_condition(status, "postgres") ? "" : ctl_text(postgres, "why");
     view_seconds(ctl_number(postgres, "for_s"), lasted);
     grid_row(g);
     grid_cell(g, PLAIN, "postgres");
     grid_cell(g, PLAIN, "%s", ctl_text(postgres, "label"));
     if (!ctl_true(postgres, "up"))
-        grid_rest(g, YELLOW, "%s %s%s%s", ctl_text(postgres, "state"), lasted,
-            ctl_text(postgres, "why")[0] ? ": " : "", ctl_text(postgres, "why"));
+        grid_rest(g, YELLOW, "%s %s%s%s", ctl_text(postgres, "state"), lasted, why[0] ? ": " : "", why);
     else if (us > 0)
         grid_rest(g, PLAIN, "up %s, %s", lasted, text_duration((int64_t)us, round_trip));
     else
@@ -158,7 +171,7 @@ void view_status(struct buffer *to, const cJSON *status, bool color)
     {
         put_stream(g, item);
     }
-    put_postgres(g, ctl_item(status, "postgres"));
+    put_postgres(g, status);
     grid_write(g, to);
     cJSON_ArrayForEach(item, ctl_item(status, "conditions"))
     {

@@ -30,8 +30,9 @@ struct config_stream {
     char *table;        /* [schema.]table; schema default "public" */
     struct config_column *columns;
     size_t n_columns;
-    char *time_zone;     /* for @received into timestamp without time zone; default "UTC" */
-    int64_t park_for_us; /* how long a row waits for its parent before it is dead; default 7d */
+    uint64_t connections; /* to Postgres, that write side by side; default 2 */
+    char *time_zone;      /* for @received into timestamp without time zone; default "UTC" */
+    int64_t park_for_us;  /* how long a row waits for its parent before it is dead; default 7d */
     int line;
 };
 

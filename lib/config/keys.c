@@ -66,6 +66,9 @@ static const struct key stream_keys[] = {
     {"columns", KEY_COLUMNS, AT_STREAM(columns), .required = true,
         .help = "`column: field` for each column that is written. The field `@received` is the entry's own "
                 "time."},
+    {"connections", KEY_COUNT, "2", AT_STREAM(connections), .least = 1, .most = 8,
+        .help = "How many connections to Postgres write the stream side by side; entries of one key keep to "
+                "one."},
     {"time_zone", KEY_TIME_ZONE, "UTC", AT_STREAM(time_zone),
         .help = "The zone in which `@received` is written into a timestamp without time zone."},
     {"park_for", KEY_DURATION, "7d", AT_STREAM(park_for_us), .most = 3650 * DAY,

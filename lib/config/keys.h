@@ -12,6 +12,7 @@ enum key_type {
     KEY_TEXT,
     KEY_PATH,
     KEY_SIZE,
+    KEY_COUNT,
     KEY_DURATION,
     KEY_LISTEN,
     KEY_LOG_LEVEL,

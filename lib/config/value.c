@@ -71,6 +71,7 @@ static const struct value_type types[] = {
     [KEY_PATH] = {"path", "a path that begins with `/`", "^/", SLOT_TEXT, check_path},
     [KEY_SIZE] = {"size", "a number with its unit: `512`, `64KB`, `24MB` or `2GB`, of 1024 bytes to the KB",
         "^[0-9]+([kK][bB]|[mM][bB]|[gG][bB]|[bB])?$", SLOT_SIZE},
+    [KEY_COUNT] = {"count", "a whole number", "^[0-9]+$", SLOT_SIZE},
     [KEY_DURATION] = {"duration", "a number with its unit: `250ms`, `30s`, `10m`, `6h` or `7d`",
         "^[0-9]+([mM][sS]|[sSmMhHdD])$", SLOT_DURATION},
     [KEY_LISTEN] = {"address",

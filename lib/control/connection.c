@@ -14,6 +14,8 @@
 #define CALLS_PER_TURN 16
 /* Above this much unread output a client is answered no more until it has read. */
 #define ENOUGH_OUTPUT (256 * 1024)
+/* A message shorter than this is copied: as a piece of its own it would take more memory than its bytes. */
+#define COPY_BELOW 4096
 /* A client that has nothing under way and says nothing, or that does not read what it asked for. */
 #define IDLE_SECONDS    300
 #define STALLED_SECONDS 60
@@ -36,9 +38,10 @@ struct connection {
     size_t scanned;       /* of the first message in the input: see varlink_next() */
 };
 
+/* By a timeout of nothing: an event made active by hand runs before the other sockets are looked at again. */
 static void turn_soon(struct connection *c)
 {
-    event_active(c->again, EV_TIMEOUT, 0);
+    event_add(c->again, &(struct timeval){0, 0});
 }
 
 static void drop(struct connection *c, const char *why)
@@ -74,7 +77,13 @@ static void send_message(struct connection *c, char *message)
         drop(c, "it does not read its answers");
         return;
     }
-    evbuffer_add_reference(bufferevent_get_output(c->bev), message, n, free_message, message);
+    struct evbuffer *out = bufferevent_get_output(c->bev);
+    if (n > COPY_BELOW) {
+        evbuffer_add_reference(out, message, n, free_message, message);
+        return;
+    }
+    evbuffer_add(out, message, n);
+    free(message);
 }
 
 /* One answer that is larger than all we would hold for a client is refused in words. */
@@ -150,18 +159,35 @@ static bool is_over(const struct connection *c)
     return c->ended && (!c->call || c->streams) && unread_output(c) == 0;
 }
 
+/*
+ * Reading stops while the input is full. libevent's own high watermark does that too, but calls on_read again
+ * and again for as long as the input stays full (bufferevent_inbuf_wm_check()), which would burn a processor
+ * while one client's call is under way.
+ */
+static void read_or_not(struct connection *c)
+{
+    bool full = evbuffer_get_length(bufferevent_get_input(c->bev)) > VARLINK_MAX_MESSAGE;
+    bool reads = bufferevent_get_enabled(c->bev) & EV_READ;
+    if (full && reads)
+        bufferevent_disable(c->bev, EV_READ);
+    else if (!full && !reads && !c->ended)
+        bufferevent_enable(c->bev, EV_READ);
+}
+
 static void turn(struct connection *c)
 {
-    for (int taken = 0; !c->dropped && !c->call && unread_output(c) < ENOUGH_OUTPUT; taken++) {
-        if (taken == CALLS_PER_TURN) {
-            turn_soon(c);
-            return;
-        }
-        if (!take_call(c))
-            break;
-    }
-    if (!c->dropped && is_over(c))
+    int taken = 0;
+    while (
+        !c->dropped && !c->call && unread_output(c) < ENOUGH_OUTPUT && taken < CALLS_PER_TURN && take_call(c))
+        taken++;
+    if (c->dropped)
+        return;
+    if (is_over(c))
         drop(c, NULL);
+    else
+        read_or_not(c);
+    if (taken == CALLS_PER_TURN)
+        turn_soon(c);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *arg)

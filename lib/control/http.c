@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
@@ -25,7 +26,14 @@ static void reply(
     struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
     evhttp_add_header(headers, "Content-Type", type);
     evhttp_add_header(headers, "Cache-Control", "no-store");
-    evbuffer_add(evhttp_request_get_output_buffer(req), body, n);
+    /* Of a HEAD libevent 2.1 would send the body, and no length. */
+    if (evhttp_request_get_command(req) == EVHTTP_REQ_HEAD) {
+        char length[24];
+        snprintf(length, sizeof(length), "%zu", n);
+        evhttp_add_header(headers, "Content-Length", length);
+    } else {
+        evbuffer_add(evhttp_request_get_output_buffer(req), body, n);
+    }
     evhttp_send_reply(req, code, reason, NULL);
 }
 
@@ -77,44 +85,44 @@ static void on_request(struct evhttp_request *req, void *arg)
     reply(req, HTTP_NOTFOUND, "Not Found", "text/plain", words, sizeof(words) - 1);
 }
 
-static bool is_loopback(const struct sockaddr *a)
+static bool is_loopback(const char *host)
 {
-    if (a->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24 == 127;
-    return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
-/* "127.0.0.1:9187", "[::1]:9187" or "localhost:9187" to an address in words and a port. */
-static int parse_address(
-    const char *address, char ret_host[INET6_ADDRSTRLEN], ev_uint16_t *ret_port, struct error *err)
+/* "127.0.0.1:9187", "[::1]:9187" or "localhost:9187" to an address in words (a new string) and a port. */
+static int parse_address(const char *address, char **ret_host, ev_uint16_t *ret_port, struct error *err)
 {
-    _cleanup_free_ char *literal =
-        strncmp(address, "localhost:", 10) == 0 ? xasprintf("127.0.0.1:%s", address + 10) : xstrdup(address);
-    struct sockaddr_storage parsed = {0};
-    int length = sizeof(parsed);
-    if (evutil_parse_sockaddr_port(literal, (struct sockaddr *)&parsed, &length) < 0 ||
-        !strrchr(literal, ':'))
+    const char *colon = strrchr(address, ':');
+    char *end = NULL;
+    long port = colon && isdigit((unsigned char)colon[1]) ? strtol(colon + 1, &end, 10) : -1;
+    if (port < 0 || port > UINT16_MAX || *end)
         return error_set(err, "http %s: not an address and port; write it as 127.0.0.1:9187", address);
-    if (!is_loopback((struct sockaddr *)&parsed))
+    bool bracketed = address[0] == '[' && colon[-1] == ']';
+    _cleanup_free_ char *host = bracketed ? xstrndup(address + 1, (size_t)(colon - address) - 2)
+                                          : xstrndup(address, (size_t)(colon - address));
+    if (strcmp(host, "localhost") == 0)
+        strcpy(host, "127.0.0.1");
+    if (!is_loopback(host))
         return error_set(err,
             "http %s: not a loopback address; this listener has no password, so let a proxy "
             "on this machine serve it to others",
             address);
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&parsed;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)&parsed;
-    bool is_v4 = parsed.ss_family == AF_INET;
-    *ret_port = ntohs(is_v4 ? v4->sin_port : v6->sin6_port);
-    inet_ntop(parsed.ss_family, is_v4 ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr, ret_host,
-        INET6_ADDRSTRLEN);
+    *ret_host = TAKE(host);
+    *ret_port = (ev_uint16_t)port;
     return 0;
 }
 
 int http_server_new(const struct control_daemon *daemon, const char *address, struct http_server **ret_server,
     struct error *err)
 {
-    char host[INET6_ADDRSTRLEN];
+    _cleanup_free_ char *host = NULL;
     ev_uint16_t port = 0;
-    if (parse_address(address, host, &port, err) < 0)
+    if (parse_address(address, &host, &port, err) < 0)
         return -1;
     _cleanup_(http_server_freep) struct http_server *s = xnew(struct http_server);
     s->daemon = *daemon;
@@ -136,7 +144,7 @@ int http_server_new(const struct control_daemon *daemon, const char *address, st
 
 int http_server_port(const struct http_server *s)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t n = sizeof(a);
     if (getsockname(evhttp_bound_socket_get_fd(s->socket), (struct sockaddr *)&a, &n) < 0)
         return -1;

@@ -105,13 +105,18 @@ static void decode(struct batch *b, size_t i, const struct entry *entry)
         batch_refuse(b, i, reason, detail);
 }
 
-void batch_add(struct batch *b, const struct entry *entry, int64_t letter_id)
+static struct batch_item *add_item(struct batch *b)
 {
     if (b->n_items == b->cap_items) {
         b->cap_items = b->cap_items ? b->cap_items * 2 : 16;
         b->items = xrealloc(b->items, b->cap_items, sizeof(*b->items));
     }
-    struct batch_item *item = &b->items[b->n_items];
+    return &b->items[b->n_items++];
+}
+
+void batch_add(struct batch *b, const struct entry *entry, int64_t letter_id)
+{
+    struct batch_item *item = add_item(b);
     *item = (struct batch_item){
         .id = entry->id,
         .received_us = entry->received_us,
@@ -122,7 +127,53 @@ void batch_add(struct batch *b, const struct entry *entry, int64_t letter_id)
     };
     entry_payload(entry, &b->payloads);
     item->payload_n = b->payloads.n - item->payload_at;
-    decode(b, b->n_items++, entry);
+    decode(b, b->n_items - 1, entry);
+}
+
+/* Where the value of a row begins in a column; it ends where the next one begins. */
+static size_t row_begin(const struct batch *b, size_t row, size_t column)
+{
+    return row ? b->row_ends[(row - 1) * b->table->n_columns + column] : PG_ARRAY_HEADER;
+}
+
+static void move_item(struct batch *to, const struct batch *from, size_t i)
+{
+    const struct batch_item *old = &from->items[i];
+    struct batch_item *item = add_item(to);
+    *item = *old;
+    item->payload_at = to->payloads.n;
+    buffer_put(&to->payloads, from->payloads.p + old->payload_at, old->payload_n);
+    if (old->detail_at)
+        batch_refuse(to, to->n_items - 1, old->reason, batch_detail(from, old));
+    if (old->row < 0)
+        return;
+    for (size_t c = 0; c < to->table->n_columns; c++) {
+        size_t begin = row_begin(from, (size_t)old->row, c), end = row_begin(from, (size_t)old->row + 1, c);
+        buffer_put(&to->columns[c], from->columns[c].p + begin, end - begin);
+    }
+    note_row(to, to->n_items - 1);
+}
+
+void batch_move(struct batch *to, struct batch *from)
+{
+    for (size_t i = 0; i < from->n_items; i++)
+        move_item(to, from, i);
+    batch_reset(from);
+}
+
+uint64_t batch_key_hash(const struct batch *b, size_t i)
+{
+    /* FNV-1a, and a last multiplication so that the low bits depend on all of them. */
+    const struct batch_item *item = &b->items[i];
+    uint64_t h = UINT64_C(14695981039346656037);
+    if (item->row < 0)
+        return item->id.lo;
+    for (size_t k = 0; k < b->table->n_key; k++) {
+        size_t c = b->table->key[k], end = row_begin(b, (size_t)item->row + 1, c);
+        for (size_t at = row_begin(b, (size_t)item->row, c); at < end; at++)
+            h = (h ^ (unsigned char)b->columns[c].p[at]) * UINT64_C(1099511628211);
+    }
+    return (h ^ h >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
 }
 
 void batch_rebuild(struct batch *b, const struct table *table)
@@ -214,8 +265,8 @@ void batch_arrays(struct batch *b, size_t from, size_t to, const char **values, 
 {
     size_t n = b->table->n_columns;
     for (size_t c = 0; c < n; c++) {
-        size_t begin = from ? b->row_ends[(from - 1) * n + c] : PG_ARRAY_HEADER;
-        size_t end = to ? b->row_ends[(to - 1) * n + c] : PG_ARRAY_HEADER;
+        size_t begin = row_begin(b, from, c);
+        size_t end = row_begin(b, to, c);
         struct buffer *array = &b->columns[c];
         if (from) {
             array = &b->parts[c];

@@ -33,6 +33,10 @@ void batch_reset(struct batch *b);
 
 /* Decodes the entry into a row, or keeps it as refused. letter_id: 0, or the letter it comes from. */
 void batch_add(struct batch *b, const struct entry *entry, int64_t letter_id);
+/* Moves all entries of one batch behind those of another for the same table; `from` is empty then. */
+void batch_move(struct batch *to, struct batch *from);
+/* A number that is the same for equal keys, so that entries of one key can be kept in order. */
+uint64_t batch_key_hash(const struct batch *b, size_t item);
 /* Decodes every entry again, for a table that has changed. */
 void batch_rebuild(struct batch *b, const struct table *table);
 

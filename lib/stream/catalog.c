@@ -21,7 +21,9 @@ static const char columns_sql[] =
     "          FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid),"
     "       pg_catalog.format('%I.%I', n.nspname, c.relname),"
     "       pg_catalog.has_table_privilege(c.oid, 'INSERT'), pg_catalog.has_table_privilege(c.oid, "
-    "'SELECT'), t.typarray"
+    "'SELECT'), t.typarray,"
+    "       coalesce((SELECT o.collisdeterministic FROM pg_catalog.pg_collation o WHERE o.oid = "
+    "a.attcollation), true)"
     "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     "  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
     "  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
@@ -41,7 +43,8 @@ enum {
     COL_TABLE,
     COL_MAY_INSERT,
     COL_MAY_SELECT,
-    COL_ARRAY_OID
+    COL_ARRAY_OID,
+    COL_EXACT,
 };
 
 static const char constraints_sql[] =
@@ -153,6 +156,7 @@ static int kind_of(const PGresult *res, int row)
 
 #define TIMESTAMPTZ_OID       1184
 #define TIMESTAMPTZ_ARRAY_OID 1185
+#define BPCHAR_OID            1042
 #define VARHDRSZ              4 /* a typmod counts it (src/include/c.h) */
 
 static void read_typmod(struct column *c, int typmod)
@@ -213,6 +217,7 @@ static void read_column(struct question *q, const PGresult *res, int row, const 
     c->array_oid = c->received ? TIMESTAMPTZ_ARRAY_OID
                                : (uint32_t)strtoul(PQgetvalue(res, row, COL_ARRAY_OID), NULL, 10);
     c->type_sql = xstrdup(PQgetvalue(res, row, COL_TYPE_SQL));
+    c->loose_text = !is_true(res, row, COL_EXACT);
     read_typmod(c, atoi(PQgetvalue(res, row, COL_TYPMOD)));
     if (kind == VALUE_ENUM)
         c->labels = split(PQgetvalue(res, row, COL_LABELS), &c->n_labels);
@@ -277,14 +282,27 @@ static bool find_columns(const struct table *t, char **names, size_t n, size_t *
     return true;
 }
 
+/* Numbers with a scale, floats (-0) and blank-padded text have several forms of one value. */
+static bool is_exact(const struct column *c)
+{
+    bool padded = c->kind == VALUE_TEXT && c->type_oid == BPCHAR_OID;
+    return c->kind != VALUE_NUMERIC && c->kind != VALUE_FLOAT4 && c->kind != VALUE_FLOAT8 && !padded &&
+           !c->loose_text;
+}
+
 static void read_key(struct question *q, char **names, size_t n)
 {
     struct table *t = q->table;
     t->key = xcalloc(n, sizeof(*t->key));
     t->n_key = n;
-    if (!find_columns(t, names, n, t->key))
+    if (!find_columns(t, names, n, t->key)) {
         misfit(q, "every column of the primary key of %s must be in the map, or a re-delivery cannot be told",
             t->sql_name);
+        return;
+    }
+    t->key_is_exact = true;
+    for (size_t i = 0; i < n; i++)
+        t->key_is_exact = t->key_is_exact && is_exact(&t->columns[t->key[i]]);
 }
 
 static void read_foreign_key(struct table *t, const PGresult *res, int row, char **names, size_t n)

@@ -199,13 +199,11 @@ static void look_at_open(struct fifo_pipe *p)
 static void look(struct fifo_pipe *p)
 {
     watch_folder(p);
-    if (p->fd >= 0) {
+    if (p->fd >= 0)
         look_at_open(p);
-    } else {
-        int why = open_path(p);
-        if (why)
-            say_trouble(p, why);
-    }
+    int why = p->fd < 0 ? open_path(p) : 0;
+    if (why)
+        say_trouble(p, why);
     /* With a watch on the folder there is nothing to look for while the pipe is open. */
     if (p->fd < 0 || p->watch < 0)
         look_again_later(p);

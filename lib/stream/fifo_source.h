@@ -6,8 +6,8 @@
  */
 #include "stream/fifo_pipe.h"
 #include "stream/frame.h"
-#include "stream/unacked.h"
 #include "stream/source.h"
+#include "stream/unacked.h"
 
 #define FIFO_SESSION_NEVER UINT64_MAX
 

@@ -126,7 +126,7 @@ static void deliver(struct redis_source *s, struct entry_id id, const redisReply
 enum redis_taken redis_take(struct redis_source *s, const redisReply *item, bool claimed)
 {
     struct entry_id id;
-    if (redis_is(item, REDIS_REPLY_NIL)) { /* XAUTOCLAIM of Redis 6.2, of a removed entry */
+    if (claimed && redis_is(item, REDIS_REPLY_NIL)) { /* XAUTOCLAIM of Redis 6.2, of a removed entry */
         redis_note_deleted(s, 1);
         return TAKEN;
     }

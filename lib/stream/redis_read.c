@@ -111,7 +111,7 @@ void redis_make_group(struct redis_source *s)
 static redisReply *take_entries(redisReply *reply)
 {
     redisReply *stream = redis_is_array(reply, 1) ? reply->element[0] : NULL;
-    if (!redis_is_array(stream, 2) || !redis_is_array(stream->element[1], 0))
+    if (!stream || !redis_is_array(stream, 2) || !redis_is_array(stream->element[1], 0))
         return NULL;
     return TAKE(stream->element[1]);
 }

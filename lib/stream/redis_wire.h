@@ -2,8 +2,8 @@
 /*
  * hiredis on libevent, with a hand on what a reply may cost. hiredis comes with hooks for libevent of its
  * own, but they let a reply grow without end. These count a reply's bytes while it comes in and say when it
- * is too much; and of a single string that is too long they keep the beginning and let the kernel drop the
- * rest, so that an entry of 500 MB costs us 64 KB.
+ * is too much; and of a single string that is too long they keep the beginning and drop the rest as it comes,
+ * so that an entry of 500 MB costs us 64 KB.
  */
 #include <hiredis/async.h>
 #include <stdbool.h>

@@ -1,32 +1,31 @@
 /*
- * The way of an entry: the source delivers it into the batch that fills; when the writer is free the batches
- * change places; when the batch is committed its entries are acknowledged and the source is told that there
- * is room. So a lone entry is written at once, and a flood in large batches, without a linger setting.
+ * The way of an entry: the source delivers it, it is decoded, and its key says which lane takes it; when the
+ * lane is free its batches change places; when the batch is committed its entries are acknowledged and the
+ * source is told that there is room. So a lone entry is written at once, and a flood in large batches,
+ * without a linger setting.
  *
  * The states: STARTING until Postgres is there and the table has been checked, RUNNING, WAITING while
  * Postgres is away, REFUSED while the table does not fit, PAUSED by a person, DRAINING at the end. Only in
- * RUNNING (and, to finish, in PAUSED and DRAINING) is anything written; only in RUNNING is anything read.
+ * RUNNING (and, to finish, in PAUSED and DRAINING) is anything written; only in RUNNING is anything read. The
+ * first lane's session is the one that checks the table.
  */
 #include "stream/stream.h"
 
 #include "config/config.h"
-#include "pg/session.h"
 #include "stream/batch.h"
 #include "stream/books.h"
 #include "stream/catalog.h"
+#include "stream/lane.h"
 #include "stream/source.h"
-#include "stream/writer.h"
 #include "util/clock.h"
 #include "util/health.h"
 #include "util/log.h"
 
 #include <event2/event.h>
 
-#define MAX_ROWS     4096
-#define MIN_ROWS     64
 #define RECHECK_US   (5 * US_PER_SEC)
 #define RATE_SECONDS 10
-#define BATCH_SHARE  64 /* a batch is cut off at memory_max divided by this: 1 MB of 64 MB */
+#define BATCH_SHARE  128 /* a batch is cut off at memory_max divided by this: 512 KB of 64 MB */
 
 struct stream {
     struct event_base *base;
@@ -35,26 +34,22 @@ struct stream {
     const struct config_stream *cs;
     char subject[64]; /* "stream claim" */
 
-    struct pg_session *session;
-    struct writer *writer;
-    struct table *table;   /* what the batches and the writer are made for; NULL before the first check */
+    struct lane **lanes;
+    size_t n_lanes;
+    struct table *table;   /* what the batches and the lanes are made for; NULL before the first check */
     struct table *checked; /* what the catalog has just said, until it is adopted */
+    struct batch *arrival; /* the entry that is being delivered */
     struct source *source;
     struct event *recheck;
     bool checking;     /* a check is under way */
-    bool check_wanted; /* as soon as the batch in flight is written */
-    bool prepared;     /* the session knows our statements */
+    bool check_wanted; /* as soon as the batches in flight are written */
     bool paused, reading;
 
     enum stream_state state;
     int64_t since_us;
 
-    struct batch *filling, *spare;
-    struct batch *writing; /* what the writer has: one that was filling, or the letters */
-    size_t target_rows;
-    size_t ranges_committed; /* of the batch being written */
-
     struct batch *letters; /* waiting for their turn, or being written */
+    bool letters_written;  /* the first lane has them */
     const char *letters_was;
     void (*settled)(void *arg, int64_t n_stored);
     void *settled_arg;
@@ -112,18 +107,21 @@ static void stop_reading(struct stream *s)
 static size_t room(void *arg)
 {
     struct stream *s = arg;
-    if (s->state != STREAM_RUNNING || !s->filling)
+    if (s->state != STREAM_RUNNING)
         return 0;
-    size_t n = batch_n_items(s->filling);
-    if (n >= s->target_rows || batch_bytes(s->filling) >= s->config->memory_max / BATCH_SHARE)
-        return 0;
-    return s->target_rows - n;
+    /* The next entry may be for any lane, so the fullest one counts. */
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < s->n_lanes; i++)
+        least = MIN(least, lane_room(s->lanes[i], s->config->memory_max / BATCH_SHARE));
+    return least;
 }
 
 static void deliver(void *arg, const struct entry *entry)
 {
     struct stream *s = arg;
-    batch_add(s->filling, entry, 0);
+    batch_add(s->arrival, entry, 0);
+    size_t lane = s->table->key_is_exact ? batch_key_hash(s->arrival, 0) % s->n_lanes : 0;
+    lane_take(s->lanes[lane], s->arrival);
     s->per_second[s->second]++;
     s->delivered_here++;
 }
@@ -135,29 +133,21 @@ static void flush(void *arg)
 
 static const struct source_sink sink = {.room = room, .deliver = deliver, .flush = flush};
 
-/* -- to the writer
- * -------------------------------------------------------------------------------------------- */
-
-static bool may_write(const struct stream *s)
-{
-    bool state_allows =
-        s->state == STREAM_RUNNING || s->state == STREAM_PAUSED || s->state == STREAM_DRAINING;
-    return state_allows && s->prepared && !s->check_wanted && !s->writing && pg_session_ready(s->session);
-}
+/* -- to the lanes
+ * --------------------------------------------------------------------------------------------- */
 
 static void pump(struct stream *s)
 {
-    if (!may_write(s))
+    bool may_write = s->state == STREAM_RUNNING || s->state == STREAM_PAUSED || s->state == STREAM_DRAINING;
+    if (!may_write || s->check_wanted)
         return;
-    s->ranges_committed = 0;
-    if (s->letters) {
-        s->writing = s->letters;
-        writer_write(s->writer, s->writing, s->letters_was);
-    } else if (batch_n_items(s->filling)) {
-        s->writing = s->filling;
-        s->filling = TAKE(s->spare);
-        writer_write(s->writer, s->writing, NULL);
+    struct lane *first = s->lanes[0];
+    if (s->letters && !s->letters_written && lane_prepared(first) && !lane_writing(first)) {
+        s->letters_written = true;
+        lane_write_letters(first, s->letters, s->letters_was);
     }
+    for (size_t i = 0; i < s->n_lanes; i++)
+        lane_pump(s->lanes[i]);
 }
 
 static void acknowledge(struct stream *s, struct batch *batch, size_t from, size_t to)
@@ -168,14 +158,13 @@ static void acknowledge(struct stream *s, struct batch *batch, size_t from, size
     s->source->ops->ack(s->source, ids, to - from);
 }
 
-static void on_committed(void *arg, struct batch *batch, size_t from, size_t to, const struct outcome *o)
+static void on_committed(
+    struct stream *s, struct batch *batch, size_t from, size_t to, const struct outcome *o)
 {
-    struct stream *s = arg;
     const struct stream_totals change = {
         o->delivered, o->inserted, o->duplicate, o->dead, o->parked, o->dead_letters};
     stream_add_totals(s, &change);
     s->commits++;
-    s->ranges_committed++;
     s->last_commit_us = clock_wall_us();
     s->commit_us_mean = s->commit_us_mean ? (s->commit_us_mean * 7 + o->took_us) / 8 : o->took_us;
     if (batch == s->letters)
@@ -184,37 +173,22 @@ static void on_committed(void *arg, struct batch *batch, size_t from, size_t to,
         acknowledge(s, batch, from, to);
 }
 
-/* Where the server refused rows, small batches cost fewer attempts; clean ones grow again. */
-static void tune(struct stream *s)
-{
-    if (s->ranges_committed > 1)
-        s->target_rows = MAX(s->target_rows / 4, (size_t)MIN_ROWS);
-    else
-        s->target_rows = MIN(s->target_rows * 2, (size_t)MAX_ROWS);
-}
-
 static void end_letters(struct stream *s, int64_t n_stored)
 {
     void (*settled)(void *, int64_t) = s->settled;
     batch_free(TAKE(s->letters));
+    s->letters_written = false;
     s->settled = NULL;
     if (settled)
         settled(s->settled_arg, n_stored);
 }
 
-static void on_written(void *arg, struct batch *batch)
+static void on_written(struct stream *s, size_t n_items, bool letters)
 {
-    struct stream *s = arg;
-    s->writing = NULL;
     s->batches++;
-    s->batch_rows_max = MAX(s->batch_rows_max, (int64_t)batch_n_items(batch));
-    if (batch == s->letters) {
+    s->batch_rows_max = MAX(s->batch_rows_max, (int64_t)n_items);
+    if (letters)
         end_letters(s, s->n_settled);
-    } else {
-        tune(s);
-        batch_reset(batch);
-        s->spare = batch;
-    }
     if (s->check_wanted)
         check_table(s);
     pump(s);
@@ -224,7 +198,8 @@ static void on_written(void *arg, struct batch *batch)
 static void refuse(struct stream *s, const char *why)
 {
     stop_reading(s);
-    s->prepared = false;
+    for (size_t i = 0; i < s->n_lanes; i++)
+        lane_unprepare(s->lanes[i]);
     set_state(s, STREAM_REFUSED);
     health_raise(s->health, s->subject, "table", SEVERITY_FAILED,
         "mend the table or the column map; it is looked at again every 5 s, or at once by: ingestctl reload",
@@ -233,14 +208,8 @@ static void refuse(struct stream *s, const char *why)
     event_add(s->recheck, &tv);
 }
 
-static void on_misfit(void *arg, const char *why)
+static void on_trouble(struct stream *s, const char *why)
 {
-    refuse(arg, why);
-}
-
-static void on_trouble(void *arg, const char *why)
-{
-    struct stream *s = arg;
     if (why)
         health_raise(s->health, s->subject, "write", SEVERITY_DEGRADED,
             "see the Postgres server's log; the batch is kept and tried again by itself",
@@ -248,8 +217,6 @@ static void on_trouble(void *arg, const char *why)
     else
         health_clear(s->health, s->subject, "write");
 }
-
-static const struct writer_events writer_events = {on_committed, on_written, on_misfit, on_trouble};
 
 /* -- the check, and what follows from it
  * ---------------------------------------------------------------------- */
@@ -265,26 +232,32 @@ static void look_again_soon(struct stream *s, const char *why)
 
 static void begin(struct stream *s)
 {
-    s->prepared = true;
-    s->checking = false;
     health_clear(s->health, s->subject, "check");
     health_clear(s->health, s->subject, "table");
     health_clear(s->health, s->subject, "postgres");
-    if (s->state == STREAM_DRAINING)
-        return;
-    set_state(s, s->paused ? STREAM_PAUSED : STREAM_RUNNING);
+    if (s->state != STREAM_DRAINING)
+        set_state(s, s->paused ? STREAM_PAUSED : STREAM_RUNNING);
     pump(s);
     read_on(s);
 }
 
-static void on_prepared(void *arg, const char *why)
+static void on_prepared(struct stream *s, const char *why)
 {
-    struct stream *s = arg;
     s->checking = false;
-    if (why)
+    if (why) {
         refuse(s, why);
-    else
-        begin(s);
+        return;
+    }
+    for (size_t i = 0; i < s->n_lanes; i++)
+        if (!lane_prepared(s->lanes[i]))
+            return;
+    begin(s);
+}
+
+static void give_table(struct stream *s, struct table *table)
+{
+    for (size_t i = 0; i < s->n_lanes; i++)
+        lane_adopt(s->lanes[i], table);
 }
 
 /* Every batch that is for the old table is decoded again before that table goes. */
@@ -293,21 +266,17 @@ static void adopt_table(struct stream *s)
     struct table *table = TAKE(s->checked), *old = s->table;
     if (old && table_equal(old, table)) {
         table_free(table);
-        writer_resume(s->writer, old, on_prepared);
+        give_table(s, old);
         return;
     }
     s->table = table;
-    if (!old) {
-        s->filling = batch_new(table);
-        s->spare = batch_new(table);
-    } else {
-        batch_rebuild(s->filling, table);
-        if (s->spare)
-            batch_rebuild(s->spare, table);
-        if (s->letters && s->letters != s->writing)
-            batch_rebuild(s->letters, table);
-    }
-    writer_resume(s->writer, table, on_prepared);
+    if (s->letters && !s->letters_written)
+        batch_rebuild(s->letters, table);
+    if (s->arrival)
+        batch_rebuild(s->arrival, table);
+    else
+        s->arrival = batch_new(table);
+    give_table(s, table);
     table_free(old);
 }
 
@@ -330,7 +299,8 @@ static void on_catalog(void *arg, enum catalog_outcome outcome, struct table *ta
     if (outcome == CATALOG_FITS) {
         table_free(s->checked);
         s->checked = table;
-        books_open(s->session, s->config->postgres.schema, s->cs->name, table->sql_name, on_books, s);
+        books_open(
+            lane_session(s->lanes[0]), s->config->postgres.schema, s->cs->name, table->sql_name, on_books, s);
     } else if (outcome == CATALOG_LOST) {
         look_again_soon(s, why);
     } else {
@@ -341,14 +311,17 @@ static void on_catalog(void *arg, enum catalog_outcome outcome, struct table *ta
 
 static void check_table(struct stream *s)
 {
-    if (s->checking || !pg_session_ready(s->session))
+    if (s->checking || !lane_ready(s->lanes[0]))
         return;
-    s->check_wanted = s->prepared && s->writing;
+    s->check_wanted = false;
+    for (size_t i = 0; i < s->n_lanes; i++)
+        s->check_wanted = s->check_wanted || !lane_idle(s->lanes[i]);
     if (s->check_wanted)
         return;
     s->checking = true;
-    s->prepared = false;
-    catalog_check(s->session, s->cs, on_catalog, s);
+    for (size_t i = 0; i < s->n_lanes; i++)
+        lane_unprepare(s->lanes[i]);
+    catalog_check(lane_session(s->lanes[0]), s->cs, on_catalog, s);
 }
 
 static void on_recheck(evutil_socket_t fd, short what, void *arg)
@@ -356,16 +329,19 @@ static void on_recheck(evutil_socket_t fd, short what, void *arg)
     check_table(arg);
 }
 
-static void on_ready(void *arg)
+/* A lane that comes back while the first one never went takes the table as it is. */
+static void on_ready(struct stream *s, struct lane *lane)
 {
-    check_table(arg);
+    bool is_known = s->table && lane_prepared(s->lanes[0]);
+    if (lane == s->lanes[0] || s->check_wanted)
+        check_table(s);
+    else if (is_known && !s->checking)
+        lane_adopt(lane, s->table);
 }
 
-static void on_lost(void *arg, const char *why)
+static void on_lost(struct stream *s, const char *why)
 {
-    struct stream *s = arg;
-    s->checking = s->prepared = s->check_wanted = false;
-    writer_suspend(s->writer);
+    s->checking = s->checking && lane_ready(s->lanes[0]);
     stop_reading(s);
     if (s->state == STREAM_RUNNING || s->state == STREAM_REFUSED)
         set_state(s, STREAM_WAITING);
@@ -373,24 +349,15 @@ static void on_lost(void *arg, const char *why)
         "nothing is lost: Redis keeps its entries, a pipe's are spooled; bring Postgres back (ingestctl "
         "doctor)",
         "waits for Postgres: %s", why);
+    if (s->check_wanted)
+        check_table(s);
 }
 
-static const struct pg_session_events session_events = {on_ready, on_lost};
+static const struct lane_events lane_events = {
+    on_ready, on_lost, on_prepared, on_committed, on_written, refuse, on_trouble};
 
 /* -- life
  * ----------------------------------------------------------------------------------------------------- */
-
-static struct pg_session *make_session(struct stream *s, struct resolver *resolver)
-{
-    _cleanup_free_ char *name = xasprintf("ingestd %s", s->cs->name);
-    const struct pg_target target = {
-        .url = s->config->postgres.url,
-        .password_file = s->config->postgres.password_file,
-        .application_name = name,
-        .timeout_us = s->config->postgres.timeout_us,
-    };
-    return pg_session_new(s->base, resolver, &target, &session_events, s);
-}
 
 struct stream *stream_new(struct event_base *base, struct resolver *resolver, struct health *health,
     const struct config *config, const struct config_stream *stream_config, struct error *err)
@@ -400,13 +367,14 @@ struct stream *stream_new(struct event_base *base, struct resolver *resolver, st
     s->health = health;
     s->config = config;
     s->cs = stream_config;
-    s->target_rows = MAX_ROWS;
     s->since_us = clock_wall_us();
     s->totals = (struct stream_totals){-1, -1, -1, -1, -1, -1};
     snprintf(s->subject, sizeof(s->subject), "stream %s", stream_config->name);
     s->recheck = evtimer_new(base, on_recheck, s);
-    s->session = make_session(s, resolver);
-    s->writer = writer_new(base, s->session, config->postgres.schema, stream_config->name, &writer_events, s);
+    s->n_lanes = (size_t)stream_config->connections;
+    s->lanes = xcalloc(s->n_lanes, sizeof(*s->lanes));
+    for (size_t i = 0; i < s->n_lanes; i++)
+        s->lanes[i] = lane_new(base, resolver, config, stream_config->name, (int)i, &lane_events, s);
     const struct source_setup setup = {base, resolver, health, config, stream_config, &sink, s};
     const struct source_ops *ops = source_for_url(stream_config->source, err);
     if (!ops || ops->make(&setup, &s->source, err) < 0) {
@@ -422,15 +390,13 @@ void stream_free(struct stream *s)
         return;
     if (s->source)
         s->source->ops->free(TAKE(s->source));
-    pg_session_free(s->session);
-    writer_free(s->writer);
+    for (size_t i = 0; i < s->n_lanes; i++)
+        lane_free(s->lanes[i]);
+    free(s->lanes);
     event_free(s->recheck);
-    if (s->writing != s->letters)
-        batch_free(s->writing);
     if (s->letters)
         end_letters(s, -1);
-    batch_free(s->filling);
-    batch_free(s->spare);
+    batch_free(s->arrival);
     table_free(s->table);
     table_free(s->checked);
     health_clear_subject(s->health, s->subject);
@@ -451,7 +417,8 @@ const struct config_stream *stream_config(const struct stream *s)
 
 void stream_start(struct stream *s)
 {
-    pg_session_start(s->session);
+    for (size_t i = 0; i < s->n_lanes; i++)
+        lane_start(s->lanes[i]);
 }
 
 void stream_recheck(struct stream *s)
@@ -468,13 +435,18 @@ void stream_drain(struct stream *s)
 
 bool stream_drained(struct stream *s)
 {
-    bool empty = !s->writing && (!s->filling || !batch_n_items(s->filling));
-    return empty && s->source->ops->unsent_acks(s->source) == 0;
+    for (size_t i = 0; i < s->n_lanes; i++)
+        if (!lane_empty(s->lanes[i]))
+            return false;
+    return s->source->ops->unsent_acks(s->source) == 0;
 }
 
 bool stream_has_work(const struct stream *s)
 {
-    return s->writing != NULL;
+    for (size_t i = 0; i < s->n_lanes; i++)
+        if (lane_writing(s->lanes[i]))
+            return true;
+    return false;
 }
 
 uint64_t stream_work(const struct stream *s)
@@ -593,9 +565,7 @@ void stream_report(struct stream *s, struct stream_report *ret)
         .last_commit_us = s->last_commit_us,
         .commit_us_mean = s->commit_us_mean,
     };
-    struct batch *both[] = {s->filling, s->writing ? s->writing : s->spare};
-    for (size_t i = 0; i < N_ELEMENTS(both); i++)
-        ret->ignored_fields += both[i] ? (int64_t)batch_ignored_fields(both[i]) : 0;
+    ret->ignored_fields = s->arrival ? (int64_t)batch_ignored_fields(s->arrival) : 0;
     s->source->ops->label(s->source, ret->source, sizeof(ret->source));
 }
 
@@ -605,7 +575,8 @@ void stream_report(struct stream *s, struct stream_report *ret)
 bool stream_settle(struct stream *s, struct batch *batch, const char *was,
     void (*settled)(void *arg, int64_t n_stored), void *arg)
 {
-    if (s->letters || !s->prepared || (s->state != STREAM_RUNNING && s->state != STREAM_PAUSED))
+    if (s->letters || !lane_prepared(s->lanes[0]) ||
+        (s->state != STREAM_RUNNING && s->state != STREAM_PAUSED))
         return false;
     s->letters = batch;
     s->letters_was = was;

@@ -38,6 +38,7 @@ struct column {
     uint32_t array_oid;   /* of an array of these */
     char *type_sql;       /* as SQL writes it, quoted: "bigint", "numeric(10,2)", "public.mood" */
     int max_chars;        /* TEXT: varchar(n)/char(n), 0 for no limit */
+    bool loose_text;      /* TEXT: its collation calls different bytes equal */
     int precision;        /* NUMERIC(p,s): p, 0 for none */
     int scale;            /* NUMERIC(p,s): s */
     char **labels;        /* ENUM */
@@ -67,6 +68,7 @@ struct table {
     size_t n_columns;
     size_t *key; /* the primary key's columns, indexes into columns */
     size_t n_key;
+    bool key_is_exact; /* equal keys have equal bytes: so rows can be parted by their key's hash */
     struct foreign_key *foreign_keys;
     size_t n_foreign_keys;
     struct check *checks;

@@ -659,7 +659,7 @@ void writer_write(struct writer *w, struct batch *batch, const char *was)
     write_range(w);
 }
 
-bool writer_busy(const struct writer *w)
+bool writer_suspended(const struct writer *w)
 {
-    return w->batch != NULL;
+    return w->state == WRITER_SUSPENDED;
 }

@@ -49,4 +49,5 @@ void writer_suspend(struct writer *w);
  * letters that all have that state. Only when not busy.
  */
 void writer_write(struct writer *w, struct batch *batch, const char *was);
-bool writer_busy(const struct writer *w);
+/* It has a batch, and waits for writer_resume. */
+bool writer_suspended(const struct writer *w);

@@ -64,13 +64,19 @@ static int publish(struct publisher *p, size_t i, struct error *err)
     return ended;
 }
 
-/* Waits until it is time for the events of round n. */
-static void await_round(const struct publisher *p, uint64_t n)
+/* Waits until it is time for the events of round n, with nothing left unsent. Who is late does not wait, nor
+ * send one by one. */
+static int await_round(const struct publisher *p, uint64_t n, struct error *err)
 {
     int64_t at = p->started_us + (int64_t)((double)n * 1e6 / p->o->rate);
     struct timespec ts = {.tv_sec = at / US_PER_SEC, .tv_nsec = at % US_PER_SEC * 1000};
+    if (clock_mono_us() >= at)
+        return 0;
+    if (p->redis && redis_outlet_flush(p->redis, err) < 0)
+        return -1;
     while (!stopping && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
         continue;
+    return 0;
 }
 
 static bool is_over(const struct publisher *p, uint64_t n)
@@ -85,15 +91,13 @@ static int publish_all(struct publisher *p, struct error *err)
 {
     p->started_us = clock_mono_us();
     for (uint64_t n = 0; !is_over(p, n); n++) {
-        if (p->o->rate > 0)
-            await_round(p, n);
+        if (p->o->rate > 0 && await_round(p, n, err) < 0)
+            return ENDED_FAILED;
         for (size_t i = 0; i < N_STREAMS && !stopping; i++) {
             int ended = p->o->transports[i] ? publish(p, i, err) : ENDED_WELL;
             if (ended != ENDED_WELL)
                 return ended;
         }
-        if (p->redis && p->o->rate > 0 && redis_outlet_flush(p->redis, err) < 0)
-            return ENDED_FAILED;
     }
     return ENDED_WELL;
 }

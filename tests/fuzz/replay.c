@@ -10,8 +10,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 static void run_file(const char *path)
 {
     _cleanup_fclose_ FILE *f = fopen(path, "rb");
-    if (!f)
-        return;
+    if (!f) {
+        perror(path);
+        exit(1);
+    }
     _cleanup_buffer_ struct buffer b = {0};
     size_t got;
     do {

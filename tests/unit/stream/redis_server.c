@@ -16,6 +16,8 @@
 
 #define START_WITHIN_US (20 * US_PER_SEC)
 
+static char home[] = "/tmp/ingest-redis-XXXXXX";
+
 int free_port(void)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -64,7 +66,7 @@ static void wait_until_it_listens(struct redis_server *s)
 void redis_server_start(struct redis_server *s, const char *option, const char *value)
 {
     *s = (struct redis_server){.port = free_port()};
-    snprintf(s->dir, sizeof(s->dir), "/tmp/ingest-redis-XXXXXX");
+    snprintf(s->dir, sizeof(s->dir), "%s/XXXXXX", home);
     ck_assert_ptr_nonnull(mkdtemp(s->dir));
     run(s, option, value);
     wait_until_it_listens(s);
@@ -89,6 +91,19 @@ void redis_server_again(struct redis_server *s)
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
     return remove(path);
+}
+
+void redis_servers_begin(void)
+{
+    if (!mkdtemp(home)) {
+        perror(home);
+        exit(1);
+    }
+}
+
+void redis_servers_end(void)
+{
+    nftw(home, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 void redis_server_remove(struct redis_server *s)
