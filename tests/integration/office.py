@@ -91,10 +91,10 @@ class Office:
         if self._connection is not None:
             try:
                 return self._execute(statement, values)
-            except psycopg2.Error:
-                if not self._connection.closed:
+            except psycopg2.Error as e:
+                if e.pgcode is not None:
                     raise
-                # Postgres was restarted since the last statement.
+                self._connection.close()  # Postgres was restarted since the last statement
         self._connection = self.postgres.connect(self.database)
         return self._execute(statement, values)
 
