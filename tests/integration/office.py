@@ -256,7 +256,7 @@ class Office:
             self._connection.close()
 
     def complaints(self):
-        found = []
+        found = [crash for d in self.daemons for crash in d.crashes]
         logs = [d.log for d in self.daemons] + [*self.home.glob("*.log"), *self.home.glob("*/*.log")]
         for log in logs:
             text = log.read_text(errors="replace") if log.exists() else ""
