@@ -233,6 +233,11 @@ class Daemon(Process):
         return {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)
                 if name.startswith(("Vm", "Rss"))}
 
+    def assert_small(self, mib=24):
+        """Its resident memory is within the bounds; what a sanitizer takes beside it is not counted."""
+        if b"__asan_init" not in INGESTD.read_bytes():
+            assert self.memory()["VmRSS"] <= mib * 1024
+
     def cpu_ticks(self):
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return int(fields[11]) + int(fields[12])

@@ -182,7 +182,7 @@ def test_postgres_away_reads_nothing_from_redis(office):
     office.publish("claim", claims(0, 50_000))
     assert daemon.streams()["claim"]["state"] == "waiting"
     assert taken(office) == 0
-    assert daemon.memory()["VmRSS"] < 24 * 1024
+    daemon.assert_small()
     office.postgres.start()
     office.wait_settled(timeout=60)
     office.check()
