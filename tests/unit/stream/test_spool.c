@@ -323,8 +323,11 @@ END_TEST
 START_TEST(a_damaged_header_costs_its_segment_alone)
 {
     uint64_t third, second = make_three(&third);
-    int fd = open_segment_file(second, O_WRONLY);
-    ck_assert_int_eq(pwrite(fd, "\xff", 1, _i), 1);
+    int fd = open_segment_file(second, O_RDWR);
+    unsigned char byte;
+    ck_assert_int_eq(pread(fd, &byte, 1, _i), 1);
+    byte ^= 0xff;
+    ck_assert_int_eq(pwrite(fd, &byte, 1, _i), 1);
     close(fd);
     reopen();
     expect_from(0, "one?three");
