@@ -377,6 +377,19 @@ static void note_failure(struct writer *w, const PGresult *res)
     w->fault_constraint = xstrdup(constraint);
 }
 
+/* The statement caught a row's own fault: "SQLSTATE constraint". */
+static void note_caught(struct writer *w, const char *words)
+{
+    const char *constraint = words + strcspn(words, " ");
+    constraint += *constraint == ' ';
+    w->fault = PG_FAULT_ROW;
+    snprintf(w->fault_sqlstate, sizeof(w->fault_sqlstate), "%s", words);
+    snprintf(w->fault_words, sizeof(w->fault_words), "SQLSTATE %s%s%s", w->fault_sqlstate,
+        *constraint ? ", constraint " : "", constraint);
+    free(w->fault_constraint);
+    w->fault_constraint = *constraint ? xstrdup(constraint) : NULL;
+}
+
 static void on_rows(void *arg, const PGresult *res)
 {
     struct writer *w = arg;
@@ -389,6 +402,12 @@ static void on_rows(void *arg, const PGresult *res)
         return;
     }
     size_t first_row = batch_rows_before(w->batch, top(w)->from);
+    if (PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == '-') {
+        note_caught(w, PQgetvalue(res, 0, 2));
+        set_state(w, WRITER_FAILING);
+        pg_session_sync(w->session, on_commit, w);
+        return;
+    }
     for (int i = 0; i < PQntuples(res); i++) {
         long long ordinal = strtoll(PQgetvalue(res, i, 0), NULL, 10),
                   v = strtoll(PQgetvalue(res, i, 1), NULL, 10);
@@ -635,8 +654,9 @@ void writer_resume(struct writer *w, const struct table *table, void (*prepared)
     for (size_t i = 0; i < n; i++)
         types[i] = table->columns[i].array_oid;
     pg_session_send(w->session, false, "DEALLOCATE ALL", NULL, 0, on_prepare, w);
-    _cleanup_free_ char *rows = statement_rows(table);
-    pg_session_prepare(w->session, "rows", rows, (int)n, types, on_prepare, w);
+    _cleanup_free_ char *function = statement_function(table), *call = statement_call(table);
+    pg_session_send(w->session, false, function, NULL, 0, on_prepare, w);
+    pg_session_prepare(w->session, "rows", call, (int)n, types, on_prepare, w);
     for (int i = 0; i < N_BOOKS_STATEMENTS; i++) {
         _cleanup_free_ char *sql = books_statement_sql(i, w->schema);
         pg_session_prepare(w->session, books_statement_name(i), sql, 0, NULL, on_prepare, w);
