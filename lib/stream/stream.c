@@ -41,8 +41,9 @@ struct stream {
     struct batch *arrival; /* the entry that is being delivered */
     struct source *source;
     struct event *recheck;
-    bool checking;     /* a check is under way */
-    bool check_wanted; /* as soon as the batches in flight are written */
+    bool checking;     /* from the question to the catalog until every lane is prepared */
+    bool adopted;      /* the lanes have what this check found; one that connects later takes it too */
+    bool check_wanted; /* as soon as the batches in flight are written, or the check under way is over */
     bool paused, reading;
 
     enum stream_state state;
@@ -237,25 +238,29 @@ static void begin(struct stream *s)
     health_clear(s->health, s->subject, "postgres");
     if (s->state != STREAM_DRAINING)
         set_state(s, s->paused ? STREAM_PAUSED : STREAM_RUNNING);
+    if (s->check_wanted)
+        check_table(s);
     pump(s);
     read_on(s);
 }
 
 static void on_prepared(struct stream *s, const char *why)
 {
-    s->checking = false;
     if (why) {
+        s->checking = false;
         refuse(s, why);
         return;
     }
     for (size_t i = 0; i < s->n_lanes; i++)
         if (!lane_prepared(s->lanes[i]))
             return;
+    s->checking = false;
     begin(s);
 }
 
 static void give_table(struct stream *s, struct table *table)
 {
+    s->adopted = true;
     for (size_t i = 0; i < s->n_lanes; i++)
         lane_adopt(s->lanes[i], table);
 }
@@ -311,14 +316,17 @@ static void on_catalog(void *arg, enum catalog_outcome outcome, struct table *ta
 
 static void check_table(struct stream *s)
 {
-    if (s->checking || !lane_ready(s->lanes[0]))
+    if (s->checking || !lane_ready(s->lanes[0])) {
+        s->check_wanted = s->checking;
         return;
+    }
     s->check_wanted = false;
     for (size_t i = 0; i < s->n_lanes; i++)
         s->check_wanted = s->check_wanted || !lane_idle(s->lanes[i]);
     if (s->check_wanted)
         return;
     s->checking = true;
+    s->adopted = false;
     for (size_t i = 0; i < s->n_lanes; i++)
         lane_unprepare(s->lanes[i]);
     catalog_check(lane_session(s->lanes[0]), s->cs, on_catalog, s);
@@ -329,13 +337,11 @@ static void on_recheck(evutil_socket_t fd, short what, void *arg)
     check_table(arg);
 }
 
-/* A lane that comes back while the first one never went takes the table as it is. */
 static void on_ready(struct stream *s, struct lane *lane)
 {
-    bool is_known = s->table && lane_prepared(s->lanes[0]);
-    if (lane == s->lanes[0] || s->check_wanted)
+    if (lane == s->lanes[0])
         check_table(s);
-    else if (is_known && !s->checking)
+    else if (s->adopted)
         lane_adopt(lane, s->table);
 }
 
