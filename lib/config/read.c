@@ -201,16 +201,8 @@ void config_free(struct config *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->n_streams; i++) {
-        struct config_stream *s = &c->streams[i];
-        for (size_t k = 0; k < s->n_columns; k++) {
-            free(s->columns[k].column);
-            free(s->columns[k].field);
-        }
-        free(s->columns);
-        free(s->name);
-        section_done(&section_stream, s);
-    }
+    for (size_t i = 0; i < c->n_streams; i++)
+        config_stream_done(&c->streams[i]);
     free(c->streams);
     free(c->path);
     section_done(&section_top, c);

@@ -13,6 +13,7 @@
 #define PING_EVERY_US   (5 * US_PER_SEC)
 #define RELEASE_MIN_US  (1 * US_PER_SEC)
 #define RELEASE_MAX_US  (30 * US_PER_SEC)
+#define LEAVE_US        (5 * US_PER_SEC)
 #define DRAIN_LOOK_US   (10 * US_PER_MS)
 
 /* A stream and what the intake does for it from time to time. */
@@ -22,7 +23,8 @@ struct member {
     int64_t totals_due_us, release_due_us, release_wait_us;
     int64_t parked_seen;
     bool asking_totals, releasing;
-    bool gone; /* freed at the next chance: a reply is still to come */
+    bool leaving; /* drained, then freed: the configuration has it no more, or otherwise */
+    bool gone;    /* freed at the next chance: a reply is still to come */
 };
 
 struct intake {
@@ -39,6 +41,8 @@ struct intake {
     uint64_t work_seen;
     int64_t work_changed_us;
 
+    struct event *leave_look;
+    int64_t leave_until_us;
     struct event *drain_look;
     int64_t drain_until_us;
     void (*drained)(void *arg);
@@ -244,6 +248,7 @@ struct intake *intake_new(
     };
     in->session = pg_session_new(base, resolver, &target, &session_events, in);
     in->tick = event_new(base, -1, EV_PERSIST, on_tick, in);
+    in->leave_look = event_new(base, -1, EV_PERSIST, on_leave_look, in);
     for (size_t i = 0; i < config->n_streams; i++)
         add_stream(in, &config->streams[i]);
     return in;
@@ -254,6 +259,7 @@ void intake_free(struct intake *in)
     if (!in)
         return;
     event_free(in->tick);
+    event_free(in->leave_look);
     if (in->drain_look)
         event_free(in->drain_look);
     pg_session_stop(in->session); /* so that no reply comes for a member that is gone */
@@ -325,32 +331,55 @@ static void remove_member(struct intake *in, size_t i)
     memmove(&in->members[i], &in->members[i + 1], (--in->n_members - i) * sizeof(struct member *));
 }
 
-/*
- * A stream that changed or went is ended at once: what it had not acknowledged stays with its source and
- * comes again, and the key tells a second delivery of what was committed.
- */
+/* Streams that leave are gone when what they have in hand is committed and acknowledged; only then does
+ * another of the same name begin, so that nothing is read twice. */
+static void on_leave_look(evutil_socket_t fd, short what, void *arg)
+{
+    struct intake *in = arg;
+    bool late = clock_mono_us() >= in->leave_until_us, all_gone = true;
+    for (size_t i = in->n_members; i-- > 0;) {
+        struct member *m = in->members[i];
+        if (m->leaving && (late || stream_drained(m->stream)))
+            remove_member(in, i);
+        else if (m->leaving)
+            all_gone = false;
+    }
+    for (size_t i = 0; i < in->config->n_streams; i++) {
+        const struct config_stream *cs = &in->config->streams[i];
+        if (intake_find(in, cs->name))
+            continue;
+        add_stream(in, cs);
+        if (intake_find(in, cs->name))
+            stream_start(intake_find(in, cs->name));
+    }
+    if (all_gone)
+        event_del(in->leave_look);
+}
+
 void intake_reload(struct intake *in, const struct config *config)
 {
-    for (size_t i = in->n_members; i-- > 0;) {
-        struct stream *s = in->members[i]->stream;
-        const struct config_stream *wanted = find_config(config, stream_name(s));
-        if (wanted && config_stream_equal(stream_config(s), wanted))
-            stream_take_config(s, config, wanted);
-        else
-            remove_member(in, i);
-    }
     in->config = config;
-    for (size_t i = 0; i < config->n_streams; i++) {
-        struct stream *s = intake_find(in, config->streams[i].name);
-        if (s) {
-            stream_recheck(s);
+    for (size_t i = 0; i < in->n_members; i++) {
+        struct member *m = in->members[i];
+        const struct config_stream *wanted = find_config(config, stream_name(m->stream));
+        stream_take_config(m->stream, config);
+        if (m->leaving)
             continue;
-        }
-        add_stream(in, &config->streams[i]);
-        s = intake_find(in, config->streams[i].name);
-        if (s)
-            stream_start(s);
+        m->leaving = !wanted || !config_stream_equal(stream_config(m->stream), wanted);
+        if (m->leaving)
+            stream_drain(m->stream);
+        else
+            stream_recheck(m->stream);
     }
+    for (size_t i = 0; i < config->n_streams; i++) {
+        char subject[64];
+        snprintf(subject, sizeof(subject), "stream %s", config->streams[i].name);
+        health_clear(in->health, subject, "source");
+    }
+    struct timeval tv = {0, DRAIN_LOOK_US};
+    in->leave_until_us = clock_mono_us() + LEAVE_US;
+    event_add(in->leave_look, &tv);
+    on_leave_look(-1, 0, in);
 }
 
 /* -- looking

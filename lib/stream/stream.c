@@ -31,8 +31,8 @@ struct stream {
     struct event_base *base;
     struct health *health;
     const struct config *config;
-    const struct config_stream *cs;
-    char subject[64]; /* "stream claim" */
+    struct config_stream *cs; /* our own copy */
+    char subject[64];         /* "stream claim" */
 
     struct lane **lanes;
     size_t n_lanes;
@@ -372,7 +372,7 @@ struct stream *stream_new(struct event_base *base, struct resolver *resolver, st
     s->base = base;
     s->health = health;
     s->config = config;
-    s->cs = stream_config;
+    s->cs = config_stream_copy(stream_config);
     s->since_us = clock_wall_us();
     s->totals = (struct stream_totals){-1, -1, -1, -1, -1, -1};
     snprintf(s->subject, sizeof(s->subject), "stream %s", stream_config->name);
@@ -406,14 +406,13 @@ void stream_free(struct stream *s)
     table_free(s->table);
     table_free(s->checked);
     health_clear_subject(s->health, s->subject);
+    config_stream_free(s->cs);
     free(s);
 }
 
-void stream_take_config(
-    struct stream *s, const struct config *config, const struct config_stream *stream_config)
+void stream_take_config(struct stream *s, const struct config *config)
 {
     s->config = config;
-    s->cs = stream_config;
 }
 
 const struct config_stream *stream_config(const struct stream *s)
