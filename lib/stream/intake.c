@@ -49,6 +49,8 @@ struct intake {
     void *drained_arg;
 };
 
+static void on_leave_look(evutil_socket_t fd, short what, void *arg);
+
 /* -- the books' session
  * --------------------------------------------------------------------------------------- */
 

@@ -91,10 +91,10 @@ class Office:
         if self._connection is not None:
             try:
                 return self._execute(statement, values)
-            except psycopg2.Error:
-                if not self._connection.closed:
+            except psycopg2.Error as e:
+                if e.pgcode is not None:
                     raise
-                # Postgres was restarted since the last statement.
+                self._connection.close()  # Postgres was restarted since the last statement
         self._connection = self.postgres.connect(self.database)
         return self._execute(statement, values)
 
@@ -256,7 +256,7 @@ class Office:
             self._connection.close()
 
     def complaints(self):
-        found = []
+        found = [crash for d in self.daemons for crash in d.crashes]
         logs = [d.log for d in self.daemons] + [*self.home.glob("*.log"), *self.home.glob("*/*.log")]
         for log in logs:
             text = log.read_text(errors="replace") if log.exists() else ""

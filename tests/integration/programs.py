@@ -122,6 +122,8 @@ class Daemon(Process):
         self.state_dir.chmod(0o700)
         self.watchdog_us = watchdog_us
         self.env = dict(env)
+        self.killed = False
+        self.crashes = []
         self.manager = ServiceManager(self.home / "notify")
         self.write_config(config)
 
@@ -132,6 +134,8 @@ class Daemon(Process):
 
     def start(self, wait=True):
         """Starts it and returns the seconds until it said READY=1 (None without waiting)."""
+        self.note_crash()
+        self.killed = False
         self.manager.clear()
         began = time.monotonic()
         self.spawn(self.argv(), env=self._environment(), pass_fds=[fd for fd, _ in self.manager.kept.values()])
@@ -156,6 +160,18 @@ class Daemon(Process):
             env["LISTEN_FDS"] = str(len(self.manager.kept))
             env["LISTEN_FDNAMES"] = ":".join(self.manager.kept)
         return {**env, **self.env}
+
+    def kill9(self):
+        if self.running:
+            self.killed = True
+        super().kill9()
+
+    def note_crash(self):
+        """Remembers an end by a signal that was none of ours, or by a sanitizer."""
+        code = self.process.poll() if self.process is not None else None
+        if code is not None and code not in (0, 1, 2) and not self.killed:
+            self.crashes.append(f"{self.log}: ingestd ended with {code}")
+            self.killed = True
 
     def terminate(self, timeout=15):
         """SIGTERM, and the exit code; an error when it takes longer."""
@@ -222,6 +238,7 @@ class Daemon(Process):
         return int(fields[11]) + int(fields[12])
 
     def close(self):
+        self.note_crash()
         self.kill9()
         self.manager.close()
 
