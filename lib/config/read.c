@@ -46,7 +46,7 @@ bool is_mapping(struct reading *r, const yaml_node_t *node, const char *where, c
     return false;
 }
 
-/* ---- unknown keys ---- */
+/* -- unknown keys ---------------------------------------------------------------------------------------- */
 
 static void unknown_key(
     struct reading *r, const yaml_node_t *node, const struct section *section, const char *where, char *name)
@@ -70,7 +70,7 @@ static void unknown_key(
         complain(r, node, where, "the key %s is not known", quoted);
 }
 
-/* ---- sections ---- */
+/* -- sections -------------------------------------------------------------------------------------------- */
 
 static void read_value(
     struct reading *r, const yaml_node_t *node, const struct key *key, void *base, const char *where)
@@ -138,7 +138,7 @@ void read_section(struct reading *r, const yaml_node_t *node, const struct secti
     fill_section(r, node, section, base, where, ret_marks);
 }
 
-/* ---- the whole ---- */
+/* -- the whole ------------------------------------------------------------------------------------------- */
 
 static void check_memory(struct reading *r, const struct marks *marks)
 {

@@ -84,8 +84,7 @@ static void arm(struct event *e, int64_t us)
     event_add(e, &tv);
 }
 
-/* -- the target
- * ----------------------------------------------------------------------------------------------- */
+/* -- the target ------------------------------------------------------------------------------------------ */
 
 struct keywords {
     const char *names[64], *values[64];
@@ -126,8 +125,7 @@ static char *make_label(const char *url)
     return label;
 }
 
-/* -- losing it and coming back
- * -------------------------------------------------------------------------------- */
+/* -- losing it and coming back --------------------------------------------------------------------------- */
 
 static void drop_connection(struct pg_session *s)
 {
@@ -191,8 +189,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         lose(s, "no answer to the attempt to connect");
 }
 
-/* -- setting up
- * ----------------------------------------------------------------------------------------------- */
+/* -- setting up ------------------------------------------------------------------------------------------ */
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -394,8 +391,7 @@ static void connect_now(struct pg_session *s)
     PQconninfoFree(options);
 }
 
-/* -- requests and replies
- * ------------------------------------------------------------------------------------- */
+/* -- requests and replies -------------------------------------------------------------------------------- */
 
 static void enqueue(struct pg_session *s, bool is_sync, pg_reply_fn *fn, void *arg)
 {
@@ -532,8 +528,7 @@ bool pg_session_query(
     return pg_session_send(s, false, sql, &p, 0, fn, arg) && pg_session_sync(s, NULL, NULL);
 }
 
-/* -- life
- * ----------------------------------------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 struct pg_session *pg_session_new(struct event_base *base, struct resolver *resolver,
     const struct pg_target *target, const struct pg_session_events *events, void *arg)

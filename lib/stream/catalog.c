@@ -93,8 +93,7 @@ static void misfit(struct question *q, const char *fmt, ...)
     free(words);
 }
 
-/* -- small readers
- * -------------------------------------------------------------------------------------------- */
+/* -- small readers --------------------------------------------------------------------------------------- */
 
 static bool is_true(const PGresult *res, int row, int col)
 {
@@ -175,8 +174,7 @@ static void read_typmod(struct column *c, int typmod)
     }
 }
 
-/* -- columns
- * -------------------------------------------------------------------------------------------------- */
+/* -- columns --------------------------------------------------------------------------------------------- */
 
 static int find_row(const PGresult *res, const char *column)
 {
@@ -268,8 +266,7 @@ static void on_columns(void *arg, const PGresult *res)
     check_unmapped(q, res);
 }
 
-/* -- constraints
- * ---------------------------------------------------------------------------------------------- */
+/* -- constraints ----------------------------------------------------------------------------------------- */
 
 /* Indexes of the named columns; false when one of them is not mapped. */
 static bool find_columns(const struct table *t, char **names, size_t n, size_t *ret)

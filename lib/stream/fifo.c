@@ -78,7 +78,7 @@ static size_t fifo_unsent_acks(const struct source *s)
     return 0;
 }
 
-/* --- words and numbers --- */
+/* -- words and numbers ----------------------------------------------------------------------------------- */
 
 /* Counts the frames that end behind the cursor, without touching it. */
 static int64_t count_frames(const struct fifo_source *f)
@@ -143,7 +143,7 @@ static void fifo_label(const struct source *s, char *out, size_t size)
     snprintf(out, size, "fifo %s", slash ? slash + 1 : path);
 }
 
-/* --- making --- */
+/* -- making ---------------------------------------------------------------------------------------------- */
 
 static int parse_path(const struct config_stream *stream, char **ret_path, struct error *err)
 {

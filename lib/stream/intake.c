@@ -51,8 +51,7 @@ struct intake {
 
 static void on_leave_look(evutil_socket_t fd, short what, void *arg);
 
-/* -- the books' session
- * --------------------------------------------------------------------------------------- */
+/* -- the books' session ---------------------------------------------------------------------------------- */
 
 static void on_opened(void *arg, bool ok, bool lost, const char *why)
 {
@@ -82,8 +81,7 @@ static void on_lost(void *arg, const char *why)
 
 static const struct pg_session_events session_events = {on_ready, on_lost};
 
-/* -- totals
- * --------------------------------------------------------------------------------------------------- */
+/* -- totals ---------------------------------------------------------------------------------------------- */
 
 static const char totals_sql[] =
     "SELECT coalesce(sum(l.delivered), 0), coalesce(sum(l.inserted), 0), coalesce(sum(l.duplicate), 0),"
@@ -147,8 +145,7 @@ void intake_refresh(struct intake *in)
         in->members[i]->totals_due_us = 0;
 }
 
-/* -- release
- * -------------------------------------------------------------------------------------------------- */
+/* -- release --------------------------------------------------------------------------------------------- */
 
 static void on_released(void *arg, int64_t n)
 {
@@ -177,8 +174,7 @@ static void look_after_parked(struct member *m, int64_t now)
     letters_release(m->in, m->stream, on_released, m);
 }
 
-/* -- from time to time
- * ---------------------------------------------------------------------------------------- */
+/* -- from time to time ----------------------------------------------------------------------------------- */
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -217,8 +213,7 @@ bool intake_makes_progress(struct intake *in)
     return now - in->work_changed_us < 2 * in->config->postgres.timeout_us + 10 * US_PER_SEC;
 }
 
-/* -- life
- * ----------------------------------------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 static void add_stream(struct intake *in, const struct config_stream *cs)
 {
@@ -315,8 +310,7 @@ void intake_drain(struct intake *in, int64_t timeout_us, void (*done)(void *arg)
     event_add(in->drain_look, &tv);
 }
 
-/* -- reload
- * --------------------------------------------------------------------------------------------------- */
+/* -- reload ---------------------------------------------------------------------------------------------- */
 
 static const struct config_stream *find_config(const struct config *config, const char *name)
 {
@@ -384,8 +378,7 @@ void intake_reload(struct intake *in, const struct config *config)
     on_leave_look(-1, 0, in);
 }
 
-/* -- looking
- * -------------------------------------------------------------------------------------------------- */
+/* -- looking --------------------------------------------------------------------------------------------- */
 
 size_t intake_n_streams(const struct intake *in)
 {

@@ -58,7 +58,7 @@ const char *segment_name(uint64_t start, char out[SEGMENT_NAME_SIZE])
     return out;
 }
 
-/* --- opening --- */
+/* -- opening --------------------------------------------------------------------------------------------- */
 
 static int make_folders(const char *path, struct error *err)
 {
@@ -211,7 +211,7 @@ void spool_free(struct spool *s)
     free(s);
 }
 
-/* --- writing --- */
+/* -- writing --------------------------------------------------------------------------------------------- */
 
 static enum spool_took blocked(const struct spool *s, struct error *err, const char *what)
 {
@@ -384,7 +384,7 @@ bool spool_holds_bytes(const struct spool *s)
     return s->stash.n > 0 || s->n_headless > 0;
 }
 
-/* --- the account --- */
+/* -- the account ----------------------------------------------------------------------------------------- */
 
 void spool_ack(struct spool *s, uint64_t position, uint64_t n_entries)
 {

@@ -102,8 +102,7 @@ static void stop_reading(struct stream *s)
     s->reading = false;
 }
 
-/* -- from the source
- * ------------------------------------------------------------------------------------------ */
+/* -- from the source ------------------------------------------------------------------------------------- */
 
 static size_t room(void *arg)
 {
@@ -134,8 +133,7 @@ static void flush(void *arg)
 
 static const struct source_sink sink = {.room = room, .deliver = deliver, .flush = flush};
 
-/* -- to the lanes
- * --------------------------------------------------------------------------------------------- */
+/* -- to the lanes ---------------------------------------------------------------------------------------- */
 
 static void pump(struct stream *s)
 {
@@ -219,8 +217,7 @@ static void on_trouble(struct stream *s, const char *why)
         health_clear(s->health, s->subject, "write");
 }
 
-/* -- the check, and what follows from it
- * ---------------------------------------------------------------------- */
+/* -- the check, and what follows from it ----------------------------------------------------------------- */
 
 static void look_again_soon(struct stream *s, const char *why)
 {
@@ -362,8 +359,7 @@ static void on_lost(struct stream *s, const char *why)
 static const struct lane_events lane_events = {
     on_ready, on_lost, on_prepared, on_committed, on_written, refuse, on_trouble};
 
-/* -- life
- * ----------------------------------------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 struct stream *stream_new(struct event_base *base, struct resolver *resolver, struct health *health,
     const struct config *config, const struct config_stream *stream_config, struct error *err)
@@ -474,8 +470,7 @@ void stream_source_report(const struct stream *s, struct source_report *ret)
     s->source->ops->report(s->source, ret);
 }
 
-/* -- pause and resume
- * ----------------------------------------------------------------------------------------- */
+/* -- pause and resume ------------------------------------------------------------------------------------ */
 
 void stream_pause(struct stream *s)
 {
@@ -497,8 +492,7 @@ void stream_resume(struct stream *s)
     read_on(s);
 }
 
-/* -- the account
- * ---------------------------------------------------------------------------------------------- */
+/* -- the account ----------------------------------------------------------------------------------------- */
 
 uint64_t stream_commits(const struct stream *s)
 {
@@ -574,8 +568,7 @@ void stream_report(struct stream *s, struct stream_report *ret)
     s->source->ops->label(s->source, ret->source, sizeof(ret->source));
 }
 
-/* -- letters
- * -------------------------------------------------------------------------------------------------- */
+/* -- letters --------------------------------------------------------------------------------------------- */
 
 bool stream_settle(struct stream *s, struct batch *batch, const char *was,
     void (*settled)(void *arg, int64_t n_stored), void *arg)

@@ -56,8 +56,7 @@ void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 const char *stream_name(const struct stream *s);
 
-/* -- for the intake and the letters
- * ---------------------------------------------------------------------------- */
+/* -- for the intake and the letters ---------------------------------------------------------------------- */
 
 /* config is borrowed until stream_free or stream_take_config; stream_config is copied. NULL and why when the
  * source cannot be made. */

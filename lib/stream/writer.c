@@ -95,8 +95,7 @@ static void push(struct writer *w, size_t from, size_t to)
     w->ranges[w->n_ranges++] = (struct range){from, to};
 }
 
-/* -- refusals
- * ------------------------------------------------------------------------------------------------- */
+/* -- refusals -------------------------------------------------------------------------------------------- */
 
 static struct refusal *add_refusal(struct writer *w, size_t item)
 {
@@ -171,8 +170,7 @@ static void note_fault(struct writer *w, size_t item)
     batch_refuse(w->batch, item, reason, w->fault_words);
 }
 
-/* -- the second step
- * ------------------------------------------------------------------------------------------ */
+/* -- the second step ------------------------------------------------------------------------------------- */
 
 #define N_LETTER_ARRAYS 11
 enum {
@@ -364,8 +362,7 @@ static void write_books(struct writer *w)
         send_ledger(w, r);
 }
 
-/* -- the first step
- * ------------------------------------------------------------------------------------------- */
+/* -- the first step -------------------------------------------------------------------------------------- */
 
 static void note_failure(struct writer *w, const PGresult *res)
 {
@@ -444,8 +441,7 @@ static void write_range(struct writer *w)
     pg_session_flush(w->session);
 }
 
-/* -- how it ended
- * --------------------------------------------------------------------------------------------- */
+/* -- how it ended ---------------------------------------------------------------------------------------- */
 
 static void take_counts(struct writer *w, const PGresult *res)
 {
@@ -592,8 +588,7 @@ static void on_commit(void *arg, const PGresult *res)
         range_committed(w);
 }
 
-/* -- life
- * ----------------------------------------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 struct writer *writer_new(struct event_base *base, struct pg_session *session, const char *schema,
     const char *stream, const struct writer_events *events, void *arg)

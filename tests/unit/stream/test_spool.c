@@ -1,5 +1,5 @@
-#include "stream/unacked.h"
 #include "stream/spool_files.h"
+#include "stream/unacked.h"
 
 #include <check.h>
 #include <dirent.h>
