@@ -123,10 +123,14 @@ static int64_t with_jitter(int64_t us)
 
 static void lose(struct pg_session *s, const char *why)
 {
-    snprintf(s->why, sizeof(s->why), "%s", why);
-    for (char *c = s->why; *c; c++)
-        if (*c == '\n')
-            *c = c[1] ? ' ' : '\0';
+    /* libpq's messages go over several lines, indented. */
+    size_t n = 0;
+    for (; *why && n + 1 < sizeof(s->why); why++) {
+        bool is_blank = *why == '\n' || *why == '\t' || *why == ' ';
+        if (!is_blank || (n && s->why[n - 1] != ' '))
+            s->why[n++] = is_blank ? ' ' : *why;
+    }
+    s->why[n && s->why[n - 1] == ' ' ? n - 1 : n] = '\0';
     drop_connection(s);
     set_state(s, PG_WAITING);
     arm(s->timer, with_jitter(s->backoff_us));

@@ -211,6 +211,11 @@ static int fifo_probe(
     return 0;
 }
 
+static void fifo_leave(struct source *s)
+{
+    fifo_pipe_close(self(s)->pipe);
+}
+
 static void fifo_free(struct source *s)
 {
     if (!s)
@@ -280,5 +285,6 @@ const struct source_ops source_fifo = {
     .unsent_acks = fifo_unsent_acks,
     .report = fifo_report,
     .label = fifo_label,
+    .leave = fifo_leave,
     .free = fifo_free,
 };

@@ -51,36 +51,6 @@ struct intake {
 
 static void on_leave_look(evutil_socket_t fd, short what, void *arg);
 
-/* -- the books' session ---------------------------------------------------------------------------------- */
-
-static void on_opened(void *arg, bool ok, bool lost, const char *why)
-{
-    struct intake *in = arg;
-    if (ok)
-        health_clear(in->health, "postgres", "books");
-    else if (!lost)
-        health_raise(in->health, "postgres", "books", SEVERITY_FAILED, NULL, "%s", why);
-}
-
-static void on_ready(void *arg)
-{
-    struct intake *in = arg;
-    health_clear(in->health, "postgres", "away");
-    log_info("postgres", NULL, "connected to %s", pg_session_label(in->session));
-    books_open(in->session, in->config->postgres.schema, NULL, NULL, on_opened, in);
-    intake_refresh(in);
-}
-
-static void on_lost(void *arg, const char *why)
-{
-    struct intake *in = arg;
-    health_raise(in->health, "postgres", "away", SEVERITY_DEGRADED,
-        "is the server up and reachable? ingestctl doctor looks; it is tried again by itself",
-        "%s is not reachable: %s", pg_session_label(in->session), why);
-}
-
-static const struct pg_session_events session_events = {on_ready, on_lost};
-
 /* -- totals ---------------------------------------------------------------------------------------------- */
 
 static const char totals_sql[] =
@@ -131,6 +101,8 @@ static void ask_totals(struct member *m)
     struct totals_question *q = xnew(struct totals_question);
     *q = (struct totals_question){m, stream_commits(m->stream)};
     _cleanup_free_ char *sql = books_sql(totals_sql, m->in->config->postgres.schema);
+    if (m->asking_totals)
+        return;
     m->asking_totals = true;
     if (!pg_session_query(
             m->in->session, sql, 1, (const char *const[]){stream_name(m->stream)}, on_totals, q)) {
@@ -144,6 +116,38 @@ void intake_refresh(struct intake *in)
     for (size_t i = 0; i < in->n_members; i++)
         in->members[i]->totals_due_us = 0;
 }
+
+/* -- the books' session ---------------------------------------------------------------------------------- */
+
+static void on_opened(void *arg, bool ok, bool lost, const char *why)
+{
+    struct intake *in = arg;
+    for (size_t i = 0; ok && i < in->n_members; i++)
+        ask_totals(in->members[i]);
+    if (ok)
+        health_clear(in->health, "postgres", "books");
+    else if (!lost)
+        health_raise(in->health, "postgres", "books", SEVERITY_FAILED, NULL, "%s", why);
+}
+
+static void on_ready(void *arg)
+{
+    struct intake *in = arg;
+    health_clear(in->health, "postgres", "away");
+    log_info("postgres", NULL, "connected to %s", pg_session_label(in->session));
+    books_open(in->session, in->config->postgres.schema, NULL, NULL, on_opened, in);
+    intake_refresh(in);
+}
+
+static void on_lost(void *arg, const char *why)
+{
+    struct intake *in = arg;
+    health_raise(in->health, "postgres", "away", SEVERITY_DEGRADED,
+        "is the server up and reachable? ingestctl doctor looks; it is tried again by itself",
+        "%s is not reachable: %s", pg_session_label(in->session), why);
+}
+
+static const struct pg_session_events session_events = {on_ready, on_lost};
 
 /* -- release --------------------------------------------------------------------------------------------- */
 
@@ -322,7 +326,10 @@ static const struct config_stream *find_config(const struct config *config, cons
 
 static void remove_member(struct intake *in, size_t i)
 {
-    log_notice("stream", ABOUT_STREAM(stream_name(in->members[i]->stream)), "ended by the new configuration");
+    struct stream *s = in->members[i]->stream;
+    log_notice("stream", ABOUT_STREAM(stream_name(s)), "ended by the new configuration");
+    if (!find_config(in->config, stream_name(s)))
+        stream_leave(s);
     member_free(in->members[i]);
     memmove(&in->members[i], &in->members[i + 1], (--in->n_members - i) * sizeof(struct member *));
 }

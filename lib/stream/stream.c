@@ -25,7 +25,8 @@
 
 #define RECHECK_US   (5 * US_PER_SEC)
 #define RATE_SECONDS 10
-#define BATCH_SHARE  128 /* a batch is cut off at memory_max divided by this: 512 KB of 64 MB */
+/* A quarter of memory_max is for batches: a lane has one that fills, one that is written, and libpq's copy of that. */
+#define BATCH_SHARE (4 * 3)
 
 struct stream {
     struct event_base *base;
@@ -36,6 +37,7 @@ struct stream {
 
     struct lane **lanes;
     size_t n_lanes;
+    size_t batch_max;      /* bytes */
     struct table *table;   /* what the batches and the lanes are made for; NULL before the first check */
     struct table *checked; /* what the catalog has just said, until it is adopted */
     struct batch *arrival; /* the entry that is being delivered */
@@ -112,7 +114,7 @@ static size_t room(void *arg)
     /* The next entry may be for any lane, so the fullest one counts. */
     size_t least = SIZE_MAX;
     for (size_t i = 0; i < s->n_lanes; i++)
-        least = MIN(least, lane_room(s->lanes[i], s->config->memory_max / BATCH_SHARE));
+        least = MIN(least, lane_room(s->lanes[i], s->batch_max));
     return least;
 }
 
@@ -367,7 +369,7 @@ struct stream *stream_new(struct event_base *base, struct resolver *resolver, st
     struct stream *s = xnew(struct stream);
     s->base = base;
     s->health = health;
-    s->config = config;
+    stream_take_config(s, config);
     s->cs = config_stream_copy(stream_config);
     s->since_us = clock_wall_us();
     s->totals = (struct stream_totals){-1, -1, -1, -1, -1, -1};
@@ -408,7 +410,11 @@ void stream_free(struct stream *s)
 
 void stream_take_config(struct stream *s, const struct config *config)
 {
+    uint64_t n_lanes = 0;
+    for (size_t i = 0; i < config->n_streams; i++)
+        n_lanes += config->streams[i].connections;
     s->config = config;
+    s->batch_max = config->memory_max / BATCH_SHARE / MAX(n_lanes, (uint64_t)1);
 }
 
 const struct config_stream *stream_config(const struct stream *s)
@@ -450,6 +456,12 @@ bool stream_has_work(const struct stream *s)
     return false;
 }
 
+void stream_leave(struct stream *s)
+{
+    if (s->source->ops->leave)
+        s->source->ops->leave(s->source);
+}
+
 uint64_t stream_work(const struct stream *s)
 {
     return s->commits + s->delivered_here;
@@ -478,7 +490,9 @@ void stream_pause(struct stream *s)
     stop_reading(s);
     if (s->state == STREAM_RUNNING)
         set_state(s, STREAM_PAUSED);
-    health_raise(s->health, s->subject, "paused", SEVERITY_NOTE, "ingestctl resume", "paused by hand");
+    char remedy[80];
+    snprintf(remedy, sizeof(remedy), "ingestctl resume %s", s->cs->name);
+    health_raise(s->health, s->subject, "paused", SEVERITY_NOTE, remedy, "paused by hand");
 }
 
 void stream_resume(struct stream *s)

@@ -74,6 +74,8 @@ void stream_recheck(struct stream *s);
 void stream_drain(struct stream *s);
 /* Nothing in flight, and every acknowledgement is known upstream. */
 bool stream_drained(struct stream *s);
+/* The stream will not come back: what its source keeps elsewhere for a restart is given up. */
+void stream_leave(struct stream *s);
 /* Once a second: rates. */
 void stream_tick(struct stream *s);
 /* Grows with every batch, entry and retry. */
