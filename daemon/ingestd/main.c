@@ -35,8 +35,7 @@ struct daemon {
     bool stopping;
 };
 
-/* -- reload
- * --------------------------------------------------------------------------------------------------- */
+/* -- reload ---------------------------------------------------------------------------------------------- */
 
 static const struct config *current_config(void *arg)
 {
@@ -93,8 +92,7 @@ static void on_hup(evutil_socket_t fd, short what, void *arg)
     reload(arg, &problems);
 }
 
-/* -- stopping
- * ------------------------------------------------------------------------------------------------- */
+/* -- stopping -------------------------------------------------------------------------------------------- */
 
 static void on_drained(void *arg)
 {
@@ -116,8 +114,7 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
     intake_drain(d->intake, DRAIN_US, on_drained, d);
 }
 
-/* -- the service manager
- * -------------------------------------------------------------------------------------- */
+/* -- the service manager --------------------------------------------------------------------------------- */
 
 static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 {
@@ -145,8 +142,7 @@ static void on_status_line(evutil_socket_t fd, short what, void *arg)
     notify_status(line);
 }
 
-/* -- starting
- * ------------------------------------------------------------------------------------------------- */
+/* -- starting -------------------------------------------------------------------------------------------- */
 
 static struct event *on_signal(struct daemon *d, int signal, event_callback_fn fn)
 {

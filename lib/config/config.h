@@ -98,5 +98,10 @@ int config_read_secret(const char *path, char **ret, struct error *err);
 /* Names the keys that differ between the two and that a reload cannot take, as "a, b" in a new string; NULL
  * if none. */
 char *config_needs_restart(const struct config *now, const struct config *wanted);
+/* A copy of its own, for a stream that outlives the configuration it was made from; free accepts NULL. */
+struct config_stream *config_stream_copy(const struct config_stream *from);
+void config_stream_free(struct config_stream *s);
+/* Releases what it holds, not itself. */
+void config_stream_done(struct config_stream *s);
 /* True when the two describe the same stream, so that a reload can leave it running. */
 bool config_stream_equal(const struct config_stream *a, const struct config_stream *b);

@@ -10,7 +10,11 @@
 #include "config/value.h"
 #include "util/text.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
+
+#define DAEMON_BYTES     (UINT64_C(16) << 20)
+#define CONNECTION_BYTES (UINT64_C(1) << 20)
 
 void complain(struct reading *r, const yaml_node_t *node, const char *where, const char *fmt, ...)
 {
@@ -46,7 +50,7 @@ bool is_mapping(struct reading *r, const yaml_node_t *node, const char *where, c
     return false;
 }
 
-/* ---- unknown keys ---- */
+/* -- unknown keys ---------------------------------------------------------------------------------------- */
 
 static void unknown_key(
     struct reading *r, const yaml_node_t *node, const struct section *section, const char *where, char *name)
@@ -70,7 +74,7 @@ static void unknown_key(
         complain(r, node, where, "the key %s is not known", quoted);
 }
 
-/* ---- sections ---- */
+/* -- sections -------------------------------------------------------------------------------------------- */
 
 static void read_value(
     struct reading *r, const yaml_node_t *node, const struct key *key, void *base, const char *where)
@@ -138,7 +142,7 @@ void read_section(struct reading *r, const yaml_node_t *node, const struct secti
     fill_section(r, node, section, base, where, ret_marks);
 }
 
-/* ---- the whole ---- */
+/* -- the whole ------------------------------------------------------------------------------------------- */
 
 static void check_memory(struct reading *r, const struct marks *marks)
 {
@@ -153,6 +157,23 @@ static void check_memory(struct reading *r, const struct marks *marks)
     _cleanup_free_ char *memory = value_size_text(c->memory_max);
     problem_add(r->problems, marks->at[at].line, marks->at[at].column,
         "max_entry: %s is too much: at most a quarter of memory_max (%s), that is %s", got, memory, limit);
+}
+
+/* Beside the daemon itself, a connection needs about a megabyte for its batches. */
+static void check_connections(struct reading *r, const struct marks *marks)
+{
+    const struct config *c = r->config;
+    size_t at = (size_t)(section_find(&section_top, "memory_max") - section_top.keys);
+    uint64_t n = 0;
+    for (size_t i = 0; i < c->n_streams; i++)
+        n += c->streams[i].connections;
+    uint64_t least = DAEMON_BYTES + n * CONNECTION_BYTES;
+    if (c->memory_max >= least || c->memory_max == 0)
+        return;
+    _cleanup_free_ char *got = value_size_text(c->memory_max), *limit = value_size_text(least);
+    problem_add(r->problems, marks->at[at].line, marks->at[at].column,
+        "memory_max: %s is too little for %zu streams with %" PRIu64 " connections: at least %s", got,
+        c->n_streams, n, limit);
 }
 
 static void fill_consumers(struct config *c)
@@ -170,6 +191,7 @@ static void read_root(struct reading *r)
     struct marks marks;
     read_section(r, yaml_document_get_root_node(&r->document), &section_top, r->config, "", &marks);
     check_memory(r, &marks);
+    check_connections(r, &marks);
 }
 
 int config_parse(const char *path, const char *text, size_t n, struct config **ret_config,
@@ -201,16 +223,8 @@ void config_free(struct config *c)
 {
     if (!c)
         return;
-    for (size_t i = 0; i < c->n_streams; i++) {
-        struct config_stream *s = &c->streams[i];
-        for (size_t k = 0; k < s->n_columns; k++) {
-            free(s->columns[k].column);
-            free(s->columns[k].field);
-        }
-        free(s->columns);
-        free(s->name);
-        section_done(&section_stream, s);
-    }
+    for (size_t i = 0; i < c->n_streams; i++)
+        config_stream_done(&c->streams[i]);
     free(c->streams);
     free(c->path);
     section_done(&section_top, c);

@@ -7,7 +7,7 @@
 #define COLUMNS_MAX     1600 /* Postgres' own limit */
 #define STREAM_NAME_MAX 48
 
-/* ---- columns ---- */
+/* -- columns --------------------------------------------------------------------------------------------- */
 
 static bool column_is_good(struct reading *r, const struct config_stream *stream, const yaml_node_t *node,
     const char *where, const char *column)
@@ -62,7 +62,7 @@ void read_columns(struct reading *r, struct config_stream *stream, const yaml_no
         read_column(r, stream, pair, where);
 }
 
-/* ---- streams ---- */
+/* -- streams --------------------------------------------------------------------------------------------- */
 
 static bool is_stream_name(const char *s)
 {

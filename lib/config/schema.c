@@ -85,7 +85,7 @@ struct cJSON *config_schema(void)
     return root;
 }
 
-/* ---- the reference ---- */
+/* -- the reference --------------------------------------------------------------------------------------- */
 
 static const char head[] =
     "# The configuration\n"

@@ -214,6 +214,15 @@ bool value_equal(const struct key *key, const void *a, const void *b)
     return x && y ? strcmp(x, y) == 0 : x == y;
 }
 
+void value_copy(const struct key *key, void *to, const void *from)
+{
+    enum slot slot = types[key->type].slot;
+    if (slot == SLOT_TEXT)
+        *(char **)slot_of(key, to) = xstrdup(*(char *const *)slot_of(key, (void *)from));
+    else if (slot != SLOT_NONE)
+        memcpy(slot_of(key, to), slot_of(key, (void *)from), sizeof(uint64_t));
+}
+
 void value_done(const struct key *key, void *base)
 {
     if (types[key->type].slot == SLOT_TEXT)

@@ -22,6 +22,7 @@ int value_take(const struct key *key, const char *text, void *base, struct error
 /* As one would type it, exactly; NULL when it is not set. A new string. Passwords are not masked. */
 char *value_show(const struct key *key, const void *base);
 bool value_equal(const struct key *key, const void *a, const void *b);
+void value_copy(const struct key *key, void *to, const void *from);
 void value_done(const struct key *key, void *base);
 
 /* The exact text of a size or a duration: "64MB", "90s". A new string. */

@@ -8,7 +8,7 @@
  */
 #include "pg/session.h"
 
-#include "config/config.h"
+#include "pg/target.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/resolve.h"
@@ -84,50 +84,7 @@ static void arm(struct event *e, int64_t us)
     event_add(e, &tv);
 }
 
-/* -- the target
- * ----------------------------------------------------------------------------------------------- */
-
-struct keywords {
-    const char *names[64], *values[64];
-    int n;
-};
-
-static void keyword(struct keywords *k, const char *name, const char *value)
-{
-    for (int i = 0; i < k->n; i++)
-        if (strcmp(k->names[i], name) == 0) {
-            k->values[i] = value;
-            return;
-        }
-    if (k->n + 1 < (int)N_ELEMENTS(k->names)) {
-        k->names[k->n] = name;
-        k->values[k->n++] = value;
-    }
-}
-
-static const char *option(const PQconninfoOption *options, const char *name)
-{
-    for (; options->keyword; options++)
-        if (strcmp(options->keyword, name) == 0)
-            return options->val;
-    return NULL;
-}
-
-/* "doctor_office@db"; whatever is not set is left to libpq's defaults and shown as such. */
-static char *make_label(const char *url)
-{
-    PQconninfoOption *options = PQconninfoParse(url, NULL);
-    if (!options)
-        return xstrdup("postgres");
-    const char *db = option(options, "dbname"), *user = option(options, "user"),
-               *host = option(options, "host");
-    char *label = xasprintf("%s@%s", db ? db : user ? user : "default", host ? host : "local");
-    PQconninfoFree(options);
-    return label;
-}
-
-/* -- losing it and coming back
- * -------------------------------------------------------------------------------- */
+/* -- losing it and coming back --------------------------------------------------------------------------- */
 
 static void drop_connection(struct pg_session *s)
 {
@@ -166,10 +123,14 @@ static int64_t with_jitter(int64_t us)
 
 static void lose(struct pg_session *s, const char *why)
 {
-    snprintf(s->why, sizeof(s->why), "%s", why);
-    for (char *c = s->why; *c; c++)
-        if (*c == '\n')
-            *c = c[1] ? ' ' : '\0';
+    /* libpq's messages go over several lines, indented. */
+    size_t n = 0;
+    for (; *why && n + 1 < sizeof(s->why); why++) {
+        bool is_blank = *why == '\n' || *why == '\t' || *why == ' ';
+        if (!is_blank || (n && s->why[n - 1] != ' '))
+            s->why[n++] = is_blank ? ' ' : *why;
+    }
+    s->why[n && s->why[n - 1] == ' ' ? n - 1 : n] = '\0';
     drop_connection(s);
     set_state(s, PG_WAITING);
     arm(s->timer, with_jitter(s->backoff_us));
@@ -191,8 +152,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         lose(s, "no answer to the attempt to connect");
 }
 
-/* -- setting up
- * ----------------------------------------------------------------------------------------------- */
+/* -- setting up ------------------------------------------------------------------------------------------ */
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -317,41 +277,16 @@ static void on_connecting(evutil_socket_t fd, short what, void *arg)
 /* hostaddr: the address of the host, or NULL when libpq needs none (a socket, or an address already). */
 static void connect_to(struct pg_session *s, const char *hostaddr)
 {
-    char *message = NULL;
-    PQconninfoOption *options = PQconninfoParse(s->url, &message);
-    if (!options) {
-        PQfreemem(message);
-        lose(s, "postgres.url is not a connection string that libpq understands");
-        return;
-    }
-    struct keywords k = {0};
-    for (PQconninfoOption *o = options; o->keyword; o++)
-        if (o->val)
-            keyword(&k, o->keyword, o->val);
-    _cleanup_free_ char *password = NULL;
     struct error err;
-    if (s->password_file && config_read_secret(s->password_file, &password, &err) < 0) {
-        PQconninfoFree(options);
+    _cleanup_(pg_keywords_done) struct pg_keywords keywords = {0};
+    if (pg_keywords_make(s->url, s->password_file, s->application_name, hostaddr, &keywords, &err) < 0) {
         lose(s, err.text);
         return;
     }
-    if (password)
-        keyword(&k, "password", password);
-    if (hostaddr)
-        keyword(&k, "hostaddr", hostaddr);
-    keyword(&k, "application_name", s->application_name);
-    keyword(&k, "client_encoding", "UTF8");
-    keyword(&k, "gssencmode", "disable");
-    keyword(&k, "keepalives_idle", "10");
-    keyword(&k, "keepalives_interval", "5");
-    keyword(&k, "keepalives_count", "3");
-    keyword(&k, "tcp_user_timeout", "20000");
-
     set_state(s, PG_CONNECTING);
     s->readable = event_new(s->base, -1, 0, on_readable, s);
     s->writable = event_new(s->base, -1, 0, on_writable, s);
-    s->conn = PQconnectStartParams(k.names, k.values, 0);
-    PQconninfoFree(options);
+    s->conn = PQconnectStartParams(keywords.names, keywords.values, 0);
     if (!s->conn || PQstatus(s->conn) == CONNECTION_BAD) {
         lose(s, s->conn ? PQerrorMessage(s->conn) : "no memory");
         return;
@@ -378,24 +313,19 @@ static void on_resolved(void *arg, const char *address, const char *why)
  * as is. */
 static void connect_now(struct pg_session *s)
 {
-    PQconninfoOption *options = PQconninfoParse(s->url, NULL);
-    const char *host = options ? option(options, "host") : NULL;
-    bool is_name =
-        host && *host && *host != '/' && *host != '@' && !strchr(host, ',') && !option(options, "hostaddr");
-    if (is_name) {
+    _cleanup_free_ char *name = pg_host_to_resolve(s->url);
+    if (name) {
         set_state(s, PG_RESOLVING);
         arm(s->timer, CONNECT_TIMEOUT_US);
-        struct resolve_request *q = resolve_start(s->resolver, host, on_resolved, s);
+        struct resolve_request *q = resolve_start(s->resolver, name, on_resolved, s);
         if (q)
             s->lookup = q;
     } else {
         connect_to(s, NULL);
     }
-    PQconninfoFree(options);
 }
 
-/* -- requests and replies
- * ------------------------------------------------------------------------------------- */
+/* -- requests and replies -------------------------------------------------------------------------------- */
 
 static void enqueue(struct pg_session *s, bool is_sync, pg_reply_fn *fn, void *arg)
 {
@@ -532,8 +462,7 @@ bool pg_session_query(
     return pg_session_send(s, false, sql, &p, 0, fn, arg) && pg_session_sync(s, NULL, NULL);
 }
 
-/* -- life
- * ----------------------------------------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 struct pg_session *pg_session_new(struct event_base *base, struct resolver *resolver,
     const struct pg_target *target, const struct pg_session_events *events, void *arg)
@@ -547,7 +476,7 @@ struct pg_session *pg_session_new(struct event_base *base, struct resolver *reso
     s->password_file = xstrdup(target->password_file);
     s->application_name = xstrdup(target->application_name);
     s->timeout_us = target->timeout_us;
-    s->label = make_label(target->url);
+    s->label = pg_label(target->url);
     s->backoff_us = BACKOFF_MIN_US;
     s->since_us = clock_wall_us();
     s->timer = evtimer_new(base, on_timer, s);

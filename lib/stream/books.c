@@ -132,8 +132,7 @@ static const struct {
         " SELECT v.delivered, v.inserted, v.duplicate, v.dead, c.parked, c.gone FROM v, c"},
 };
 
-/* -- texts
- * ---------------------------------------------------------------------------------------------------- */
+/* -- texts ----------------------------------------------------------------------------------------------- */
 
 static void put_identifier(struct buffer *out, const char *name)
 {
@@ -188,8 +187,7 @@ char *books_statement_sql(enum books_statement which, const char *schema)
     return books_sql(statements[which].sql, schema);
 }
 
-/* -- opening
- * -------------------------------------------------------------------------------------------------- */
+/* -- opening --------------------------------------------------------------------------------------------- */
 
 struct opening {
     struct pg_session *session;

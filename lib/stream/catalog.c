@@ -23,7 +23,8 @@ static const char columns_sql[] =
     "       pg_catalog.has_table_privilege(c.oid, 'INSERT'), pg_catalog.has_table_privilege(c.oid, "
     "'SELECT'), t.typarray,"
     "       coalesce((SELECT o.collisdeterministic FROM pg_catalog.pg_collation o WHERE o.oid = "
-    "a.attcollation), true)"
+    "a.attcollation), true),"
+    "       pg_catalog.format_type(t.typarray, NULL)"
     "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     "  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
     "  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
@@ -45,6 +46,7 @@ enum {
     COL_MAY_SELECT,
     COL_ARRAY_OID,
     COL_EXACT,
+    COL_ARRAY_SQL,
 };
 
 static const char constraints_sql[] =
@@ -91,8 +93,7 @@ static void misfit(struct question *q, const char *fmt, ...)
     free(words);
 }
 
-/* -- small readers
- * -------------------------------------------------------------------------------------------- */
+/* -- small readers --------------------------------------------------------------------------------------- */
 
 static bool is_true(const PGresult *res, int row, int col)
 {
@@ -173,8 +174,7 @@ static void read_typmod(struct column *c, int typmod)
     }
 }
 
-/* -- columns
- * -------------------------------------------------------------------------------------------------- */
+/* -- columns --------------------------------------------------------------------------------------------- */
 
 static int find_row(const PGresult *res, const char *column)
 {
@@ -216,6 +216,7 @@ static void read_column(struct question *q, const PGresult *res, int row, const 
     c->element_oid = c->received ? TIMESTAMPTZ_OID : c->type_oid;
     c->array_oid = c->received ? TIMESTAMPTZ_ARRAY_OID
                                : (uint32_t)strtoul(PQgetvalue(res, row, COL_ARRAY_OID), NULL, 10);
+    c->array_sql = xstrdup(c->received ? "timestamp with time zone[]" : PQgetvalue(res, row, COL_ARRAY_SQL));
     c->type_sql = xstrdup(PQgetvalue(res, row, COL_TYPE_SQL));
     c->loose_text = !is_true(res, row, COL_EXACT);
     read_typmod(c, atoi(PQgetvalue(res, row, COL_TYPMOD)));
@@ -265,8 +266,7 @@ static void on_columns(void *arg, const PGresult *res)
     check_unmapped(q, res);
 }
 
-/* -- constraints
- * ---------------------------------------------------------------------------------------------- */
+/* -- constraints ----------------------------------------------------------------------------------------- */
 
 /* Indexes of the named columns; false when one of them is not mapped. */
 static bool find_columns(const struct table *t, char **names, size_t n, size_t *ret)

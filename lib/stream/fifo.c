@@ -78,7 +78,7 @@ static size_t fifo_unsent_acks(const struct source *s)
     return 0;
 }
 
-/* --- words and numbers --- */
+/* -- words and numbers ----------------------------------------------------------------------------------- */
 
 /* Counts the frames that end behind the cursor, without touching it. */
 static int64_t count_frames(const struct fifo_source *f)
@@ -143,7 +143,7 @@ static void fifo_label(const struct source *s, char *out, size_t size)
     snprintf(out, size, "fifo %s", slash ? slash + 1 : path);
 }
 
-/* --- making --- */
+/* -- making ---------------------------------------------------------------------------------------------- */
 
 static int parse_path(const struct config_stream *stream, char **ret_path, struct error *err)
 {
@@ -209,6 +209,11 @@ static int fifo_probe(
         there ? "is a pipe we may read" : "is not there yet: the publisher makes it", folder,
         text_bytes(stream->spool_max, most), text_bytes(free_space(folder), space));
     return 0;
+}
+
+static void fifo_leave(struct source *s)
+{
+    fifo_pipe_close(self(s)->pipe);
 }
 
 static void fifo_free(struct source *s)
@@ -280,5 +285,6 @@ const struct source_ops source_fifo = {
     .unsent_acks = fifo_unsent_acks,
     .report = fifo_report,
     .label = fifo_label,
+    .leave = fifo_leave,
     .free = fifo_free,
 };

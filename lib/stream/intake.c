@@ -13,6 +13,7 @@
 #define PING_EVERY_US   (5 * US_PER_SEC)
 #define RELEASE_MIN_US  (1 * US_PER_SEC)
 #define RELEASE_MAX_US  (30 * US_PER_SEC)
+#define LEAVE_US        (5 * US_PER_SEC)
 #define DRAIN_LOOK_US   (10 * US_PER_MS)
 
 /* A stream and what the intake does for it from time to time. */
@@ -22,7 +23,8 @@ struct member {
     int64_t totals_due_us, release_due_us, release_wait_us;
     int64_t parked_seen;
     bool asking_totals, releasing;
-    bool gone; /* freed at the next chance: a reply is still to come */
+    bool leaving; /* drained, then freed: the configuration has it no more, or otherwise */
+    bool gone;    /* freed at the next chance: a reply is still to come */
 };
 
 struct intake {
@@ -39,45 +41,17 @@ struct intake {
     uint64_t work_seen;
     int64_t work_changed_us;
 
+    struct event *leave_look;
+    int64_t leave_until_us;
     struct event *drain_look;
     int64_t drain_until_us;
     void (*drained)(void *arg);
     void *drained_arg;
 };
 
-/* -- the books' session
- * --------------------------------------------------------------------------------------- */
+static void on_leave_look(evutil_socket_t fd, short what, void *arg);
 
-static void on_opened(void *arg, bool ok, bool lost, const char *why)
-{
-    struct intake *in = arg;
-    if (ok)
-        health_clear(in->health, "postgres", "books");
-    else if (!lost)
-        health_raise(in->health, "postgres", "books", SEVERITY_FAILED, NULL, "%s", why);
-}
-
-static void on_ready(void *arg)
-{
-    struct intake *in = arg;
-    health_clear(in->health, "postgres", "away");
-    log_info("postgres", NULL, "connected to %s", pg_session_label(in->session));
-    books_open(in->session, in->config->postgres.schema, NULL, NULL, on_opened, in);
-    intake_refresh(in);
-}
-
-static void on_lost(void *arg, const char *why)
-{
-    struct intake *in = arg;
-    health_raise(in->health, "postgres", "away", SEVERITY_DEGRADED,
-        "is the server up and reachable? ingestctl doctor looks; it is tried again by itself",
-        "%s is not reachable: %s", pg_session_label(in->session), why);
-}
-
-static const struct pg_session_events session_events = {on_ready, on_lost};
-
-/* -- totals
- * --------------------------------------------------------------------------------------------------- */
+/* -- totals ---------------------------------------------------------------------------------------------- */
 
 static const char totals_sql[] =
     "SELECT coalesce(sum(l.delivered), 0), coalesce(sum(l.inserted), 0), coalesce(sum(l.duplicate), 0),"
@@ -127,6 +101,8 @@ static void ask_totals(struct member *m)
     struct totals_question *q = xnew(struct totals_question);
     *q = (struct totals_question){m, stream_commits(m->stream)};
     _cleanup_free_ char *sql = books_sql(totals_sql, m->in->config->postgres.schema);
+    if (m->asking_totals)
+        return;
     m->asking_totals = true;
     if (!pg_session_query(
             m->in->session, sql, 1, (const char *const[]){stream_name(m->stream)}, on_totals, q)) {
@@ -141,8 +117,39 @@ void intake_refresh(struct intake *in)
         in->members[i]->totals_due_us = 0;
 }
 
-/* -- release
- * -------------------------------------------------------------------------------------------------- */
+/* -- the books' session ---------------------------------------------------------------------------------- */
+
+static void on_opened(void *arg, bool ok, bool lost, const char *why)
+{
+    struct intake *in = arg;
+    for (size_t i = 0; ok && i < in->n_members; i++)
+        ask_totals(in->members[i]);
+    if (ok)
+        health_clear(in->health, "postgres", "books");
+    else if (!lost)
+        health_raise(in->health, "postgres", "books", SEVERITY_FAILED, NULL, "%s", why);
+}
+
+static void on_ready(void *arg)
+{
+    struct intake *in = arg;
+    health_clear(in->health, "postgres", "away");
+    log_info("postgres", NULL, "connected to %s", pg_session_label(in->session));
+    books_open(in->session, in->config->postgres.schema, NULL, NULL, on_opened, in);
+    intake_refresh(in);
+}
+
+static void on_lost(void *arg, const char *why)
+{
+    struct intake *in = arg;
+    health_raise(in->health, "postgres", "away", SEVERITY_DEGRADED,
+        "is the server up and reachable? ingestctl doctor looks; it is tried again by itself",
+        "%s is not reachable: %s", pg_session_label(in->session), why);
+}
+
+static const struct pg_session_events session_events = {on_ready, on_lost};
+
+/* -- release --------------------------------------------------------------------------------------------- */
 
 static void on_released(void *arg, int64_t n)
 {
@@ -171,8 +178,7 @@ static void look_after_parked(struct member *m, int64_t now)
     letters_release(m->in, m->stream, on_released, m);
 }
 
-/* -- from time to time
- * ---------------------------------------------------------------------------------------- */
+/* -- from time to time ----------------------------------------------------------------------------------- */
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -211,8 +217,7 @@ bool intake_makes_progress(struct intake *in)
     return now - in->work_changed_us < 2 * in->config->postgres.timeout_us + 10 * US_PER_SEC;
 }
 
-/* -- life
- * ----------------------------------------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 static void add_stream(struct intake *in, const struct config_stream *cs)
 {
@@ -244,6 +249,7 @@ struct intake *intake_new(
     };
     in->session = pg_session_new(base, resolver, &target, &session_events, in);
     in->tick = event_new(base, -1, EV_PERSIST, on_tick, in);
+    in->leave_look = event_new(base, -1, EV_PERSIST, on_leave_look, in);
     for (size_t i = 0; i < config->n_streams; i++)
         add_stream(in, &config->streams[i]);
     return in;
@@ -254,6 +260,7 @@ void intake_free(struct intake *in)
     if (!in)
         return;
     event_free(in->tick);
+    event_free(in->leave_look);
     if (in->drain_look)
         event_free(in->drain_look);
     pg_session_stop(in->session); /* so that no reply comes for a member that is gone */
@@ -307,8 +314,7 @@ void intake_drain(struct intake *in, int64_t timeout_us, void (*done)(void *arg)
     event_add(in->drain_look, &tv);
 }
 
-/* -- reload
- * --------------------------------------------------------------------------------------------------- */
+/* -- reload ---------------------------------------------------------------------------------------------- */
 
 static const struct config_stream *find_config(const struct config *config, const char *name)
 {
@@ -320,41 +326,66 @@ static const struct config_stream *find_config(const struct config *config, cons
 
 static void remove_member(struct intake *in, size_t i)
 {
-    log_notice("stream", ABOUT_STREAM(stream_name(in->members[i]->stream)), "ended by the new configuration");
+    struct stream *s = in->members[i]->stream;
+    log_notice("stream", ABOUT_STREAM(stream_name(s)), "ended by the new configuration");
+    if (!find_config(in->config, stream_name(s)))
+        stream_leave(s);
     member_free(in->members[i]);
     memmove(&in->members[i], &in->members[i + 1], (--in->n_members - i) * sizeof(struct member *));
 }
 
-/*
- * A stream that changed or went is ended at once: what it had not acknowledged stays with its source and
- * comes again, and the key tells a second delivery of what was committed.
- */
-void intake_reload(struct intake *in, const struct config *config)
+/* Streams that leave are gone when what they have in hand is committed and acknowledged; only then does
+ * another of the same name begin, so that nothing is read twice. */
+static void on_leave_look(evutil_socket_t fd, short what, void *arg)
 {
+    struct intake *in = arg;
+    bool late = clock_mono_us() >= in->leave_until_us, all_gone = true;
     for (size_t i = in->n_members; i-- > 0;) {
-        struct stream *s = in->members[i]->stream;
-        const struct config_stream *wanted = find_config(config, stream_name(s));
-        if (wanted && config_stream_equal(stream_config(s), wanted))
-            stream_take_config(s, config, wanted);
-        else
+        struct member *m = in->members[i];
+        if (m->leaving && (late || stream_drained(m->stream)))
             remove_member(in, i);
+        else if (m->leaving)
+            all_gone = false;
     }
-    in->config = config;
-    for (size_t i = 0; i < config->n_streams; i++) {
-        struct stream *s = intake_find(in, config->streams[i].name);
-        if (s) {
-            stream_recheck(s);
+    for (size_t i = 0; i < in->config->n_streams; i++) {
+        const struct config_stream *cs = &in->config->streams[i];
+        if (intake_find(in, cs->name))
             continue;
-        }
-        add_stream(in, &config->streams[i]);
-        s = intake_find(in, config->streams[i].name);
-        if (s)
-            stream_start(s);
+        add_stream(in, cs);
+        if (intake_find(in, cs->name))
+            stream_start(intake_find(in, cs->name));
     }
+    if (all_gone)
+        event_del(in->leave_look);
 }
 
-/* -- looking
- * -------------------------------------------------------------------------------------------------- */
+void intake_reload(struct intake *in, const struct config *config)
+{
+    in->config = config;
+    for (size_t i = 0; i < in->n_members; i++) {
+        struct member *m = in->members[i];
+        const struct config_stream *wanted = find_config(config, stream_name(m->stream));
+        stream_take_config(m->stream, config);
+        if (m->leaving)
+            continue;
+        m->leaving = !wanted || !config_stream_equal(stream_config(m->stream), wanted);
+        if (m->leaving)
+            stream_drain(m->stream);
+        else
+            stream_recheck(m->stream);
+    }
+    for (size_t i = 0; i < config->n_streams; i++) {
+        char subject[64];
+        snprintf(subject, sizeof(subject), "stream %s", config->streams[i].name);
+        health_clear(in->health, subject, "source");
+    }
+    struct timeval tv = {0, DRAIN_LOOK_US};
+    in->leave_until_us = clock_mono_us() + LEAVE_US;
+    event_add(in->leave_look, &tv);
+    on_leave_look(-1, 0, in);
+}
+
+/* -- looking --------------------------------------------------------------------------------------------- */
 
 size_t intake_n_streams(const struct intake *in)
 {

@@ -21,8 +21,7 @@ struct lane {
     size_t ranges_committed; /* of the batch being written */
 };
 
-/* -- from the session
- * ----------------------------------------------------------------------------------------- */
+/* -- from the session ------------------------------------------------------------------------------------ */
 
 static void on_ready(void *arg)
 {
@@ -38,8 +37,7 @@ static void on_lost(void *arg, const char *why)
     l->events.lost(l->stream, why);
 }
 
-/* -- from the writer
- * ------------------------------------------------------------------------------------------ */
+/* -- from the writer ------------------------------------------------------------------------------------- */
 
 static void on_prepared(void *arg, const char *why)
 {
@@ -91,8 +89,7 @@ static void on_trouble(void *arg, const char *why)
     l->events.trouble(l->stream, why);
 }
 
-/* -- life
- * ----------------------------------------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 struct lane *lane_new(struct event_base *base, struct resolver *resolver, const struct config *config,
     const char *name, int number, const struct lane_events *events, struct stream *stream)
@@ -131,8 +128,7 @@ void lane_start(struct lane *l)
     pg_session_start(l->session);
 }
 
-/* -- batches
- * -------------------------------------------------------------------------------------------------- */
+/* -- batches --------------------------------------------------------------------------------------------- */
 
 size_t lane_room(const struct lane *l, size_t max_bytes)
 {

@@ -123,7 +123,18 @@ static void count_stream(struct reconcile *r, struct stream *s)
         finish(r, "Postgres is away; see ingestctl status");
 }
 
-/* A stream whose table could not be checked yet has nothing to count. */
+/* A stream whose table could not be checked yet has nothing to compare, and so is not all right. */
+static void add_unknown(struct reconcile *r, const struct stream *s)
+{
+    cJSON *one = cJSON_CreateObject();
+    cJSON_AddStringToObject(one, "name", stream_name(s));
+    cJSON_AddBoolToObject(one, "ok", false);
+    cJSON *checks = cJSON_AddArrayToObject(one, "checks");
+    add_check(checks, "table checked against the column map", 1, 0, false, "not yet: see ingestctl status");
+    cJSON_AddItemToArray(r->streams, one);
+    r->ok = false;
+}
+
 static void count_next(struct reconcile *r)
 {
     while (r->next < intake_n_streams(r->in)) {
@@ -132,6 +143,7 @@ static void count_next(struct reconcile *r)
             count_stream(r, s);
             return;
         }
+        add_unknown(r, s);
     }
     finish(r, NULL);
 }

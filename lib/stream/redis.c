@@ -67,7 +67,7 @@ void redis_works(struct redis_source *s, struct redis_link *link)
         health_clear(s->health, s->subject, CODE);
 }
 
-/* ---- what the links say ---- */
+/* -- what the links say ---------------------------------------------------------------------------------- */
 
 static void on_ping(void *owner, redisReply *reply, size_t tag)
 {
@@ -137,7 +137,7 @@ static void on_report_timer(evutil_socket_t fd, short what, void *arg)
     redis_ask_report(arg);
 }
 
-/* ---- life ---- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 static int check(const struct config_stream *stream, struct error *err)
 {

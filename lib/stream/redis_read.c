@@ -68,7 +68,7 @@ static void learn_size(struct redis_source *s, const struct redis_link *link, si
         s->mean_entry = (3 * s->mean_entry + redis_link_reply_bytes(link) / n) / 4;
 }
 
-/* ---- the group ---- */
+/* -- the group ------------------------------------------------------------------------------------------- */
 
 /* The group did not exist: it is the first start, or somebody removed the group, the stream or everything.
  * What we know of the old one is void: an entry that the new one delivers is taken again even where its id is
@@ -105,7 +105,7 @@ void redis_make_group(struct redis_source *s)
     redis_link_send(s->reader, on_group, 0, N_ELEMENTS(argv), argv, NULL);
 }
 
-/* ---- reading ---- */
+/* -- reading --------------------------------------------------------------------------------------------- */
 
 /* [[stream, [entry, …]]] -> the entries, taken out of the reply; NULL when it is none. */
 static redisReply *take_entries(redisReply *reply)
@@ -195,7 +195,7 @@ void redis_read_lost(struct redis_source *s, bool too_much)
         be_careful(s);
 }
 
-/* ---- claiming ---- */
+/* -- claiming -------------------------------------------------------------------------------------------- */
 
 static void on_claimed(void *owner, redisReply *reply, size_t tag)
 {
@@ -249,7 +249,7 @@ void redis_claim_lost(struct redis_source *s, bool too_much)
         be_careful(s);
 }
 
-/* ---- delivering ---- */
+/* -- delivering ------------------------------------------------------------------------------------------ */
 
 /* Until all is taken, there is no room, or we are stopped from within. True when something went over. */
 static bool deliver_held(struct redis_source *s)

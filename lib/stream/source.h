@@ -67,6 +67,9 @@ struct source_ops {
     size_t (*unsent_acks)(const struct source *source); /* acknowledgements not yet known upstream */
     void (*report)(struct source *source, struct source_report *ret);
     void (*label)(const struct source *source, char *out, size_t size); /* "redis claim/ingestd" */
+    /* Or NULL: the stream is gone for good, so nothing need be kept for a restart (a descriptor that the service
+     * manager holds). Comes before free. */
+    void (*leave)(struct source *source);
     void (*free)(struct source *source);
 };
 

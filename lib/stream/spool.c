@@ -58,7 +58,7 @@ const char *segment_name(uint64_t start, char out[SEGMENT_NAME_SIZE])
     return out;
 }
 
-/* --- opening --- */
+/* -- opening --------------------------------------------------------------------------------------------- */
 
 static int make_folders(const char *path, struct error *err)
 {
@@ -211,22 +211,12 @@ void spool_free(struct spool *s)
     free(s);
 }
 
-/* --- writing --- */
+/* -- writing --------------------------------------------------------------------------------------------- */
 
 static enum spool_took blocked(const struct spool *s, struct error *err, const char *what)
 {
     error_set(err, "cannot %s in %s: %s", what, s->folder, strerror(errno));
     return SPOOL_BLOCKED;
-}
-
-/* Blocks for the whole segment, or none. A file system that cannot reserve is used as it is. */
-static int reserve(int fd, uint64_t size)
-{
-    int rc;
-    do
-        rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size);
-    while (rc < 0 && errno == EINTR);
-    return rc < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO) ? -1 : 0;
 }
 
 static void seal_segment(struct spool *s)
@@ -238,6 +228,23 @@ static void seal_segment(struct spool *s)
         trim_segment(s->fd, &st);
     close(s->fd);
     s->fd = -1;
+}
+
+/* Blocks for a segment: whole, or as large a part of one as there still is on a disk that is nearly full. A
+ * file system that cannot reserve is used as it is. Returns the size, 0: no space, errno. */
+static uint64_t reserve(const struct spool *s, int fd)
+{
+    uint64_t size = s->limits.segment_size;
+    while (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) < 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno != ENOSPC && errno != EDQUOT && errno != EIO)
+            break;
+        size /= 2;
+        if (size < SEGMENT_SIZE_MIN)
+            return 0;
+    }
+    return size;
 }
 
 /* The one before is sealed only when there is another: its last bytes are kept for a mark. */
@@ -253,7 +260,8 @@ static enum spool_took begin_segment(struct spool *s, bool over_limit, struct er
     int fd = openat(s->folder_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return blocked(s, err, "make a file");
-    if (reserve(fd, s->limits.segment_size) < 0) {
+    uint64_t size = reserve(s, fd);
+    if (size == 0) {
         enum spool_took took = blocked(s, err, "reserve space");
         close(fd);
         unlinkat(s->folder_fd, name, 0);
@@ -261,6 +269,7 @@ static enum spool_took begin_segment(struct spool *s, bool over_limit, struct er
     }
     seal_segment(s);
     s->fd = fd;
+    s->room = size;
     add_segment(s, s->end, s->end);
     return SPOOL_TOOK_BYTES;
 }
@@ -270,11 +279,18 @@ static struct segment *last_segment(struct spool *s)
     return &s->segments[s->n_segments - 1];
 }
 
-/* A segment with room for n more bytes. */
+/* A segment with room for n more bytes. When there can be no other, one that is all acknowledged makes room.
+ */
 static enum spool_took have_room(struct spool *s, size_t n, bool over_limit, struct error *err)
 {
-    if (s->fd >= 0 && s->end - last_segment(s)->start + n <= s->limits.segment_size)
+    if (s->fd >= 0 && s->end - last_segment(s)->start + n <= s->room)
         return SPOOL_TOOK_BYTES;
+    if (begin_segment(s, over_limit, err) == SPOOL_TOOK_BYTES)
+        return SPOOL_TOOK_BYTES;
+    if (s->fd < 0 || s->acked < s->end)
+        return SPOOL_BLOCKED;
+    seal_segment(s);
+    drop_acked(s);
     return begin_segment(s, over_limit, err);
 }
 
@@ -341,8 +357,7 @@ enum spool_took spool_take(struct spool *s, int pipe, size_t most, struct error 
     if (took != SPOOL_TOOK_BYTES)
         return took;
     uint64_t at = s->end - last_segment(s)->start + sizeof(struct chunk_header);
-    ssize_t n = move_bytes(
-        s, pipe, (off_t)at, (size_t)MIN((uint64_t)most, s->limits.segment_size - KEPT_FOR_MARK - at));
+    ssize_t n = move_bytes(s, pipe, (off_t)at, (size_t)MIN((uint64_t)most, s->room - KEPT_FOR_MARK - at));
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return SPOOL_TOOK_NOTHING;
     if (n < 0)
@@ -369,7 +384,7 @@ bool spool_holds_bytes(const struct spool *s)
     return s->stash.n > 0 || s->n_headless > 0;
 }
 
-/* --- the account --- */
+/* -- the account ----------------------------------------------------------------------------------------- */
 
 void spool_ack(struct spool *s, uint64_t position, uint64_t n_entries)
 {

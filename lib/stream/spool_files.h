@@ -26,8 +26,9 @@ struct spool {
 
     struct segment *segments; /* by position */
     size_t n_segments;
-    int fd;       /* the last segment while it is written to, else -1 */
-    uint64_t end; /* of the log */
+    int fd;        /* the last segment while it is written to, else -1 */
+    uint64_t room; /* bytes of it that may be used */
+    uint64_t end;  /* of the log */
 
     size_t n_headless; /* bytes behind the end that still need their header */
     int64_t headless_us;

@@ -114,27 +114,60 @@ static void put_parent_key(struct buffer *b, const struct table *t)
     buffer_put_string(b, " END");
 }
 
-char *statement_rows(const struct table *t)
+static void put_rows(struct buffer *b, const struct table *t)
+{
+    buffer_put_string(b, "WITH e AS MATERIALIZED (SELECT v.*, ");
+    put_verdict(b, t);
+    buffer_put_string(b, " AS ingestd_verdict FROM (");
+    put_input(b, t);
+    buffer_printf(b, ") AS v), s AS (INSERT INTO %s (", t->sql_name);
+    put_columns(b, t, "");
+    buffer_put_string(b, ") SELECT ");
+    put_columns(b, t, "e.");
+    buffer_put_string(b, " FROM e WHERE e.ingestd_verdict = 0 ORDER BY e.ingestd_ord ON CONFLICT (");
+    for (size_t i = 0; i < t->n_key; i++) {
+        buffer_put_string(b, i ? ", " : "");
+        put_identifier(b, t->columns[t->key[i]].name);
+    }
+    buffer_put_string(b, ") DO NOTHING RETURNING 1) SELECT 0::pg_catalog.int8, pg_catalog.count(*),"
+                         " NULL::pg_catalog.text FROM s UNION ALL SELECT e.ingestd_ord, e.ingestd_verdict, ");
+    put_parent_key(b, t);
+    buffer_put_string(b, " FROM e WHERE e.ingestd_verdict <> 0");
+}
+
+/*
+ * What a row can be blamed for is caught; everything else (no space, deadlock, a right that is missing) is
+ * raised again for the caller to see. Deferred constraints are tested now, not at the commit, where nothing
+ * could catch them.
+ */
+static const char catch_sql[] =
+    "SET CONSTRAINTS ALL IMMEDIATE;"
+    " EXCEPTION WHEN OTHERS THEN"
+    " GET STACKED DIAGNOSTICS ingestd_k = CONSTRAINT_NAME;"
+    " IF SQLSTATE NOT SIMILAR TO '(22|23|27|38|39|44|P0|09)%' AND SQLSTATE <> '54000' THEN RAISE; END IF;"
+    " RETURN QUERY SELECT -1::pg_catalog.int8, 0::pg_catalog.int8, SQLSTATE || ' ' || ingestd_k; END";
+
+char *statement_function(const struct table *t)
 {
     _cleanup_buffer_ struct buffer b = {0};
-    buffer_put_string(&b, "WITH e AS MATERIALIZED (SELECT v.*, ");
-    put_verdict(&b, t);
-    buffer_put_string(&b, " AS ingestd_verdict FROM (");
-    put_input(&b, t);
-    buffer_printf(&b, ") AS v), s AS (INSERT INTO %s (", t->sql_name);
-    put_columns(&b, t, "");
-    buffer_put_string(&b, ") SELECT ");
-    put_columns(&b, t, "e.");
-    buffer_put_string(&b, " FROM e WHERE e.ingestd_verdict = 0 ORDER BY e.ingestd_ord ON CONFLICT (");
-    for (size_t i = 0; i < t->n_key; i++) {
-        buffer_put_string(&b, i ? ", " : "");
-        put_identifier(&b, t->columns[t->key[i]].name);
-    }
+    buffer_put_string(&b, "CREATE OR REPLACE FUNCTION pg_temp.ingestd_rows(");
+    for (size_t i = 0; i < t->n_columns; i++)
+        buffer_printf(&b, "%s%s", i ? ", " : "", t->columns[i].array_sql);
     buffer_put_string(&b,
-        ") DO NOTHING RETURNING 1) SELECT 0::pg_catalog.int8, pg_catalog.count(*),"
-        " NULL::pg_catalog.text FROM s UNION ALL SELECT e.ingestd_ord, e.ingestd_verdict, ");
-    put_parent_key(&b, t);
-    buffer_put_string(&b, " FROM e WHERE e.ingestd_verdict <> 0");
+        ") RETURNS TABLE (ingestd_o pg_catalog.int8, ingestd_v pg_catalog.int8, ingestd_k pg_catalog.text)"
+        " LANGUAGE plpgsql AS $ingestd$ #variable_conflict use_column\nBEGIN RETURN QUERY ");
+    put_rows(&b, t);
+    buffer_printf(&b, "; %s $ingestd$", catch_sql);
+    return xstrdup(buffer_string(&b));
+}
+
+char *statement_call(const struct table *t)
+{
+    _cleanup_buffer_ struct buffer b = {0};
+    buffer_put_string(&b, "SELECT * FROM pg_temp.ingestd_rows(");
+    for (size_t i = 0; i < t->n_columns; i++)
+        buffer_printf(&b, "%s$%zu", i ? ", " : "", i + 1);
+    buffer_put_string(&b, ")");
     return xstrdup(buffer_string(&b));
 }
 

@@ -25,24 +25,27 @@
 
 #define RECHECK_US   (5 * US_PER_SEC)
 #define RATE_SECONDS 10
-#define BATCH_SHARE  128 /* a batch is cut off at memory_max divided by this: 512 KB of 64 MB */
+/* A quarter of memory_max is for batches: a lane has one that fills, one that is written, and libpq's copy of that. */
+#define BATCH_SHARE (4 * 3)
 
 struct stream {
     struct event_base *base;
     struct health *health;
     const struct config *config;
-    const struct config_stream *cs;
-    char subject[64]; /* "stream claim" */
+    struct config_stream *cs; /* our own copy */
+    char subject[64];         /* "stream claim" */
 
     struct lane **lanes;
     size_t n_lanes;
+    size_t batch_max;      /* bytes */
     struct table *table;   /* what the batches and the lanes are made for; NULL before the first check */
     struct table *checked; /* what the catalog has just said, until it is adopted */
     struct batch *arrival; /* the entry that is being delivered */
     struct source *source;
     struct event *recheck;
-    bool checking;     /* a check is under way */
-    bool check_wanted; /* as soon as the batches in flight are written */
+    bool checking;     /* from the question to the catalog until every lane is prepared */
+    bool adopted;      /* the lanes have what this check found; one that connects later takes it too */
+    bool check_wanted; /* as soon as the batches in flight are written, or the check under way is over */
     bool paused, reading;
 
     enum stream_state state;
@@ -101,8 +104,7 @@ static void stop_reading(struct stream *s)
     s->reading = false;
 }
 
-/* -- from the source
- * ------------------------------------------------------------------------------------------ */
+/* -- from the source ------------------------------------------------------------------------------------- */
 
 static size_t room(void *arg)
 {
@@ -112,7 +114,7 @@ static size_t room(void *arg)
     /* The next entry may be for any lane, so the fullest one counts. */
     size_t least = SIZE_MAX;
     for (size_t i = 0; i < s->n_lanes; i++)
-        least = MIN(least, lane_room(s->lanes[i], s->config->memory_max / BATCH_SHARE));
+        least = MIN(least, lane_room(s->lanes[i], s->batch_max));
     return least;
 }
 
@@ -133,8 +135,7 @@ static void flush(void *arg)
 
 static const struct source_sink sink = {.room = room, .deliver = deliver, .flush = flush};
 
-/* -- to the lanes
- * --------------------------------------------------------------------------------------------- */
+/* -- to the lanes ---------------------------------------------------------------------------------------- */
 
 static void pump(struct stream *s)
 {
@@ -218,8 +219,7 @@ static void on_trouble(struct stream *s, const char *why)
         health_clear(s->health, s->subject, "write");
 }
 
-/* -- the check, and what follows from it
- * ---------------------------------------------------------------------- */
+/* -- the check, and what follows from it ----------------------------------------------------------------- */
 
 static void look_again_soon(struct stream *s, const char *why)
 {
@@ -237,25 +237,29 @@ static void begin(struct stream *s)
     health_clear(s->health, s->subject, "postgres");
     if (s->state != STREAM_DRAINING)
         set_state(s, s->paused ? STREAM_PAUSED : STREAM_RUNNING);
+    if (s->check_wanted)
+        check_table(s);
     pump(s);
     read_on(s);
 }
 
 static void on_prepared(struct stream *s, const char *why)
 {
-    s->checking = false;
     if (why) {
+        s->checking = false;
         refuse(s, why);
         return;
     }
     for (size_t i = 0; i < s->n_lanes; i++)
         if (!lane_prepared(s->lanes[i]))
             return;
+    s->checking = false;
     begin(s);
 }
 
 static void give_table(struct stream *s, struct table *table)
 {
+    s->adopted = true;
     for (size_t i = 0; i < s->n_lanes; i++)
         lane_adopt(s->lanes[i], table);
 }
@@ -311,14 +315,17 @@ static void on_catalog(void *arg, enum catalog_outcome outcome, struct table *ta
 
 static void check_table(struct stream *s)
 {
-    if (s->checking || !lane_ready(s->lanes[0]))
+    if (s->checking || !lane_ready(s->lanes[0])) {
+        s->check_wanted = s->checking;
         return;
+    }
     s->check_wanted = false;
     for (size_t i = 0; i < s->n_lanes; i++)
         s->check_wanted = s->check_wanted || !lane_idle(s->lanes[i]);
     if (s->check_wanted)
         return;
     s->checking = true;
+    s->adopted = false;
     for (size_t i = 0; i < s->n_lanes; i++)
         lane_unprepare(s->lanes[i]);
     catalog_check(lane_session(s->lanes[0]), s->cs, on_catalog, s);
@@ -329,13 +336,11 @@ static void on_recheck(evutil_socket_t fd, short what, void *arg)
     check_table(arg);
 }
 
-/* A lane that comes back while the first one never went takes the table as it is. */
 static void on_ready(struct stream *s, struct lane *lane)
 {
-    bool is_known = s->table && lane_prepared(s->lanes[0]);
-    if (lane == s->lanes[0] || s->check_wanted)
+    if (lane == s->lanes[0])
         check_table(s);
-    else if (is_known && !s->checking)
+    else if (s->adopted)
         lane_adopt(lane, s->table);
 }
 
@@ -356,8 +361,7 @@ static void on_lost(struct stream *s, const char *why)
 static const struct lane_events lane_events = {
     on_ready, on_lost, on_prepared, on_committed, on_written, refuse, on_trouble};
 
-/* -- life
- * ----------------------------------------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 struct stream *stream_new(struct event_base *base, struct resolver *resolver, struct health *health,
     const struct config *config, const struct config_stream *stream_config, struct error *err)
@@ -365,8 +369,8 @@ struct stream *stream_new(struct event_base *base, struct resolver *resolver, st
     struct stream *s = xnew(struct stream);
     s->base = base;
     s->health = health;
-    s->config = config;
-    s->cs = stream_config;
+    stream_take_config(s, config);
+    s->cs = config_stream_copy(stream_config);
     s->since_us = clock_wall_us();
     s->totals = (struct stream_totals){-1, -1, -1, -1, -1, -1};
     snprintf(s->subject, sizeof(s->subject), "stream %s", stream_config->name);
@@ -400,14 +404,17 @@ void stream_free(struct stream *s)
     table_free(s->table);
     table_free(s->checked);
     health_clear_subject(s->health, s->subject);
+    config_stream_free(s->cs);
     free(s);
 }
 
-void stream_take_config(
-    struct stream *s, const struct config *config, const struct config_stream *stream_config)
+void stream_take_config(struct stream *s, const struct config *config)
 {
+    uint64_t n_lanes = 0;
+    for (size_t i = 0; i < config->n_streams; i++)
+        n_lanes += config->streams[i].connections;
     s->config = config;
-    s->cs = stream_config;
+    s->batch_max = config->memory_max / BATCH_SHARE / MAX(n_lanes, (uint64_t)1);
 }
 
 const struct config_stream *stream_config(const struct stream *s)
@@ -449,6 +456,12 @@ bool stream_has_work(const struct stream *s)
     return false;
 }
 
+void stream_leave(struct stream *s)
+{
+    if (s->source->ops->leave)
+        s->source->ops->leave(s->source);
+}
+
 uint64_t stream_work(const struct stream *s)
 {
     return s->commits + s->delivered_here;
@@ -469,8 +482,7 @@ void stream_source_report(const struct stream *s, struct source_report *ret)
     s->source->ops->report(s->source, ret);
 }
 
-/* -- pause and resume
- * ----------------------------------------------------------------------------------------- */
+/* -- pause and resume ------------------------------------------------------------------------------------ */
 
 void stream_pause(struct stream *s)
 {
@@ -478,7 +490,9 @@ void stream_pause(struct stream *s)
     stop_reading(s);
     if (s->state == STREAM_RUNNING)
         set_state(s, STREAM_PAUSED);
-    health_raise(s->health, s->subject, "paused", SEVERITY_NOTE, "ingestctl resume", "paused by hand");
+    char remedy[80];
+    snprintf(remedy, sizeof(remedy), "ingestctl resume %s", s->cs->name);
+    health_raise(s->health, s->subject, "paused", SEVERITY_NOTE, remedy, "paused by hand");
 }
 
 void stream_resume(struct stream *s)
@@ -492,8 +506,7 @@ void stream_resume(struct stream *s)
     read_on(s);
 }
 
-/* -- the account
- * ---------------------------------------------------------------------------------------------- */
+/* -- the account ----------------------------------------------------------------------------------------- */
 
 uint64_t stream_commits(const struct stream *s)
 {
@@ -569,8 +582,7 @@ void stream_report(struct stream *s, struct stream_report *ret)
     s->source->ops->label(s->source, ret->source, sizeof(ret->source));
 }
 
-/* -- letters
- * -------------------------------------------------------------------------------------------------- */
+/* -- letters --------------------------------------------------------------------------------------------- */
 
 bool stream_settle(struct stream *s, struct batch *batch, const char *was,
     void (*settled)(void *arg, int64_t n_stored), void *arg)

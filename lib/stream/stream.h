@@ -56,16 +56,14 @@ void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 const char *stream_name(const struct stream *s);
 
-/* -- for the intake and the letters
- * ---------------------------------------------------------------------------- */
+/* -- for the intake and the letters ---------------------------------------------------------------------- */
 
-/* config and stream_config are borrowed until stream_free, or until stream_take_config gives others that are
- * equal. NULL and why when the source cannot be made. */
+/* config is borrowed until stream_free or stream_take_config; stream_config is copied. NULL and why when the
+ * source cannot be made. */
 struct stream *stream_new(struct event_base *base, struct resolver *resolver, struct health *health,
     const struct config *config, const struct config_stream *stream_config, struct error *err);
 void stream_free(struct stream *s);
-void stream_take_config(
-    struct stream *s, const struct config *config, const struct config_stream *stream_config);
+void stream_take_config(struct stream *s, const struct config *config);
 const struct config_stream *stream_config(const struct stream *s);
 
 /* Connects to Postgres, checks the table, and begins. */
@@ -76,6 +74,8 @@ void stream_recheck(struct stream *s);
 void stream_drain(struct stream *s);
 /* Nothing in flight, and every acknowledgement is known upstream. */
 bool stream_drained(struct stream *s);
+/* The stream will not come back: what its source keeps elsewhere for a restart is given up. */
+void stream_leave(struct stream *s);
 /* Once a second: rates. */
 void stream_tick(struct stream *s);
 /* Grows with every batch, entry and retry. */

@@ -11,6 +11,7 @@ static void column_done(struct column *c)
 {
     free(c->name);
     free(c->field);
+    free(c->array_sql);
     free(c->type_sql);
     free_strings(c->labels, c->n_labels);
 }

@@ -36,6 +36,7 @@ struct column {
     uint32_t type_oid;    /* of the column (for VALUE_ENUM the enum's own) */
     uint32_t element_oid; /* of the array element we send: type_oid, or timestamptz for @received */
     uint32_t array_oid;   /* of an array of these */
+    char *array_sql;      /* the array type as SQL writes it: "bigint[]" */
     char *type_sql;       /* as SQL writes it, quoted: "bigint", "numeric(10,2)", "public.mood" */
     int max_chars;        /* TEXT: varchar(n)/char(n), 0 for no limit */
     bool loose_text;      /* TEXT: its collation calls different bytes equal */

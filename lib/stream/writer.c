@@ -12,8 +12,8 @@
  */
 #include "stream/writer.h"
 
-#include "pg/array.h"
 #include "pg/session.h"
+#include "stream/account.h"
 #include "stream/books.h"
 #include "stream/statement.h"
 #include "util/clock.h"
@@ -31,15 +31,6 @@ static const char *const state_names[] = {"idle", "rows", "books", "failing", "r
 
 struct range {
     size_t from, to; /* items */
-};
-
-/* Why the server, or the rows statement, refused one item of the range. */
-struct refusal {
-    size_t item;
-    char sqlstate[6];
-    const char *constraint; /* the table's own string, or NULL */
-    char *constraint_copy;
-    char *parent_key;
 };
 
 struct writer {
@@ -62,8 +53,7 @@ struct writer {
     struct range *ranges; /* a stack: the top one is under way */
     size_t n_ranges, cap_ranges;
 
-    struct refusal *refusals; /* of the range under way, by item */
-    size_t n_refusals, cap_refusals;
+    struct refusals refusals; /* of the range under way */
     int64_t inserted;
     int64_t began_us;
     struct outcome outcome;
@@ -95,45 +85,12 @@ static void push(struct writer *w, size_t from, size_t to)
     w->ranges[w->n_ranges++] = (struct range){from, to};
 }
 
-/* -- refusals
- * ------------------------------------------------------------------------------------------------- */
-
-static struct refusal *add_refusal(struct writer *w, size_t item)
-{
-    if (w->n_refusals == w->cap_refusals) {
-        w->cap_refusals = w->cap_refusals ? w->cap_refusals * 2 : 16;
-        w->refusals = xrealloc(w->refusals, w->cap_refusals, sizeof(*w->refusals));
-    }
-    struct refusal *r = &w->refusals[w->n_refusals++];
-    *r = (struct refusal){.item = item};
-    return r;
-}
-
-static void clear_refusals(struct writer *w)
-{
-    for (size_t i = 0; i < w->n_refusals; i++) {
-        free(w->refusals[i].constraint_copy);
-        free(w->refusals[i].parent_key);
-    }
-    w->n_refusals = 0;
-}
-
-static int by_item(const void *a, const void *b)
-{
-    const struct refusal *x = a, *y = b;
-    return x->item < y->item ? -1 : x->item > y->item;
-}
-
-static const struct refusal *find_refusal(const struct writer *w, size_t item)
-{
-    const struct refusal wanted = {.item = item};
-    return w->n_refusals ? bsearch(&wanted, w->refusals, w->n_refusals, sizeof(wanted), by_item) : NULL;
-}
+/* -- refusals ------------------------------------------------------------------------------------------------ */
 
 /* Rows refused in an earlier attempt at this range are tested anew; what decode refused stays refused. */
 static void forget_verdicts(struct writer *w, const struct range *r)
 {
-    clear_refusals(w);
+    refusals_clear(&w->refusals);
     for (size_t i = r->from; i < r->to; i++) {
         struct batch_item *item = batch_item(w->batch, i);
         if (item->row >= 0)
@@ -144,15 +101,15 @@ static void forget_verdicts(struct writer *w, const struct range *r)
 static void note_verdict(struct writer *w, size_t item, int verdict, const char *parent_key)
 {
     char words[DETAIL_MAX];
-    struct refusal *r = add_refusal(w, item);
+    struct refusal *r = refusals_add(&w->refusals, item);
     if (verdict > 0) {
         const struct foreign_key *f = &w->table->foreign_keys[verdict - 1];
-        r->constraint = f->constraint;
+        r->constraint = xstrdup(f->constraint);
         r->parent_key = xstrdup(parent_key);
         snprintf(words, sizeof(words), "foreign key %s: no such row in %s yet", f->constraint, f->parent);
         batch_refuse(w->batch, item, REASON_NO_PARENT, words);
     } else {
-        r->constraint = w->table->checks[-verdict - 1].constraint;
+        r->constraint = xstrdup(w->table->checks[-verdict - 1].constraint);
         snprintf(words, sizeof(words), "check constraint %s says no", r->constraint);
         batch_refuse(w->batch, item, REASON_CHECK, words);
     }
@@ -161,9 +118,9 @@ static void note_verdict(struct writer *w, size_t item, int verdict, const char 
 /* The one row of the range is what the server refused. */
 static void note_fault(struct writer *w, size_t item)
 {
-    struct refusal *r = add_refusal(w, item);
+    struct refusal *r = refusals_add(&w->refusals, item);
     snprintf(r->sqlstate, sizeof(r->sqlstate), "%s", w->fault_sqlstate);
-    r->constraint = r->constraint_copy = TAKE(w->fault_constraint);
+    r->constraint = TAKE(w->fault_constraint);
     enum reason reason = strcmp(r->sqlstate, "23503") == 0   ? REASON_NO_PARENT
                          : strcmp(r->sqlstate, "23505") == 0 ? REASON_NOT_UNIQUE
                          : strcmp(r->sqlstate, "23514") == 0 ? REASON_CHECK
@@ -171,201 +128,27 @@ static void note_fault(struct writer *w, size_t item)
     batch_refuse(w->batch, item, reason, w->fault_words);
 }
 
-/* -- the second step
- * ------------------------------------------------------------------------------------------ */
-
-#define N_LETTER_ARRAYS 11
-enum {
-    L_ENTRY,
-    L_STATE,
-    L_REASON,
-    L_DETAIL,
-    L_SQLSTATE,
-    L_CONSTRAINT,
-    L_PARENT,
-    L_SHAPE,
-    L_PAYLOAD,
-    L_BYTES,
-    L_RECEIVED
-};
-
-static const uint32_t letter_types[N_LETTER_ARRAYS] = {
-    [L_ENTRY] = PG_TEXT_OID,
-    [L_STATE] = PG_TEXT_OID,
-    [L_REASON] = PG_TEXT_OID,
-    [L_DETAIL] = PG_TEXT_OID,
-    [L_SQLSTATE] = PG_TEXT_OID,
-    [L_CONSTRAINT] = PG_TEXT_OID,
-    [L_PARENT] = PG_TEXT_OID,
-    [L_SHAPE] = PG_TEXT_OID,
-    [L_PAYLOAD] = PG_BYTEA_OID,
-    [L_BYTES] = PG_INT8_OID,
-    [L_RECEIVED] = PG_TIMESTAMPTZ_OID,
-};
-
-static const char *state_of(enum reason reason)
-{
-    return reason == REASON_NO_PARENT ? "parked" : "dead";
-}
-
-/* The columns that both a new letter and one that comes back have: L_STATE … L_PARENT. */
-static void put_reasons(struct writer *w, size_t i, struct pg_array *a)
-{
-    const struct batch_item *item = batch_item(w->batch, i);
-    const struct refusal *r = find_refusal(w, i);
-    pg_array_put_text(&a[L_STATE], state_of(item->reason));
-    pg_array_put_text(&a[L_REASON], reason_code(item->reason));
-    pg_array_put_text(&a[L_DETAIL], batch_detail(w->batch, item));
-    pg_array_put_text(&a[L_SQLSTATE], r && r->sqlstate[0] ? r->sqlstate : NULL);
-    pg_array_put_text(&a[L_CONSTRAINT], r ? r->constraint : NULL);
-    pg_array_put_text(&a[L_PARENT], r ? r->parent_key : NULL);
-}
-
-static void put_letter(struct writer *w, size_t i, struct pg_array *a)
-{
-    const struct batch_item *item = batch_item(w->batch, i);
-    struct slice payload = batch_payload(w->batch, item);
-    char id[ENTRY_ID_MAX];
-    pg_array_put_text(&a[L_ENTRY], entry_id_to_string(item->id, id));
-    put_reasons(w, i, a);
-    pg_array_put_text(&a[L_SHAPE], entry_shape_to_string(item->shape));
-    pg_array_put_bytes(&a[L_PAYLOAD], payload);
-    pg_array_put_int8(&a[L_BYTES], (int64_t)(item->size ? item->size : payload.n));
-    pg_array_put_int8(&a[L_RECEIVED], pg_timestamp(item->received_us));
-}
-
-/* Parameters of one books statement: a few texts, then arrays. */
-struct books_params {
-    const char *values[16];
-    int lengths[16], formats[16];
-    char numbers[3][24];
-    int n, n_numbers;
-};
-
-static void param_text(struct books_params *p, const char *text)
-{
-    p->values[p->n++] = text;
-}
-
-static void param_number(struct books_params *p, int64_t v)
-{
-    char *text = p->numbers[p->n_numbers++];
-    snprintf(text, sizeof(p->numbers[0]), "%" PRId64, v);
-    param_text(p, text);
-}
-
-static void param_array(struct books_params *p, struct pg_array *a)
-{
-    struct slice v = pg_array_value(a);
-    p->formats[p->n] = 1;
-    p->lengths[p->n] = (int)v.n;
-    p->values[p->n++] = v.p;
-}
+/* -- the second step ------------------------------------------------------------------------------------------ */
 
 static void on_books(void *arg, const PGresult *res);
 static void on_commit(void *arg, const PGresult *res);
 
-static void send_books(struct writer *w, enum books_statement which, struct books_params *p)
+static struct account account_of_range(const struct writer *w)
 {
-    struct pg_params params = {.n = p->n, .values = p->values, .lengths = p->lengths, .formats = p->formats};
-    pg_session_send(w->session, true, books_statement_name(which), &params, 0, on_books, w);
-    pg_session_sync(w->session, on_commit, w);
-}
-
-static size_t count_letters(struct writer *w, const struct range *r)
-{
-    size_t n = 0;
-    for (size_t i = r->from; i < r->to; i++)
-        n += batch_item(w->batch, i)->reason != REASON_NONE;
-    return n;
-}
-
-static void init_arrays(struct pg_array *a)
-{
-    for (size_t i = 0; i < N_LETTER_ARRAYS; i++)
-        a[i] = (struct pg_array){.element_oid = letter_types[i]};
-}
-
-static void done_arrays(struct pg_array *a)
-{
-    for (size_t i = 0; i < N_LETTER_ARRAYS; i++)
-        pg_array_done(&a[i]);
-}
-
-static void send_letters(struct writer *w, const struct range *r)
-{
-    struct pg_array a[N_LETTER_ARRAYS];
-    init_arrays(a);
-    for (size_t i = r->from; i < r->to; i++)
-        if (batch_item(w->batch, i)->reason != REASON_NONE)
-            put_letter(w, i, a);
-    struct books_params p = {0};
-    param_text(&p, w->stream);
-    param_number(&p, (int64_t)(r->to - r->from));
-    param_number(&p, w->inserted);
-    for (size_t i = 0; i < N_LETTER_ARRAYS; i++)
-        param_array(&p, &a[i]);
-    send_books(w, BOOKS_LETTERS, &p);
-    done_arrays(a);
-}
-
-static void send_settle(struct writer *w, const struct range *r)
-{
-    struct pg_array a[N_LETTER_ARRAYS], stored = {.element_oid = PG_INT8_OID},
-                                        kept = {.element_oid = PG_INT8_OID};
-    init_arrays(a);
-    for (size_t i = r->from; i < r->to; i++) {
-        const struct batch_item *item = batch_item(w->batch, i);
-        if (item->reason != REASON_NONE)
-            put_reasons(w, i, a);
-        pg_array_put_int8(item->reason == REASON_NONE ? &stored : &kept, item->letter_id);
-    }
-    struct books_params p = {0};
-    param_text(&p, w->stream);
-    param_text(&p, w->was);
-    param_number(&p, w->inserted);
-    param_array(&p, &stored);
-    param_array(&p, &kept);
-    for (size_t i = L_STATE; i <= L_PARENT; i++)
-        param_array(&p, &a[i]);
-    send_books(w, BOOKS_SETTLE, &p);
-    done_arrays(a);
-    pg_array_done(&stored);
-    pg_array_done(&kept);
-}
-
-static void send_ledger(struct writer *w, const struct range *r)
-{
-    int64_t delivered = (int64_t)(r->to - r->from);
-    w->outcome = (struct outcome){
-        .delivered = delivered,
-        .inserted = w->inserted,
-        .duplicate = delivered - w->inserted,
-    };
-    struct books_params p = {0};
-    param_text(&p, w->stream);
-    param_number(&p, delivered);
-    param_number(&p, w->inserted);
-    param_number(&p, delivered - w->inserted);
-    send_books(w, BOOKS_LEDGER, &p);
+    const struct range *r = &w->ranges[w->n_ranges - 1];
+    return (struct account){w->stream, w->was, w->batch, r->from, r->to, w->inserted, &w->refusals};
 }
 
 static void write_books(struct writer *w)
 {
-    const struct range *r = top(w);
     set_state(w, WRITER_BOOKS);
-    if (w->n_refusals)
-        qsort(w->refusals, w->n_refusals, sizeof(*w->refusals), by_item);
-    if (w->was)
-        send_settle(w, r);
-    else if (count_letters(w, r))
-        send_letters(w, r);
-    else
-        send_ledger(w, r);
+    refusals_sort(&w->refusals);
+    const struct account account = account_of_range(w);
+    account_send(&account, w->session, on_books, w);
+    pg_session_sync(w->session, on_commit, w);
 }
 
-/* -- the first step
- * ------------------------------------------------------------------------------------------- */
+/* -- the first step -------------------------------------------------------------------------------------- */
 
 static void note_failure(struct writer *w, const PGresult *res)
 {
@@ -375,6 +158,19 @@ static void note_failure(struct writer *w, const PGresult *res)
     snprintf(w->fault_sqlstate, sizeof(w->fault_sqlstate), "%s", pg_sqlstate(res));
     free(w->fault_constraint);
     w->fault_constraint = xstrdup(constraint);
+}
+
+/* The statement caught a row's own fault: "SQLSTATE constraint". */
+static void note_caught(struct writer *w, const char *words)
+{
+    const char *constraint = words + strcspn(words, " ");
+    constraint += *constraint == ' ';
+    w->fault = PG_FAULT_ROW;
+    snprintf(w->fault_sqlstate, sizeof(w->fault_sqlstate), "%s", words);
+    snprintf(w->fault_words, sizeof(w->fault_words), "SQLSTATE %s%s%s", w->fault_sqlstate,
+        *constraint ? ", constraint " : "", constraint);
+    free(w->fault_constraint);
+    w->fault_constraint = *constraint ? xstrdup(constraint) : NULL;
 }
 
 static void on_rows(void *arg, const PGresult *res)
@@ -389,6 +185,12 @@ static void on_rows(void *arg, const PGresult *res)
         return;
     }
     size_t first_row = batch_rows_before(w->batch, top(w)->from);
+    if (PQntuples(res) == 1 && PQgetvalue(res, 0, 0)[0] == '-') {
+        note_caught(w, PQgetvalue(res, 0, 2));
+        set_state(w, WRITER_FAILING);
+        pg_session_sync(w->session, on_commit, w);
+        return;
+    }
     for (int i = 0; i < PQntuples(res); i++) {
         long long ordinal = strtoll(PQgetvalue(res, i, 0), NULL, 10),
                   v = strtoll(PQgetvalue(res, i, 1), NULL, 10);
@@ -425,31 +227,7 @@ static void write_range(struct writer *w)
     pg_session_flush(w->session);
 }
 
-/* -- how it ended
- * --------------------------------------------------------------------------------------------- */
-
-static void take_counts(struct writer *w, const PGresult *res)
-{
-    int64_t v[6] = {0};
-    for (int i = 0; i < PQnfields(res) && i < 6 && PQntuples(res) == 1; i++)
-        v[i] = strtoll(PQgetvalue(res, 0, i), NULL, 10);
-    if (!w->was) {
-        int64_t dead = v[0], parked = v[1], delivered = (int64_t)(top(w)->to - top(w)->from) - parked;
-        w->outcome =
-            (struct outcome){delivered, w->inserted, delivered - w->inserted - dead, dead, parked, dead, 0};
-        return;
-    }
-    int64_t parked = v[4], gone = v[5];
-    bool from_park = strcmp(w->was, "parked") == 0;
-    w->outcome = (struct outcome){
-        .delivered = v[0],
-        .inserted = v[1],
-        .duplicate = v[2],
-        .dead = v[3],
-        .parked = from_park ? -gone - v[3] : parked,
-        .dead_letters = v[3],
-    };
-}
+/* -- how it ended ---------------------------------------------------------------------------------------- */
 
 static void on_books(void *arg, const PGresult *res)
 {
@@ -459,8 +237,9 @@ static void on_books(void *arg, const PGresult *res)
     if (pg_fault_of(res) != PG_FAULT_NONE) {
         note_failure(w, res);
         set_state(w, WRITER_FAILING);
-    } else if (PQresultStatus(res) == PGRES_TUPLES_OK) {
-        take_counts(w, res);
+    } else {
+        const struct account account = account_of_range(w);
+        account_read(&account, res, &w->outcome);
     }
 }
 
@@ -573,8 +352,7 @@ static void on_commit(void *arg, const PGresult *res)
         range_committed(w);
 }
 
-/* -- life
- * ----------------------------------------------------------------------------------------------------- */
+/* -- life ------------------------------------------------------------------------------------------------ */
 
 struct writer *writer_new(struct event_base *base, struct pg_session *session, const char *schema,
     const char *stream, const struct writer_events *events, void *arg)
@@ -596,8 +374,7 @@ void writer_free(struct writer *w)
     if (!w)
         return;
     event_free(w->retry);
-    clear_refusals(w);
-    free(w->refusals);
+    refusals_done(&w->refusals);
     free(w->ranges);
     free(w->fault_constraint);
     free(w->schema);
@@ -635,8 +412,9 @@ void writer_resume(struct writer *w, const struct table *table, void (*prepared)
     for (size_t i = 0; i < n; i++)
         types[i] = table->columns[i].array_oid;
     pg_session_send(w->session, false, "DEALLOCATE ALL", NULL, 0, on_prepare, w);
-    _cleanup_free_ char *rows = statement_rows(table);
-    pg_session_prepare(w->session, "rows", rows, (int)n, types, on_prepare, w);
+    _cleanup_free_ char *function = statement_function(table), *call = statement_call(table);
+    pg_session_send(w->session, false, function, NULL, 0, on_prepare, w);
+    pg_session_prepare(w->session, "rows", call, (int)n, types, on_prepare, w);
     for (int i = 0; i < N_BOOKS_STATEMENTS; i++) {
         _cleanup_free_ char *sql = books_statement_sql(i, w->schema);
         pg_session_prepare(w->session, books_statement_name(i), sql, 0, NULL, on_prepare, w);

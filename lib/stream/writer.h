@@ -4,20 +4,13 @@
  * together, or none of them. It isolates rows that only the server can refuse by halving the batch, waits and
  * tries again when the server is in trouble, and goes on where it was after a reconnect.
  */
+#include "stream/account.h"
 #include "stream/batch.h"
 #include "stream/table.h"
 
 struct event_base;
 struct pg_session;
 struct writer;
-
-/* What one transaction did. */
-struct outcome {
-    int64_t delivered, inserted, duplicate, dead; /* the ledger's change */
-    int64_t parked;                               /* change in the number of parked letters */
-    int64_t dead_letters;                         /* change in the number of dead letters */
-    int64_t took_us;                              /* from sending to committed */
-};
 
 struct writer_events {
     /* The items [from, to) of the batch are committed. */

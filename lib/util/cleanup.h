@@ -30,8 +30,9 @@
     }
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)     ((a) < (b) ? (a) : (b))
-#define MAX(a, b)     ((a) > (b) ? (a) : (b))
+/* Each evaluates the smaller, or the larger, of its arguments twice: no calls in them. */
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 static inline void freep(void *p)
 {

@@ -58,8 +58,10 @@ void notify_forget_fd(const char *name)
 
 int notify_take_fd(const char *name)
 {
-    if (n_kept < 0)
-        n_kept = MAX(sd_listen_fds_with_names(1, &kept_names), 0);
+    if (n_kept < 0) {
+        int n = sd_listen_fds_with_names(1, &kept_names);
+        n_kept = MAX(n, 0);
+    }
     int taken = -1;
     for (int i = 0; i < n_kept; i++)
         if (kept_names[i] && strcmp(kept_names[i], name) == 0) {

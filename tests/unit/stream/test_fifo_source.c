@@ -38,7 +38,7 @@ static struct seen seen[MAX_SEEN];
 static size_t n_seen, room, n_flushes;
 static int writer = -1;
 
-/* --- the stream behind the source --- */
+/* -- the stream behind the source ------------------------------------------------------------------------ */
 
 static size_t sink_room(void *arg)
 {
@@ -62,7 +62,7 @@ static void sink_flush(void *arg)
 
 static const struct source_sink sink = {sink_room, sink_deliver, sink_flush};
 
-/* --- the service manager, in place of util/notify.c --- */
+/* -- the service manager, in place of util/notify.c ------------------------------------------------------ */
 
 static int store = -1; /* a copy of the descriptor it keeps */
 
@@ -92,7 +92,7 @@ int notify_take_fd(const char *name)
     return fd;
 }
 
-/* --- the loop --- */
+/* -- the loop -------------------------------------------------------------------------------------------- */
 
 /* Turns the loop until the condition holds; fails the test when it does not within 10 s. */
 #define AWAIT(condition)                                                                                     \
@@ -166,7 +166,7 @@ static void ack(size_t from, size_t n)
         source_fifo.ack(source, &seen[i].id, 1);
 }
 
-/* --- the publisher --- */
+/* -- the publisher --------------------------------------------------------------------------------------- */
 
 static void open_writer(void)
 {
@@ -248,7 +248,7 @@ static void expect_broken(size_t i, enum reason reason)
     ck_assert_int_eq(seen[i].broken, (int)reason);
 }
 
-/* --- around each test --- */
+/* -- around each test ------------------------------------------------------------------------------------ */
 
 static char source_url[160];
 
@@ -295,7 +295,7 @@ static void setup_running(void)
     open_writer();
 }
 
-/* --- tests --- */
+/* -- tests ----------------------------------------------------------------------------------------------- */
 
 START_TEST(frames_are_delivered_and_counted)
 {
