@@ -5,6 +5,7 @@ import pytest
 
 import oracle
 from office import claim
+from programs import Varlink
 from servers import wait_until
 
 LONG = "0123456789abc"
@@ -144,12 +145,41 @@ def test_replay_survives_kill9(office, daemon):
     daemon.ctl_raw("dead", "replay", "--stream", "claim", "--reason", "too_long")
     daemon.kill9()
     daemon.start()
-    daemon.wait_healthy()
+    daemon.wait_running()
     daemon.ctl_raw("dead", "replay", "--stream", "claim", "--reason", "too_long")
     wait_until(lambda: not listed(daemon, "--reason", "too_long"), what="all letters to be replayed")
     assert office.sql("SELECT count(*) FROM claim") == [(303,)]
     assert_identity(office)
     oracle.reconcile_ok(daemon)
+
+
+def test_reload_while_letters_are_replayed(office, daemon):
+    """The table is looked up anew, with another width each time, while letters are on their way into it."""
+    for key in range(100, 400):
+        office.publish_poison("claim", {"data": json.dumps(claim(key, code="x" * 40))})
+    office.wait_settled()
+    before = assert_identity(office)
+    with Varlink(daemon.control) as v:
+        for width in range(14, 34):
+            office.sql(f"ALTER TABLE claim ALTER code TYPE varchar({width})")
+            v.send({"method": "io.ingestd.Reload"})
+            for _ in range(2):
+                v.send({"method": "io.ingestd.DeadReplay", "parameters": {"stream": "claim", "reason": "too_long"}})
+            for _ in range(3):
+                assert v.receive() is not None, "the daemon hung up"
+    daemon.wait_running()
+    assert assert_identity(office)[0] == before[0]
+    oracle.reconcile_ok(daemon)
+
+
+def test_replay_right_after_the_start(office, daemon):
+    """Before the table was looked up: an error or a replay, and never half of it."""
+    daemon.kill9()
+    daemon.start()
+    daemon.ctl_raw("dead", "replay", "--stream", "claim")
+    daemon.wait_running()
+    assert_identity(office)
+    assert len([l for l in office.letters() if l["state"] == "dead"]) == 3
 
 
 def test_text_for_people_names_the_reasons(daemon):

@@ -574,10 +574,25 @@ def test_sighup_under_load(office):
     office.check(redelivered=True)
 
 
+def test_table_that_changes_under_load(office):
+    """A column grows and the table is looked up anew again and again, while batches are on their way into it."""
+    daemon = office.daemon([office.redis_stream("claim")])
+    load = Load(office)
+    for width in range(11, 31):
+        target = taken(office) + 100
+        wait_until(lambda: taken(office) > target, 30, "progress")
+        office.sql(f"ALTER TABLE claim ALTER code TYPE varchar({width})")
+        assert daemon.ctl("reload")[0] == 0
+    load.stop()
+    office.wait_settled(timeout=60)
+    daemon.wait_healthy()
+    office.check(redelivered=True)
+
+
 def test_reload_that_drops_and_brings_back_a_stream(office):
     daemon = office.daemon()
     load = Load(office)
-    for _ in range(3):
+    for _ in range(10):  # often enough to meet every state of a stream that begins
         daemon.write_config(office.config([office.redis_stream("diagnose")]))
         assert daemon.ctl("reload")[0] == 0
         daemon.write_config(office.config())
