@@ -72,7 +72,7 @@ int ctl_options(struct ctl *ctl, const struct command *command, const struct ctl
                 command, option == '?' ? "unknown option %s" : "%s needs a value", argv[optind - 1]);
             return -1;
         }
-        if (option >= OPTION_OWN)
+        if (options && option >= OPTION_OWN)
             take_own(&options[option - OPTION_OWN]);
         else
             take_shared(ctl, command, option == 'h' ? OPTION_HELP : option);

@@ -198,7 +198,7 @@ static int change(struct request *r, const char *method, const char *counted)
     if (!client)
         return CTL_UNREACHABLE;
     client_set_timeout(client, LONGEST_ANSWER);
-    double sum = 0;
+    double sum = 0, stored = 0;
     int worst = CTL_DONE;
     for (int i = 0; i < MAX(r->n_ids, 1) && worst != CTL_UNREACHABLE; i++) {
         _cleanup_varlink_reply_ struct varlink_reply reply = {0};
@@ -206,10 +206,16 @@ static int change(struct request *r, const char *method, const char *counted)
         int code = ctl_call(client, method, parameters, &reply);
         worst = MAX(worst, code);
         sum += ctl_number(reply.parameters, counted);
+        stored += MAX(ctl_number(reply.parameters, "stored"), 0);
     }
-    char count[28];
-    if (r->ctl->json)
+    char count[28], others[28];
+    bool replayed = strcmp(counted, "replayed") == 0;
+    if (r->ctl->json && replayed)
+        printf("{\"replayed\": %.0f, \"stored\": %.0f}\n", sum, stored);
+    else if (r->ctl->json)
         printf("{\"%s\": %.0f}\n", counted, sum);
+    else if (replayed)
+        printf("%s replayed, %s of them stored\n", view_count(sum, count), view_count(stored, others));
     else
         printf("%s %s\n", view_count(sum, count), counted);
     return worst;

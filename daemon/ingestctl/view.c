@@ -129,7 +129,7 @@ static void put_postgres(struct grid *g, const cJSON *status)
     grid_cell(g, PLAIN, "postgres");
     grid_cell(g, PLAIN, "%s", ctl_text(postgres, "label"));
     if (!ctl_true(postgres, "up"))
-        grid_rest(g, YELLOW, "%s %s%s%s", ctl_text(postgres, "state"), lasted, why[0] ? ": " : "", why);
+        grid_rest(g, YELLOW, "away %s%s%s", lasted, why[0] ? ": " : "", why);
     else if (us > 0)
         grid_rest(g, PLAIN, "up %s, %s", lasted, text_duration((int64_t)us, round_trip));
     else

@@ -8,6 +8,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <netdb.h>
 #include <signal.h>
 
 #define TIMEOUT_SECONDS  10
@@ -146,10 +147,11 @@ int http_server_port(const struct http_server *s)
 {
     struct sockaddr_storage a = {0};
     socklen_t n = sizeof(a);
-    if (getsockname(evhttp_bound_socket_get_fd(s->socket), (struct sockaddr *)&a, &n) < 0)
+    char port[8];
+    if (getsockname(evhttp_bound_socket_get_fd(s->socket), (struct sockaddr *)&a, &n) < 0 ||
+        getnameinfo((struct sockaddr *)&a, n, NULL, 0, port, sizeof(port), NI_NUMERICSERV) != 0)
         return -1;
-    return ntohs(a.ss_family == AF_INET ? ((struct sockaddr_in *)(void *)&a)->sin_port
-                                        : ((struct sockaddr_in6 *)(void *)&a)->sin6_port);
+    return atoi(port);
 }
 
 void http_server_free(struct http_server *s)

@@ -165,7 +165,7 @@ static const char ingestd_text[] =
     "# Sends letters through decoding and writing again: one, or all of a stream. Those that still cannot "
     "be\n"
     "# stored stay, with their new reason.\n"
-    "method DeadReplay(id: ?int, stream: ?string, reason: ?string) -> (replayed: int)\n"
+    "method DeadReplay(id: ?int, stream: ?string, reason: ?string) -> (replayed: int, stored: int)\n"
     "\n"
     "# Forgets the payloads of one letter, or of all of a stream; that there were such entries stays on "
     "record.\n"

@@ -74,8 +74,10 @@ static void set_state(struct pg_session *s, enum pg_state state)
         return;
     log_debug("postgres", NULL, "%s: %s -> %s", s->application_name, pg_state_to_string(s->state),
         pg_state_to_string(state));
+    /* For people it is there or it is not: the attempts between do not begin anew. */
+    if (state == PG_READY || s->state == PG_READY)
+        s->since_us = clock_wall_us();
     s->state = state;
-    s->since_us = clock_wall_us();
 }
 
 static void arm(struct event *e, int64_t us)
@@ -123,14 +125,8 @@ static int64_t with_jitter(int64_t us)
 
 static void lose(struct pg_session *s, const char *why)
 {
-    /* libpq's messages go over several lines, indented. */
-    size_t n = 0;
-    for (; *why && n + 1 < sizeof(s->why); why++) {
-        bool is_blank = *why == '\n' || *why == '\t' || *why == ' ';
-        if (!is_blank || (n && s->why[n - 1] != ' '))
-            s->why[n++] = is_blank ? ' ' : *why;
-    }
-    s->why[n && s->why[n - 1] == ' ' ? n - 1 : n] = '\0';
+    /* libpq's messages go over several lines; the further ones are questions to a person at a shell. */
+    snprintf(s->why, sizeof(s->why), "%.*s", (int)strcspn(why, "\n"), why);
     drop_connection(s);
     set_state(s, PG_WAITING);
     arm(s->timer, with_jitter(s->backoff_us));

@@ -62,7 +62,7 @@ static inline bool pg_session_ready(const struct pg_session *s)
 }
 /* Replies outstanding. */
 size_t pg_session_pending(const struct pg_session *s);
-/* When the state was entered (wall clock), the last round trip (0: none yet), and why it was lost ("" if
+/* Since when it has been ready, or not (wall clock), the last round trip (0: none yet), and why it was lost ("" if
  * not). */
 int64_t pg_session_since_us(const struct pg_session *s);
 int64_t pg_session_round_trip_us(const struct pg_session *s);

@@ -195,7 +195,7 @@ static int fifo_probe(
     _cleanup_free_ char *path = NULL, *folder = spool_folder(config, stream);
     char space[32], most[32];
     struct stat st;
-    if (fifo_check(stream, err) < 0 || parse_path(stream, &path, err) < 0)
+    if (fifo_check(stream, err) < 0 || parse_path(stream, &path, err) < 0 || !path)
         return -1;
     bool there = stat(path, &st) == 0;
     if (!there && errno != ENOENT)

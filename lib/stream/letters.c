@@ -165,6 +165,10 @@ void letters_show(struct intake *in, int64_t id, intake_answer_fn *answer, void 
 
 static cJSON *make_dropped(const PGresult *res, const char **ret_why)
 {
+    if (strcmp(PQgetvalue(res, 0, 0), "0") == 0) {
+        *ret_why = "no letter fits, so none was dropped; see ingestctl dead list";
+        return NULL;
+    }
     cJSON *result = cJSON_CreateObject();
     cJSON_AddNumberToObject(result, "dropped", strtod(PQgetvalue(res, 0, 0), NULL));
     return result;

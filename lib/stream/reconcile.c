@@ -81,7 +81,8 @@ static bool add_checks(const struct reconcile *r, cJSON *checks, const PGresult 
         int64_t have = v[DELIVERED] + v[PARKED];
         ok &= add_check(checks, "entries the source counts as taken", r->acknowledged, have,
             have >= r->acknowledged,
-            have > r->acknowledged    ? "more than the source counts: entries that came again after a break"
+            have > r->acknowledged
+                ? "the source counts fewer: newer entries, or some that came again after a break"
             : have == r->acknowledged ? "each one is accounted for"
                                       : "acknowledged entries that are not in the ledger");
     }

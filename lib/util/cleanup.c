@@ -28,9 +28,9 @@ void *xrealloc(void *p, size_t n, size_t size)
 
 char *xstrndup(const char *s, size_t n)
 {
-    char *copy = strndup(s, n);
-    if (!copy)
-        out_of_memory();
+    n = strnlen(s, n);
+    char *copy = xcalloc(n + 1, 1);
+    memcpy(copy, s, n);
     return copy;
 }
 

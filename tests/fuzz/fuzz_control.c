@@ -2,12 +2,13 @@
  * The control socket's bytes: framing, parsing, and every call run to its answer against the fake intake.
  * Half of the questions are answered later, some after their caller has gone.
  */
-#include "../unit/control/fake_daemon.c"
-#include "../unit/control/fake_intake.c"
 #include "control/call.h"
 #include "control/methods.h"
 #include "util/log.h"
 #include "util/text.h"
+
+#include "fake_daemon.h"
+#include "fake_intake.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

@@ -93,7 +93,7 @@ START_TEST(what_is_wrong_is_named_with_its_remedy)
         "ingestd 0.1.0 · x · up 5s · FAILED\n"
         "streams   source                  rate  lag  inserted  duplicate  dead  parked\n"
         "  claim   redis claim/ingestd  refused    7         0          0     0       0\n"
-        "postgres  a@b                  waiting 1m 1s\n"
+        "postgres  a@b                  away 1m 1s\n"
         "! stream claim (failed since 2026-01-02 14:02:11, 3m 4s): no table?[2J  claims\n"
         "  → make it\n"
         "! postgres (note since ?, 0s): w\n");
@@ -108,7 +108,7 @@ START_TEST(why_postgres_is_away_is_said_once)
         false,
         "ingestd 1 · x · up 0s · HEALTHY\n"
         "streams   none is configured\n"
-        "postgres  a@b  waiting 1s: refused\n");
+        "postgres  a@b  away 1s: refused\n");
 }
 END_TEST
 

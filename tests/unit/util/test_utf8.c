@@ -75,7 +75,7 @@ START_TEST(edges)
     size_t base = sizeof(at), total = base, n_good = 0;
     for (size_t n = 1; n <= 4; n++, total *= base)
         for (size_t i = 0; i < total; i++) {
-            unsigned char bytes[4];
+            unsigned char bytes[4] = {0};
             for (size_t k = 0, rest = i; k < n; k++, rest /= base)
                 bytes[k] = at[rest % base];
             bool good = text_is_utf8((const char *)bytes, n);
