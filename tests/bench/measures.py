@@ -157,7 +157,10 @@ def publish_steadily(port, rate, seconds, sent):
 
 
 def latency(scene):
-    """A second connection polls for new ids as fast as it can (some 0.2 ms a turn, which counts against us)."""
+    """
+    A second connection polls for new ids as fast as it can (some 0.2 ms a turn, which counts against us). It asks
+    for what is above the first id not seen yet, because batches side by side may commit in another order.
+    """
     office = scene.fresh_office()
     daemon = office.daemon([office.redis_stream("claim")])
     daemon.wait_healthy()
@@ -169,13 +172,14 @@ def latency(scene):
     q = c.cursor()
     q.execute("PREPARE news AS SELECT id FROM claim WHERE id > $1 ORDER BY id")
     publisher.start()
-    seen, last, deadline = {}, -1, time.monotonic() + seconds + 20
-    while last < rate * seconds - 1 and time.monotonic() < deadline:
-        q.execute("EXECUTE news(%s)", (last,))
+    seen, low, deadline = {}, 0, time.monotonic() + seconds + 20
+    while low < rate * seconds and time.monotonic() < deadline:
+        q.execute("EXECUTE news(%s)", (low - 1,))
         now = time.monotonic()
         for (key,) in q.fetchall():
-            seen[key] = now
-            last = key
+            seen.setdefault(key, now)
+        while low in seen:
+            low += 1
     times = ours.recv()
     publisher.join()
     c.close()
@@ -187,6 +191,22 @@ def latency(scene):
 
 
 # The practice's own pipes, flat out.
+
+MISSING = """
+SELECT (SELECT max(id) + 1 - count(*) FROM {stream}) - (SELECT count(DISTINCT p.id)
+    FROM (SELECT (convert_from(payload, 'UTF8')::json->>'id')::bigint AS id FROM ingest.dead_letter
+        WHERE stream = '{stream}' AND state = 'parked') AS p
+    WHERE p.id < (SELECT max(id) FROM {stream}) AND NOT EXISTS (SELECT FROM {stream} t WHERE t.id = p.id))
+"""
+
+
+def missing(office, stream, published):
+    """
+    Events that are nowhere. The publisher's ids have no gaps, so that an id which is neither a row nor parked is a
+    loss; so is what the accounts lack (they may hold more: what a stop left in doubt is delivered twice).
+    """
+    return office.sql(MISSING.format(stream=stream))[0][0] + max(published - office.accounted(stream), 0)
+
 
 def pipe(scene):
     office = scene.fresh_office()
@@ -204,13 +224,11 @@ def pipe(scene):
         counts = published_counts(publisher)
         for stream, n in counts.items():
             wait_until(lambda s=stream, n=n: office.accounted(s) >= n, 1800, f"{n} events of {stream}", every=0.5)
-    lost = {s: n - office.accounted(s) for s, n in counts.items()}
-    gaps = sum(office.sql(f"SELECT max(id) + 1 - count(*) FROM {s}")[0][0] for s in counts)
-    parked = sum(oracle.letters(office.sql, s).get("parked", 0) for s in counts)
+    lost = sum(missing(office, s, n) for s, n in counts.items())
     oracle.reconcile_ok(daemon)
-    well = code == 0 and not any(lost.values()) and gaps <= parked and sum(counts.values()) > 0
     n = sum(counts.values())
-    said = f"{n:,} events ({n / seconds:,.0f}/s), {sum(lost.values())} lost, " + \
+    well = code == 0 and lost == 0 and n > 0
+    said = f"{n:,} events ({n / seconds:,.0f}/s), {lost} lost, " + \
         ("never full" if code == 0 else f"publisher ended with {code}: {publisher.log_text().splitlines()[-1]}")
     return [row(f"the original pipe protocol, flat out for {seconds} s, Postgres stopped for {stopped_for} s of it", said,
                 "nothing lost, never a full pipe", well)]
