@@ -20,6 +20,8 @@ static const struct {
     [REASON_CUT_OFF] = {"cut_off", "The pipe ended before the frame did."},
     [REASON_EMPTY] = {"empty", "The payload has no bytes."},
     [REASON_BAD_FRAME] = {"bad_frame", "The pipe's frame gives a length that cannot be true."},
+    [REASON_REMOVED] = {"removed",
+        "It was deleted or trimmed from the Redis stream before it could be read."},
     [REASON_NO_PARENT] = {"no_parent", "It refers to a row that does not exist in another table."},
     [REASON_CHECK] = {"check", "A CHECK constraint of the table does not allow it."},
     [REASON_NOT_UNIQUE] = {"not_unique", "A unique constraint other than the key's does not allow it."},

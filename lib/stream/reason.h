@@ -20,6 +20,7 @@ enum reason {
     REASON_CUT_OFF,       /* a pipe frame that ended before its length */
     REASON_EMPTY,         /* a frame or payload of length 0 */
     REASON_BAD_FRAME,     /* a pipe frame whose length cannot be true */
+    REASON_REMOVED,       /* deleted or trimmed from the Redis stream before it could be read */
     REASON_NO_PARENT,     /* a foreign key points to no row: parked, and dead when park_for is over */
     REASON_CHECK,         /* a CHECK constraint of the table says no */
     REASON_NOT_UNIQUE,    /* another unique constraint than the key says no */

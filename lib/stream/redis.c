@@ -274,7 +274,7 @@ static void redis_free(struct source *source)
     event_free(s->claim_timer);
     event_free(s->report_timer);
     health_clear(s->health, s->subject, CODE);
-    health_clear(s->health, s->subject, "deleted");
+    health_clear(s->health, s->subject, "removed");
     outstanding_done(&s->outstanding);
     redis_ids_done(&s->acks);
     redis_ids_done(&s->settled);

@@ -40,12 +40,6 @@ void redis_ack(struct source *source, const struct entry_id *ids, size_t n)
     redis_acks_send(s);
 }
 
-void redis_ack_away(struct redis_source *s, struct entry_id id)
-{
-    outstanding_add(&s->outstanding, id, s->epoch);
-    ids_put(&s->acks, id);
-}
-
 static void forget(struct redis_source *s, struct entry_id id)
 {
     struct outstanding_slot *slot = outstanding_find(&s->outstanding, id);

@@ -22,17 +22,16 @@ static int64_t time_of(struct entry_id id)
     return (int64_t)ms * US_PER_MS;
 }
 
-void redis_note_deleted(struct redis_source *s, size_t n)
+static void note_removed(struct redis_source *s)
 {
-    if (n == 0)
-        return;
     char count[28];
-    s->n_deleted += n;
-    health_raise(s->health, s->subject, "deleted", SEVERITY_NOTE,
+    s->n_removed++;
+    health_raise(s->health, s->subject, "removed", SEVERITY_NOTE,
         "let the publisher trim the stream (XTRIM, MAXLEN, XDEL) less, so that nothing goes before it is "
         "stored",
-        "%s entries were removed from the Redis stream while they waited here; they cannot be stored",
-        text_count(s->n_deleted, count));
+        "%s entries were removed from the Redis stream before they could be read; ingestctl dead list names "
+        "them",
+        text_count(s->n_removed, count));
 }
 
 static void too_large(struct redis_source *s, struct entry *e, struct slice kept, uint64_t size)
@@ -109,13 +108,30 @@ static bool is_under_way(const struct redis_source *s, struct entry_id id)
     return slot && slot->epoch == s->epoch;
 }
 
-static void deliver(struct redis_source *s, struct entry_id id, const redisReply *fields)
+static void put_in_hand(struct redis_source *s, struct entry_id id)
 {
     struct outstanding_slot *slot = outstanding_find(&s->outstanding, id);
     if (!slot)
         slot = outstanding_add(&s->outstanding, id, s->epoch);
     slot->epoch = s->epoch;
     slot->in_hand++;
+}
+
+/* Nothing is left of it to store, but that it was there is on record: no entry goes in silence. */
+void redis_deliver_removed(struct redis_source *s, struct entry_id id)
+{
+    if (is_under_way(s, id))
+        return;
+    put_in_hand(s, id);
+    note_removed(s);
+    const struct entry e = {
+        .id = id, .received_us = time_of(id), .shape = ENTRY_BROKEN, .broken = REASON_REMOVED};
+    s->sink->deliver(s->sink_arg, &e);
+}
+
+static void deliver(struct redis_source *s, struct entry_id id, const redisReply *fields)
+{
+    put_in_hand(s, id);
     struct entry e = {.id = id, .received_us = time_of(id)};
     shape(s, fields, &e);
     s->sink->deliver(s->sink_arg, &e);
@@ -127,7 +143,7 @@ enum redis_taken redis_take(struct redis_source *s, const redisReply *item, bool
 {
     struct entry_id id;
     if (claimed && redis_is(item, REDIS_REPLY_NIL)) { /* XAUTOCLAIM of Redis 6.2, of a removed entry */
-        redis_note_deleted(s, 1);
+        note_removed(s);                              /* Redis 6.2 does not even say which */
         return TAKEN;
     }
     if (!redis_is_array(item, 2) || !redis_id_parse(item->element[0], &id))
@@ -136,8 +152,9 @@ enum redis_taken redis_take(struct redis_source *s, const redisReply *item, bool
         return TAKEN;
     const redisReply *fields = item->element[1];
     if (redis_is(fields, REDIS_REPLY_NIL)) {
-        redis_note_deleted(s, 1);
-        redis_ack_away(s, id);
+        if (s->sink->room(s->sink_arg) == 0)
+            return TAKEN_NOT;
+        redis_deliver_removed(s, id);
         return TAKEN;
     }
     if (!are_fields(fields))

@@ -81,7 +81,7 @@ struct redis_source {
     struct event *report_timer;
     bool asking; /* an XINFO is under way */
     int64_t lag, pending, acknowledged, claimed;
-    uint64_t n_deleted;
+    uint64_t n_removed; /* from the stream before we could read them */
 };
 
 /* redis_read.c */
@@ -101,11 +101,10 @@ enum redis_taken { TAKEN, TAKEN_NOT, TAKEN_NONSENSE };
 /* Delivers one entry of a reply, unless the stream has it already. TAKEN_NOT: there is no room. */
 enum redis_taken redis_take(struct redis_source *s, const redisReply *item, bool claimed);
 /* Entries that were removed from the stream while they were pending: nobody can have them any more. */
-void redis_note_deleted(struct redis_source *s, size_t n);
+void redis_deliver_removed(struct redis_source *s, struct entry_id id);
 
 /* redis_ack.c */
 void redis_ack(struct source *source, const struct entry_id *ids, size_t n);
-void redis_ack_away(struct redis_source *s, struct entry_id id); /* of an entry that was never delivered */
 void redis_acks_send(struct redis_source *s);
 void redis_acks_lost(struct redis_source *s);   /* the clerk's connection broke: send them again */
 void redis_acks_forget(struct redis_source *s); /* the group is new: it knows nothing of what it was */

@@ -197,6 +197,20 @@ void redis_read_lost(struct redis_source *s, bool too_much)
 
 /* -- claiming -------------------------------------------------------------------------------------------- */
 
+/* Redis 7 names in a third element what was gone, and has forgotten it with that: room or not, it is taken now. */
+static void take_removed(struct redis_source *s, const redisReply *reply)
+{
+    if (reply->elements < 3 || !redis_is_array(reply->element[2], 1))
+        return;
+    const redisReply *ids = reply->element[2];
+    for (size_t i = 0; s->started && i < ids->elements; i++) {
+        struct entry_id id;
+        if (redis_id_parse(ids->element[i], &id))
+            redis_deliver_removed(s, id);
+    }
+    s->sink->flush(s->sink_arg);
+}
+
 static void on_claimed(void *owner, redisReply *reply, size_t tag)
 {
     struct redis_source *s = owner;
@@ -220,8 +234,7 @@ static void on_claimed(void *owner, redisReply *reply, size_t tag)
     }
     snprintf(s->claim_cursor, sizeof(s->claim_cursor), "%s", reply->element[0]->str);
     s->claim_due = strcmp(s->claim_cursor, "0-0") != 0;
-    if (reply->elements > 2 && redis_is_array(reply->element[2], 1))
-        redis_note_deleted(s, reply->element[2]->elements); /* Redis 7 has acknowledged them already */
+    take_removed(s, reply);
     learn_size(s, s->clerk, reply->element[1]->elements);
     if (s->started)
         hold(s, TAKE(reply->element[1]), true);

@@ -318,17 +318,18 @@ def test_redis_out_of_memory(office):
 
 
 def test_messages_deleted_while_pending(office):
-    """XDEL of entries that were delivered and not acknowledged: gone upstream, and no reason to hang."""
+    """XDEL of entries that were delivered and not acknowledged: gone upstream, but on record."""
     office.client.xgroup_create("claim", "ingestd", id="0", mkstream=True)
     ids = office.publish("claim", [claim(i) for i in range(100)])
     office.client.xreadgroup("ingestd", "ghost", {"claim": ">"}, count=100)
     office.client.xdel("claim", *ids[:50])
-    office.published = office.published[50:]
+    office.published = [Published("claim", None, entry) for entry in ids[:50]] + office.published[50:]
     daemon = office.daemon([office.redis_stream("claim", claim_after="200ms")])
     office.publish("claim", [claim(i) for i in range(100, 150)])
     wait_until(lambda: len(oracle.table_rows(office.sql, "claim")) == 100, 30, "what was not deleted")
     wait_until(lambda: office.unacknowledged("claim") == 0, 30, "the pending list to be empty")
     daemon.wait_healthy()
+    assert {letter["reason"] for letter in office.wait_letters(50)} == {"removed"}
     office.check(in_order=False, reconcile=True)
 
 
