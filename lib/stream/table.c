@@ -91,7 +91,8 @@ bool table_equal(const struct table *a, const struct table *b)
     if (!same_string(a->schema, b->schema) || !same_string(a->name, b->name) ||
         !same_string(a->sql_name, b->sql_name) || !same_string(a->time_zone, b->time_zone) ||
         a->n_columns != b->n_columns || a->n_key != b->n_key || a->n_foreign_keys != b->n_foreign_keys ||
-        a->n_checks != b->n_checks || !same_indexes(a->key, b->key, a->n_key))
+        a->n_checks != b->n_checks || a->key_is_exact != b->key_is_exact ||
+        !same_indexes(a->key, b->key, a->n_key))
         return false;
     for (size_t i = 0; i < a->n_columns; i++)
         if (!same_column(&a->columns[i], &b->columns[i]))
