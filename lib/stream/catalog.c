@@ -24,7 +24,10 @@ static const char columns_sql[] =
     "'SELECT'), t.typarray,"
     "       coalesce((SELECT o.collisdeterministic FROM pg_catalog.pg_collation o WHERE o.oid = "
     "a.attcollation), true),"
-    "       pg_catalog.format_type(t.typarray, NULL)"
+    "       pg_catalog.format_type(t.typarray, NULL),"
+    "       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY'),"
+    "       pg_catalog.format('GRANT TEMPORARY ON DATABASE %I TO %I', pg_catalog.current_database(), "
+    "current_user)"
     "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     "  JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
     "  JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
@@ -47,6 +50,8 @@ enum {
     COL_ARRAY_OID,
     COL_EXACT,
     COL_ARRAY_SQL,
+    COL_MAY_TEMP,
+    COL_GRANT_TEMP,
 };
 
 static const char constraints_sql[] =
@@ -254,6 +259,8 @@ static void on_columns(void *arg, const PGresult *res)
     q->table->sql_name = xstrdup(PQgetvalue(res, 0, COL_TABLE));
     if (!is_true(res, 0, COL_MAY_INSERT) || !is_true(res, 0, COL_MAY_SELECT))
         misfit(q, "this role lacks a right: GRANT SELECT, INSERT ON %s", q->table->sql_name);
+    if (!is_true(res, 0, COL_MAY_TEMP)) /* for the function of stream/statement.c */
+        misfit(q, "this role lacks a right: %s", PQgetvalue(res, 0, COL_GRANT_TEMP));
     q->table->columns = xcalloc(s->n_columns, sizeof(*q->table->columns));
     for (size_t i = 0; i < s->n_columns; i++) {
         int row = find_row(res, s->columns[i].column);

@@ -3,6 +3,7 @@
 #include "config/config.h"
 #include "pg/session.h"
 #include "stream/books.h"
+#include "stream/server_log.h"
 #include "util/clock.h"
 #include "util/health.h"
 #include "util/log.h"
@@ -130,12 +131,22 @@ static void on_opened(void *arg, bool ok, bool lost, const char *why)
         health_raise(in->health, "postgres", "books", SEVERITY_FAILED, NULL, "%s", why);
 }
 
+static void on_server_log(void *arg, const char *risk, const char *remedy)
+{
+    struct intake *in = arg;
+    if (risk)
+        health_raise(in->health, "postgres", "log", SEVERITY_NOTE, remedy, "%s", risk);
+    else
+        health_clear(in->health, "postgres", "log");
+}
+
 static void on_ready(void *arg)
 {
     struct intake *in = arg;
     health_clear(in->health, "postgres", "away");
     log_info("postgres", NULL, "connected to %s", pg_session_label(in->session));
     books_open(in->session, in->config->postgres.schema, NULL, NULL, on_opened, in);
+    server_log_check(in->session, on_server_log, in);
     intake_refresh(in);
 }
 

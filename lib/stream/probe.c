@@ -4,6 +4,7 @@
 #include "pg/session.h"
 #include "stream/books.h"
 #include "stream/catalog.h"
+#include "stream/server_log.h"
 #include "util/clock.h"
 #include "util/resolve.h"
 
@@ -82,8 +83,21 @@ static void on_catalog(void *arg, enum catalog_outcome outcome, struct table *ta
     event_base_loopbreak(p->base);
 }
 
+static void on_server_log(void *arg, const char *risk, const char *remedy)
+{
+    struct probe *p = arg;
+    char words[400];
+    snprintf(words, sizeof(words), "%s; %s", risk ? risk : "", remedy ? remedy : "");
+    tell(p, !risk, "the server's log",
+        risk ? words : "statements go into it without their parameters, or not at all");
+    event_base_loopbreak(p->base);
+}
+
 static void probe_tables(struct probe *p)
 {
+    server_log_check(p->session, on_server_log, p);
+    run(p);
+
     books_open(p->session, p->config->postgres.schema, NULL, NULL, on_books, p);
     run(p);
     for (size_t i = 0; i < p->config->n_streams && p->ready; i++) {

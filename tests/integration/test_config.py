@@ -273,3 +273,28 @@ def test_columns_are_told_by_position_in_no_way(office):
     office.add("claim", [{"data": json.dumps(claim(4, 9, "x"))}])
     wait_until(lambda: office.sql('SELECT "Id", "select", "Patient" FROM "Odd claim"') == [(4, "x", 9)], what="the row")
     assert oracle.ledger(office.sql, "claim") == (1, 1, 0, 0)
+
+
+def test_no_right_to_make_the_function(office):
+    office.sql(f"REVOKE TEMPORARY ON DATABASE {office.database} FROM PUBLIC")
+    office.publish("claim", [claim(1)])
+    daemon = office.daemon()
+    condition = daemon.wait_for_condition(["claim", "GRANT TEMPORARY"])
+    office.sql(condition["what"].split("lacks a right: ")[1])
+    office.wait_settled(timeout=90)
+    daemon.wait_healthy()
+    office.check()
+
+
+def test_server_that_would_log_our_rows(office):
+    """The daemon cannot forbid it, but says so, and says what to do; that works."""
+    office.sql(f"ALTER DATABASE {office.database} SET log_min_duration_statement = '1h'")
+    try:
+        daemon = office.daemon()
+        condition = daemon.wait_for_condition(["log_min_duration_statement", "log_parameter_max_length"])
+        assert condition["severity"] == "note"
+        assert daemon.ctl_raw("doctor").returncode == 1
+        office.sql(condition["remedy"].split(": ", 1)[1])
+        assert daemon.ctl_raw("doctor").returncode == 0
+    finally:
+        office.sql("ALTER ROLE dataeng RESET log_parameter_max_length")
