@@ -120,7 +120,8 @@ static void put_stream_sample(
 
 static void put_entries(struct buffer *to, const cJSON *streams)
 {
-    put_head(to, "entries_total", "counter", "Entries by what became of them, by the ledger.");
+    put_head(to, "entries", "gauge",
+        "Entries by what became of them, by the ledger; a replay makes a dead one inserted.");
     const cJSON *stream;
     cJSON_ArrayForEach(stream, streams)
     {
@@ -128,7 +129,7 @@ static void put_entries(struct buffer *to, const cJSON *streams)
             double v;
             if (!number_of(stream, outcomes[i], &v))
                 continue;
-            buffer_put_string(to, "ingestd_entries_total{");
+            buffer_put_string(to, "ingestd_entries{");
             put_label(to, "stream", text_of(stream, "name"));
             buffer_put_string(to, ",");
             put_label(to, "outcome", outcomes[i]);

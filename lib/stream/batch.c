@@ -5,7 +5,7 @@
 #define KEEP_BYTES (512 * 1024) /* buffers above this go back when the batch is emptied */
 
 struct batch {
-    const struct table *table;
+    struct table *table;
     struct decoder *decoder;
     struct buffer *columns; /* each begins with PG_ARRAY_HEADER bytes for the header */
     struct buffer *parts;   /* copies of a part of a column, for a range that does not begin at row 0 */
@@ -31,7 +31,7 @@ static void start_columns(struct batch *b)
 
 static void take_table(struct batch *b, const struct table *table)
 {
-    b->table = table;
+    b->table = table_share(table);
     b->decoder = decoder_new(table);
     b->columns = xcalloc(table->n_columns, sizeof(*b->columns));
     b->parts = xcalloc(table->n_columns, sizeof(*b->parts));
@@ -51,6 +51,7 @@ static void drop_table(struct batch *b)
     b->cap_rows = 0;
     b->ignored_before += decoder_ignored_fields(b->decoder);
     decoder_free(TAKE(b->decoder));
+    table_free(TAKE(b->table));
 }
 
 struct batch *batch_new(const struct table *table)
@@ -193,6 +194,11 @@ void batch_rebuild(struct batch *b, const struct table *table)
             continue;
         decode(b, i, &entry);
     }
+}
+
+const struct table *batch_table(const struct batch *b)
+{
+    return b->table;
 }
 
 size_t batch_n_items(const struct batch *b)

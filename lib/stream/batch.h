@@ -24,7 +24,7 @@ struct batch_item {
     uint8_t reason;   /* enum reason */
 };
 
-/* The table is borrowed until batch_rebuild gives another. */
+/* The table is shared for as long as the batch is made for it. */
 struct batch *batch_new(const struct table *table);
 void batch_free(struct batch *b);
 DEFINE_CLEANUP(struct batch *, batch_freep, batch_free)
@@ -40,6 +40,7 @@ uint64_t batch_key_hash(const struct batch *b, size_t item);
 /* Decodes every entry again, for a table that has changed. */
 void batch_rebuild(struct batch *b, const struct table *table);
 
+const struct table *batch_table(const struct batch *b);
 size_t batch_n_items(const struct batch *b);
 size_t batch_n_rows(const struct batch *b);
 /* Bytes held: payloads and values. */

@@ -24,10 +24,21 @@ static void foreign_key_done(struct foreign_key *k)
     free_strings(k->references, k->n_columns);
 }
 
+struct table *table_share(const struct table *t)
+{
+    struct table *shared = (struct table *)t;
+    shared->n_users++;
+    return shared;
+}
+
 void table_free(struct table *t)
 {
     if (!t)
         return;
+    if (t->n_users > 0) {
+        t->n_users--;
+        return;
+    }
     for (size_t i = 0; t->columns && i < t->n_columns; i++)
         column_done(&t->columns[i]);
     for (size_t i = 0; t->foreign_keys && i < t->n_foreign_keys; i++)

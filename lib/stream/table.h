@@ -1,7 +1,7 @@
 #pragma once
 /*
  * A stream's table as Postgres has it: the mapped columns with their real types, the key, the foreign keys
- * and the checks. Made by stream/catalog.c; read by decode, batch and writer. Immutable once made.
+ * and the checks. Made by stream/catalog.c; read by decode, batch and writer. Immutable once made, but for the number of its users.
  */
 #include "util/cleanup.h"
 
@@ -63,6 +63,7 @@ struct check {
 };
 
 struct table {
+    unsigned n_users; /* besides the first */
     char *schema, *name;
     char *sql_name; /* quoted, schema-qualified */
     struct column *columns;
@@ -77,6 +78,9 @@ struct table {
     char *time_zone; /* for @received into columns without one */
 };
 
+/* Another user of the table, who calls table_free in the end. */
+struct table *table_share(const struct table *t);
+/* The last user's call frees it. */
 void table_free(struct table *t);
 DEFINE_CLEANUP(struct table *, table_freep, table_free)
 /* True when a writer prepared for one can go on with the other. */

@@ -402,7 +402,7 @@ static void on_prepared(void *arg, const PGresult *res)
 
 void writer_resume(struct writer *w, const struct table *table, void (*prepared)(void *arg, const char *why))
 {
-    if (w->batch && w->table != table)
+    if (w->batch && batch_table(w->batch) != table)
         batch_rebuild(w->batch, table);
     w->table = table;
     w->prepared = prepared;
@@ -430,6 +430,8 @@ void writer_suspend(struct writer *w)
 
 void writer_write(struct writer *w, struct batch *batch, const char *was)
 {
+    if (batch_table(batch) != w->table) /* letters that waited while the table changed */
+        batch_rebuild(batch, w->table);
     w->batch = batch;
     w->was = was;
     w->n_ranges = 0;

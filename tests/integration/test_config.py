@@ -276,7 +276,7 @@ def test_columns_are_told_by_position_in_no_way(office):
 
 
 def test_no_right_to_make_the_function(office):
-    office.sql(f"REVOKE TEMPORARY ON DATABASE {office.database} FROM PUBLIC")
+    office.sql(f"REVOKE TEMPORARY ON DATABASE {office.database} FROM PUBLIC, dataeng")
     office.publish("claim", [claim(1)])
     daemon = office.daemon()
     condition = daemon.wait_for_condition(["claim", "GRANT TEMPORARY"])

@@ -67,9 +67,9 @@ def test_metrics_agree_with_the_ledger(office, daemon):
         samples = stream_samples(parse(get(daemon, "/metrics")[2])[0], "claim")
         return samples if samples.get(("ingestd_delivered_total", ())) == 4 else None
     found = wait_until(claims, what="the totals")
-    want = {("ingestd_entries_total", (("outcome", "inserted"),)): 2,
-            ("ingestd_entries_total", (("outcome", "duplicate"),)): 1,
-            ("ingestd_entries_total", (("outcome", "dead"),)): 1,
+    want = {("ingestd_entries", (("outcome", "inserted"),)): 2,
+            ("ingestd_entries", (("outcome", "duplicate"),)): 1,
+            ("ingestd_entries", (("outcome", "dead"),)): 1,
             ("ingestd_parked", ()): 1, ("ingestd_dead_letters", ()): 1, ("ingestd_source_connected", ()): 1,
             ("ingestd_stream_state", (("state", "running"),)): 1, ("ingestd_stream_state", (("state", "paused"),)): 0}
     assert {key: found.get(key) for key in want} == want

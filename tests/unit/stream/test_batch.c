@@ -12,7 +12,7 @@ static struct column columns[] = {
     {.name = (char[]){"code"}, .field = (char[]){"code"}, .kind = VALUE_TEXT, .element_oid = 1043},
 };
 static size_t key[] = {0};
-static const struct table table = {.columns = columns, .n_columns = 2, .key = key, .n_key = 1};
+static struct table table = {.columns = columns, .n_columns = 2, .key = key, .n_key = 1};
 
 /* The same, but code must not be longer than two characters. */
 static struct column narrow_columns[2];
