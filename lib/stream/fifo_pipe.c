@@ -16,7 +16,7 @@
  * is missing too. */
 #define LOOK_US       US_PER_SEC
 #define SHUN_US       (5 * US_PER_SEC)
-#define PIPE_SIZE_MAX (1024 * 1024)
+#define PIPE_SIZE_MAX (8 * 1024 * 1024) /* more than fs.pipe-max-size, 1 MB unless set, takes a privilege */
 
 struct fifo_pipe {
     struct event_base *base;
@@ -111,7 +111,9 @@ void fifo_pipe_listen(struct fifo_pipe *p, bool on)
         event_del(p->read_event);
 }
 
-/* The publisher does not wait for us: the larger the pipe, the longer we may be busy. */
+/* The publisher does not wait for us: the larger the pipe, the longer we may be busy, or held up by the file system
+ * under the spool, which can take some 10 ms where others sync their files. The largest that we may have is taken;
+ * systemd/sysctl.d lets an ordinary user have it too. */
 static void enlarge(int fd)
 {
     for (int size = PIPE_SIZE_MAX; size > 65536; size /= 2)

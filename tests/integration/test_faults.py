@@ -503,7 +503,7 @@ def test_no_room_in_the_spool(office, what, request):
     writer = PipeWriter(office.pipe("claim")).open()
     daemon.wait_running()
     office.postgres.stop("immediate")
-    events = [claim(i, note="x" * 1000) for i in range(20_000)]  # some 21 MB
+    events = [claim(i, note="x" * 1000) for i in range(40_000)]  # some 42 MB, more than disk and pipe hold
     thread = threading.Thread(target=lambda: [writer.raw(framed(e)) for e in events], daemon=True)
     thread.start()
     condition = daemon.wait_for_condition(['"code": "spool"'])
