@@ -17,14 +17,14 @@
 #include "stream/catalog.h"
 #include "stream/lane.h"
 #include "stream/source.h"
+#include "stream/tally.h"
 #include "util/clock.h"
 #include "util/health.h"
 #include "util/log.h"
 
 #include <event2/event.h>
 
-#define RECHECK_US   (5 * US_PER_SEC)
-#define RATE_SECONDS 10
+#define RECHECK_US (5 * US_PER_SEC)
 /* A quarter of memory_max is for batches: a lane has one that fills, one that is written, and libpq's copy of that. */
 #define BATCH_SHARE (4 * 3)
 
@@ -58,11 +58,7 @@ struct stream {
     void *settled_arg;
     int64_t n_settled;
 
-    struct stream_totals totals; /* all -1 until they are known */
-    uint64_t commits, delivered_here;
-    uint64_t per_second[RATE_SECONDS];
-    size_t second;
-    int64_t batches, batch_rows_max, last_commit_us, commit_us_mean;
+    struct tally tally;
 };
 
 static void pump(struct stream *s);
@@ -124,8 +120,7 @@ static void deliver(void *arg, const struct entry *entry)
     batch_add(s->arrival, entry, 0);
     size_t lane = s->table->key_is_exact ? batch_key_hash(s->arrival, 0) % s->n_lanes : 0;
     lane_take(s->lanes[lane], s->arrival);
-    s->per_second[s->second]++;
-    s->delivered_here++;
+    tally_delivered(&s->tally);
 }
 
 static void flush(void *arg)
@@ -162,12 +157,7 @@ static void acknowledge(struct stream *s, struct batch *batch, size_t from, size
 static void on_committed(
     struct stream *s, struct batch *batch, size_t from, size_t to, const struct outcome *o)
 {
-    const struct stream_totals change = {
-        o->delivered, o->inserted, o->duplicate, o->dead, o->parked, o->dead_letters};
-    stream_add_totals(s, &change);
-    s->commits++;
-    s->last_commit_us = clock_wall_us();
-    s->commit_us_mean = s->commit_us_mean ? (s->commit_us_mean * 7 + o->took_us) / 8 : o->took_us;
+    tally_committed(&s->tally, o);
     if (batch == s->letters)
         s->n_settled += o->inserted + o->duplicate;
     else
@@ -186,8 +176,7 @@ static void end_letters(struct stream *s, int64_t n_stored)
 
 static void on_written(struct stream *s, size_t n_items, bool letters)
 {
-    s->batches++;
-    s->batch_rows_max = MAX(s->batch_rows_max, (int64_t)n_items);
+    tally_written(&s->tally, n_items);
     if (letters)
         end_letters(s, s->n_settled);
     if (s->check_wanted)
@@ -372,7 +361,7 @@ struct stream *stream_new(struct event_base *base, struct resolver *resolver, st
     stream_take_config(s, config);
     s->cs = config_stream_copy(stream_config);
     s->since_us = clock_wall_us();
-    s->totals = (struct stream_totals){-1, -1, -1, -1, -1, -1};
+    tally_init(&s->tally);
     snprintf(s->subject, sizeof(s->subject), "stream %s", stream_config->name);
     s->recheck = evtimer_new(base, on_recheck, s);
     s->n_lanes = (size_t)stream_config->connections;
@@ -464,7 +453,7 @@ void stream_leave(struct stream *s)
 
 uint64_t stream_work(const struct stream *s)
 {
-    return s->commits + s->delivered_here;
+    return s->tally.commits + s->tally.delivered;
 }
 
 const struct table *stream_table(const struct stream *s)
@@ -510,46 +499,22 @@ void stream_resume(struct stream *s)
 
 uint64_t stream_commits(const struct stream *s)
 {
-    return s->commits;
+    return s->tally.commits;
 }
 
 void stream_take_totals(struct stream *s, const struct stream_totals *totals, uint64_t commits)
 {
-    /* A batch committed while the sums were read may be in them or not; then they are read again later. */
-    if (commits == s->commits)
-        s->totals = *totals;
-}
-
-void stream_add_totals(struct stream *s, const struct stream_totals *change)
-{
-    if (s->totals.delivered < 0)
-        return;
-    s->totals.delivered += change->delivered;
-    s->totals.inserted += change->inserted;
-    s->totals.duplicate += change->duplicate;
-    s->totals.dead += change->dead;
-    s->totals.parked += change->parked;
-    s->totals.dead_letters += change->dead_letters;
+    tally_take_totals(&s->tally, totals, commits);
 }
 
 int64_t stream_parked(const struct stream *s)
 {
-    return s->totals.parked;
+    return s->tally.totals.parked;
 }
 
 void stream_tick(struct stream *s)
 {
-    s->second = (s->second + 1) % RATE_SECONDS;
-    s->per_second[s->second] = 0;
-}
-
-/* Over the seconds that are complete. */
-static double rate(const struct stream *s)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < RATE_SECONDS; i++)
-        n += i == s->second ? 0 : s->per_second[i];
-    return (double)n / (RATE_SECONDS - 1);
+    tally_tick(&s->tally);
 }
 
 void stream_report(struct stream *s, struct stream_report *ret)
@@ -561,22 +526,22 @@ void stream_report(struct stream *s, struct stream_report *ret)
         .table = s->cs->table,
         .state = s->state,
         .since_us = s->since_us,
-        .rate = rate(s),
+        .rate = tally_rate(&s->tally),
         .lag = source.lag,
         .pending = source.pending,
         .spool_bytes = source.spool_bytes,
         .claimed = source.claimed,
         .connected = source.connected,
-        .delivered = s->totals.delivered,
-        .inserted = s->totals.inserted,
-        .duplicate = s->totals.duplicate,
-        .dead = s->totals.dead,
-        .parked = s->totals.parked,
-        .dead_letters = s->totals.dead_letters,
-        .batches = s->batches,
-        .batch_rows_max = s->batch_rows_max,
-        .last_commit_us = s->last_commit_us,
-        .commit_us_mean = s->commit_us_mean,
+        .delivered = s->tally.totals.delivered,
+        .inserted = s->tally.totals.inserted,
+        .duplicate = s->tally.totals.duplicate,
+        .dead = s->tally.totals.dead,
+        .parked = s->tally.totals.parked,
+        .dead_letters = s->tally.totals.dead_letters,
+        .batches = s->tally.batches,
+        .batch_rows_max = s->tally.batch_rows_max,
+        .last_commit_us = s->tally.last_commit_us,
+        .commit_us_mean = s->tally.commit_us_mean,
     };
     ret->ignored_fields = s->arrival ? (int64_t)batch_ignored_fields(s->arrival) : 0;
     s->source->ops->label(s->source, ret->source, sizeof(ret->source));

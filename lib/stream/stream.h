@@ -96,8 +96,6 @@ struct stream_totals {
 };
 uint64_t stream_commits(const struct stream *s);
 void stream_take_totals(struct stream *s, const struct stream_totals *totals, uint64_t commits);
-/* The books changed by another hand than the writer's: letters dropped or expired. */
-void stream_add_totals(struct stream *s, const struct stream_totals *change);
 int64_t stream_parked(const struct stream *s);
 
 /*
