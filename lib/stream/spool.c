@@ -23,7 +23,7 @@
  * A segment's blocks are reserved when it is made (fallocate, KEEP_SIZE), so that a full disk is met between
  * segments, when nothing is under way, and acknowledged segments give their space back. Full disk or full
  * spool: nothing is taken from the pipe until there is room. That is all that can be done without losing
- * something; the pipe's own megabyte and then the publisher wait.
+ * something; what the pipe itself holds, and then the publisher, wait.
  *
  * Acknowledged entries move the account (spool_account.c) forward, and segments wholly before it are removed.
  * The account is written first, twice where a segment goes, so that neither a kill nor a torn write can leave
