@@ -119,8 +119,8 @@ def test_garbage(daemon, octets):
             s.shutdown(socket.SHUT_WR)
             while s.recv(65536):
                 pass
-        except (ConnectionError, TimeoutError):
-            pass
+        except OSError:
+            pass  # it has hung up already
     assert get(daemon, "/healthz")[0] == 200
 
 

@@ -38,7 +38,7 @@ def test_ready_while_the_servers_are_away(office):
     office.redis.start()
     office.publish("claim", [claim(1)])
     office.wait_settled()
-    assert daemon.ctl("status")[0] == 0
+    daemon.wait_healthy()
 
 
 def test_reload_is_announced_and_ended(office):
