@@ -33,7 +33,7 @@ def ingest_once(scene, streams):
     began = time.monotonic()
     daemon.start(wait=False)
     with scene.watch_memory(daemon):
-        wait_until(lambda: all(all_acknowledged(office, s) for s in streams), 600, "the whole backlog", every=0.005)
+        wait_until(lambda: all(all_acknowledged(office, s) for s in streams), 600, "the whole backlog", every=0.02)  # asking costs a core, too
         took = time.monotonic() - began
     for s in streams:
         accounts = office.accounted(s)
@@ -249,7 +249,7 @@ def idle(scene):
     office.wait_settled()
     daemon.wait_healthy()
     time.sleep(1)
-    seconds = scene.size(20, 5)
+    seconds = scene.size(60, 5)  # a tick is 10 ms: shorter would be all rounding
     before = daemon.cpu_ticks()
     time.sleep(seconds)
     cpu = (daemon.cpu_ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds * 100
