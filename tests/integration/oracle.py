@@ -8,6 +8,8 @@ import base64
 import json
 from collections import namedtuple
 
+from servers import wait_until
+
 # One event as it was published. `event` is the object it stands for, None where it is none or no row.
 # `entry` is the Redis entry id as text, None where it is not known.
 Published = namedtuple("Published", "stream event entry", defaults=(None,))
@@ -135,7 +137,11 @@ def account_differences(sql, want, stream, redelivered):
 
 def reconcile_ok(daemon):
     """Asks the daemon to check its own accounts, and insists that they are right."""
-    code, answer = daemon.ctl("reconcile")
-    bad = [(s["name"], c) for s in (answer or {}).get("streams", []) for c in s.get("checks", []) if not c["ok"]]
+    def asked():
+        code, answer = daemon.ctl("reconcile")
+        bad = [(s["name"], c) for s in (answer or {}).get("streams", []) for c in s.get("checks", []) if not c["ok"]]
+        too_early = any("not yet" in c["note"] for _, c in bad)  # a stream that only just starts has no table yet
+        return None if too_early else (code, answer, bad)
+    code, answer, bad = wait_until(asked, 30, "every stream to have looked at its table", every=0.1)
     assert code == 0 and answer["ok"] is True and not bad, f"reconcile: exit {code}, {bad or answer}"
     return answer
