@@ -1,5 +1,6 @@
 #include "stream/books.h"
 
+#include "pg/quote.h"
 #include "pg/session.h"
 
 /* Several daemons may start at once; whoever holds this lock makes the tables. The number is ours alone. */
@@ -134,27 +135,11 @@ static const struct {
 
 /* -- texts ----------------------------------------------------------------------------------------------- */
 
-static void put_identifier(struct buffer *out, const char *name)
-{
-    buffer_put(out, "\"", 1);
-    for (; *name; name++)
-        buffer_put(out, *name == '"' ? "\"\"" : name, *name == '"' ? 2 : 1);
-    buffer_put(out, "\"", 1);
-}
-
-static void put_literal(struct buffer *out, const char *name)
-{
-    buffer_put(out, "'", 1);
-    for (; *name; name++)
-        buffer_put(out, *name == '\'' ? "''" : name, *name == '\'' ? 2 : 1);
-    buffer_put(out, "'", 1);
-}
-
 /* {s}: the schema as an identifier, {q}: its quoted name as a literal, {t}: the table as given. */
 static char *expand(const char *text, const char *schema, const char *table)
 {
     _cleanup_buffer_ struct buffer out = {0}, quoted = {0};
-    put_identifier(&quoted, schema);
+    pg_put_identifier(&quoted, schema);
     for (; *text; text++) {
         bool is_mark = text[0] == '{' && text[1] && text[2] == '}';
         if (!is_mark) {
@@ -164,7 +149,7 @@ static char *expand(const char *text, const char *schema, const char *table)
         if (text[1] == 's')
             buffer_put(&out, quoted.p, quoted.n);
         else if (text[1] == 'q')
-            put_literal(&out, buffer_string(&quoted));
+            pg_put_literal(&out, buffer_string(&quoted));
         else
             buffer_put_string(&out, table);
         text += 2;

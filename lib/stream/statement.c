@@ -1,22 +1,6 @@
 #include "stream/statement.h"
 
-#include "util/buffer.h"
-
-static void put_identifier(struct buffer *b, const char *name)
-{
-    buffer_put(b, "\"", 1);
-    for (; *name; name++)
-        buffer_put(b, *name == '"' ? "\"\"" : name, *name == '"' ? 2 : 1);
-    buffer_put(b, "\"", 1);
-}
-
-static void put_literal(struct buffer *b, const char *text)
-{
-    buffer_put(b, "'", 1);
-    for (; *text; text++)
-        buffer_put(b, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1);
-    buffer_put(b, "'", 1);
-}
+#include "pg/quote.h"
 
 /* "a", "b", …, each with a prefix. */
 static void put_columns(struct buffer *b, const struct table *t, const char *prefix)
@@ -24,7 +8,7 @@ static void put_columns(struct buffer *b, const struct table *t, const char *pre
     for (size_t i = 0; i < t->n_columns; i++) {
         buffer_put_string(b, i ? ", " : "");
         buffer_put_string(b, prefix);
-        put_identifier(b, t->columns[i].name);
+        pg_put_identifier(b, t->columns[i].name);
     }
 }
 
@@ -33,16 +17,16 @@ static void put_value(struct buffer *b, const struct table *t, const struct colu
 {
     bool local = c->received && c->kind != VALUE_TIMESTAMPTZ;
     buffer_put_string(b, local ? "(u." : "u.");
-    put_identifier(b, c->name);
+    pg_put_identifier(b, c->name);
     if (local) {
         buffer_put_string(b, " AT TIME ZONE ");
-        put_literal(b, t->time_zone);
+        pg_put_literal(b, t->time_zone);
         buffer_put_string(b, c->kind == VALUE_DATE ? ")::pg_catalog.date" : ")");
     } else if (c->kind == VALUE_NUMERIC && c->precision && t->n_checks) {
         buffer_printf(b, "::%s", c->type_sql);
     }
     buffer_put_string(b, " AS ");
-    put_identifier(b, c->name);
+    pg_put_identifier(b, c->name);
 }
 
 /* SELECT … FROM unnest($1, $2, …) WITH ORDINALITY: the batch as a table of the column's types. */
@@ -66,13 +50,13 @@ static void put_orphan_test(struct buffer *b, const struct table *t, const struc
 {
     for (size_t i = 0; i < f->n_columns; i++) {
         buffer_put_string(b, "v.");
-        put_identifier(b, t->columns[f->columns[i]].name);
+        pg_put_identifier(b, t->columns[f->columns[i]].name);
         buffer_put_string(b, " IS NOT NULL AND ");
     }
     buffer_printf(b, "NOT EXISTS (SELECT FROM %s AS p WHERE ", f->parent);
     for (size_t i = 0; i < f->n_columns; i++) {
         buffer_printf(b, "%sp.%s = v.", i ? " AND " : "", f->references[i]);
-        put_identifier(b, t->columns[f->columns[i]].name);
+        pg_put_identifier(b, t->columns[f->columns[i]].name);
     }
     buffer_put_string(b, ")");
 }
@@ -106,7 +90,7 @@ static void put_parent_key(struct buffer *b, const struct table *t)
         buffer_printf(b, " WHEN %zu THEN ARRAY[", i + 1);
         for (size_t k = 0; k < f->n_columns; k++) {
             buffer_put_string(b, k ? ", e." : "e.");
-            put_identifier(b, t->columns[f->columns[k]].name);
+            pg_put_identifier(b, t->columns[f->columns[k]].name);
             buffer_put_string(b, "::pg_catalog.text");
         }
         buffer_put_string(b, "]::pg_catalog.text");
@@ -127,7 +111,7 @@ static void put_rows(struct buffer *b, const struct table *t)
     buffer_put_string(b, " FROM e WHERE e.ingestd_verdict = 0 ORDER BY e.ingestd_ord ON CONFLICT (");
     for (size_t i = 0; i < t->n_key; i++) {
         buffer_put_string(b, i ? ", " : "");
-        put_identifier(b, t->columns[t->key[i]].name);
+        pg_put_identifier(b, t->columns[t->key[i]].name);
     }
     buffer_put_string(b, ") DO NOTHING RETURNING 1) SELECT 0::pg_catalog.int8, pg_catalog.count(*),"
                          " NULL::pg_catalog.text FROM s UNION ALL SELECT e.ingestd_ord, e.ingestd_verdict, ");
@@ -182,7 +166,7 @@ char *statement_released(const struct table *t)
     for (size_t i = 0; i < t->n_foreign_keys; i++) {
         const struct foreign_key *f = &t->foreign_keys[i];
         buffer_put_string(&b, " WHEN ");
-        put_literal(&b, f->constraint);
+        pg_put_literal(&b, f->constraint);
         buffer_printf(&b, " THEN EXISTS (SELECT FROM %s AS p WHERE ", f->parent);
         for (size_t k = 0; k < f->n_columns; k++)
             buffer_printf(&b, "%sp.%s = (d.parent_key)[%zu]::%s", k ? " AND " : "", f->references[k], k + 1,
