@@ -43,6 +43,12 @@ static const struct config *current_config(void *arg)
     return d->config;
 }
 
+static bool is_stopping(void *arg)
+{
+    struct daemon *d = arg;
+    return d->stopping;
+}
+
 static int refuse_reload(struct daemon *d, char *problems, char **ret_problems)
 {
     health_raise(d->health, "config", "broken", SEVERITY_DEGRADED,
@@ -168,6 +174,7 @@ static int open_doors(struct daemon *d, struct error *err)
         .started_us = clock_wall_us(),
         .config = current_config,
         .reload = reload,
+        .stopping = is_stopping,
         .daemon = d,
     };
     if (control_server_new(&d->face, d->config->control, &d->control, err) < 0)

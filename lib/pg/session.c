@@ -508,12 +508,6 @@ void pg_session_stop(struct pg_session *s)
     fail_requests(s);
 }
 
-void pg_session_break(struct pg_session *s, const char *why)
-{
-    if (s->state != PG_OFF && s->state != PG_WAITING)
-        lose(s, why);
-}
-
 enum pg_state pg_session_state(const struct pg_session *s)
 {
     return s->state;

@@ -52,8 +52,6 @@ DEFINE_CLEANUP(struct pg_session *, pg_session_freep, pg_session_free)
 void pg_session_start(struct pg_session *s);
 /* Closes; replies under way get NULL. */
 void pg_session_stop(struct pg_session *s);
-/* Breaks the connection as if the server had, with a reason, and connects again after the backoff. */
-void pg_session_break(struct pg_session *s, const char *why);
 
 enum pg_state pg_session_state(const struct pg_session *s);
 static inline bool pg_session_ready(const struct pg_session *s)

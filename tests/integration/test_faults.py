@@ -572,7 +572,7 @@ def test_sighup_under_load(office):
         daemon.manager.wait(lambda m: m.get("READY") == "1", what="READY=1 after the reload")
     load.stop()
     office.wait_settled(timeout=60)
-    office.check(redelivered=True)
+    office.check()
 
 
 def test_table_that_changes_under_load(office):
@@ -587,7 +587,7 @@ def test_table_that_changes_under_load(office):
     load.stop()
     office.wait_settled(timeout=60)
     daemon.wait_healthy()
-    office.check(redelivered=True)
+    office.check()
 
 
 def test_reload_that_drops_and_brings_back_a_stream(office):
@@ -600,7 +600,7 @@ def test_reload_that_drops_and_brings_back_a_stream(office):
         assert daemon.ctl("reload")[0] == 0
     load.stop()
     office.wait_settled(timeout=60)
-    office.check(redelivered=True)
+    office.check()
 
 
 # Row data in logs.
