@@ -36,6 +36,32 @@ struct config_stream {
     int line;
 };
 
+/* A database that jobs may name; the one under `postgres:` is there without. */
+struct config_database {
+    char *name; /* as a stream's, unique among databases; never "postgres" */
+    char *url;  /* postgresql://…, key=value words, or mysql://[user[:password]@]host[:port]/database */
+    char *password_file; /* or NULL */
+    int line;
+};
+
+struct config_job {
+    char *name;      /* as a stream's, unique among jobs and streams */
+    char *kind;      /* "rollup" or "query" */
+    char *schedule;  /* "every 10m" or a five-field cron line; NULL: by hand alone (not for a rollup) */
+    char *time_zone; /* of a cron line, and of timestamps without time zone in a rollup; default "UTC" */
+    char *catch_up;  /* "none", "last", "all"; default: rollup "all", else "last" */
+    char *sql;       /* file; relative to the configuration file's folder, absolute once read */
+    char *table;     /* rollup: [schema.]table it fills, of [a-z0-9_]; required there */
+    char *database;  /* query: one of `databases:`, or "postgres" (the default) */
+    int64_t time_limit_us;  /* default 10m */
+    uint64_t retries;       /* attempts after the first; default 3 */
+    int64_t retry_after_us; /* the first wait, doubled each time, at most an hour; default 10s */
+    uint64_t memory_max;    /* of its worker; default 128MB */
+    uint64_t result_rows;   /* query: rows of the result that are kept on record; default 20 */
+    char *transaction;      /* query: "yes" (default) or "no" */
+    int line;
+};
+
 struct config {
     char *path;          /* the file it was read from */
     char *name;          /* what this daemon is called in status and logs; default "ingestd" */
@@ -53,6 +79,12 @@ struct config {
     } postgres;
     struct config_stream *streams;
     size_t n_streams;
+    struct config_database *databases;
+    size_t n_databases;
+    struct config_job *jobs;
+    size_t n_jobs;
+    uint64_t workers;     /* runs at once, at most; default 4 */
+    int64_t keep_runs_us; /* how long runs stay on record; default 400d */
 };
 
 /* One mistake, where it stands. */
@@ -105,3 +137,9 @@ void config_stream_free(struct config_stream *s);
 void config_stream_done(struct config_stream *s);
 /* True when the two describe the same stream, so that a reload can leave it running. */
 bool config_stream_equal(const struct config_stream *a, const struct config_stream *b);
+
+/* NULL when the configuration has none of that name. */
+const struct config_job *config_find_job(const struct config *c, const char *name);
+const struct config_database *config_find_database(const struct config *c, const char *name);
+/* True when the two describe the same job. */
+bool config_job_equal(const struct config_job *a, const struct config_job *b);

@@ -13,6 +13,7 @@ struct event_base;
 struct config;
 struct health;
 struct intake;
+struct scheduler;
 struct control_server;
 
 /* What the control room may touch of the daemon. */
@@ -20,6 +21,7 @@ struct control_daemon {
     struct event_base *base;
     struct health *health;
     struct intake *intake;
+    struct scheduler *scheduler;
     int64_t started_us; /* wall clock */
     /* The configuration in force. */
     const struct config *(*config)(void *daemon);

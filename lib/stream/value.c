@@ -36,7 +36,7 @@ enum reason value_refuse(
     va_end(ap);
     snprintf(name, sizeof(name), "%s", c->field ? c->field : "@received");
     cut_between_characters(name, 80);
-    snprintf(line, sizeof(line), "field %s: %s", name, words);
+    snprintf(line, sizeof(line), "field %.80s: %s", name, words);
     cut_between_characters(line, DETAIL_MAX - 1);
     memcpy(detail, line, strlen(line) + 1);
     return reason;

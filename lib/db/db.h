@@ -1,0 +1,65 @@
+#pragma once
+/*
+ * One face over the databases that a worker talks to: blocking, for a process of its own, never for the
+ * daemon. A driver is one file and one line of the table in db.c. Rows are streamed: what a result holds is
+ * never in memory whole.
+ */
+#include "util/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct db;
+
+/* Why something failed, beside the words: what a caller decides by. */
+struct db_fault {
+    struct error error;
+    char sqlstate[6]; /* "" where the server gave none */
+    bool transient;   /* it may go well when tried again: connection, lock, deadlock, shutdown, resources */
+};
+
+struct db_options {
+    const char *password_file;    /* or NULL */
+    const char *application_name; /* shown in the server's list of sessions where it has one */
+    int64_t connect_timeout_us;   /* 0: 10 s */
+    int64_t statement_timeout_us; /* 0: none; where the server can be told */
+};
+
+/* postgresql://…, libpq's key=value words, or mysql://[user[:password]@]host[:port]/database. Messages show no
+ * password and no row data. */
+int db_open(const char *url, const struct db_options *options, struct db **ret_db, struct db_fault *fault);
+void db_close(struct db *db);
+DEFINE_CLEANUP(struct db *, db_closep, db_close)
+
+/* "postgres", "mysql". */
+const char *db_driver(const struct db *db);
+/* "external@db:3306" for people. */
+const char *db_label(const struct db *db);
+
+/* A value of a row: text as the server writes it; NULL is SQL NULL. */
+struct db_value {
+    const char *p;
+    size_t n;
+};
+
+/*
+ * What comes of a statement. Each may be NULL; one that returns false ends the whole with fault "given up".
+ * Everything is valid during the call only.
+ */
+struct db_sink {
+    /* A statement returns rows: its columns. */
+    bool (*columns)(void *arg, int n, const char *const *names);
+    bool (*row)(void *arg, int n, const struct db_value *values);
+    /* It is over. tag: "SELECT", "INSERT" where the server says so, else "". rows: returned or affected. */
+    bool (*end)(void *arg, const char *tag, int64_t rows);
+    void *arg;
+};
+
+/* One statement with n text parameters ($1… in Postgres, ? in MySQL). sink may be NULL. */
+int db_query(struct db *db, const char *sql, int n, const char *const *parameters, const struct db_sink *sink,
+    struct db_fault *fault);
+/* The same for the first value of the first row: a new string, NULL where there is no row or it is NULL. */
+int db_value(struct db *db, const char *sql, int n, const char *const *parameters, char **ret_value,
+    struct db_fault *fault);
+/* Any number of statements as one text, split by the server. */
+int db_script(struct db *db, const char *sql, const struct db_sink *sink, struct db_fault *fault);

@@ -1,0 +1,25 @@
+#pragma once
+/*
+ * The kinds of job, each a recipe in a file of its own: what the worker does with a spec. Adding one is a file
+ * and a line of the table in job.c.
+ */
+#include "db/db.h"
+#include "job/spec.h"
+
+struct cJSON;
+
+struct job_kind {
+    const char *name;
+    /* Does the work, telling progress by report_progress(). 0 and the statistics (a new object), or -1 and the
+     * fault: nothing was changed then, or the message says what was. */
+    int (*run)(const struct job_spec *spec, struct cJSON **ret_stats, struct db_fault *fault);
+};
+
+extern const struct job_kind job_rollup, job_query;
+
+/* NULL when there is none of that name. */
+const struct job_kind *job_kind_find(const char *name);
+
+/* A whole SQL file as a new string; refuses one that is missing, larger than 4 MB, not UTF-8, or without any
+ * statement (only blanks and comments). */
+int job_read_sql(const char *path, char **ret_text, struct error *err);

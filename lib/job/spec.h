@@ -1,0 +1,47 @@
+#pragma once
+/*
+ * What a worker is told: one job's work as a JSON object, which the daemon writes to the worker's standard
+ * input (so that nothing of it is seen in a list of processes). Both ends are here, so that they cannot drift
+ * apart. Times are microseconds since 1970-01-01T00:00:00Z.
+ */
+#include "util/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cJSON;
+
+struct job_window {
+    int64_t start_us, end_us; /* [start, end) */
+};
+
+struct job_database {
+    char *url;
+    char *password_file; /* or NULL */
+};
+
+struct job_spec {
+    char *job;    /* its name */
+    char *kind;   /* "rollup", "query" */
+    int64_t run;  /* the run's number: of several windows in one pass, the first's */
+    int64_t pass; /* this execution's own number: whoever finds another one on record was overtaken */
+    int64_t scheduled_us;
+    struct job_window *windows; /* of a rollup, in order of time */
+    size_t n_windows;
+    char *sql;                    /* path of the file */
+    char *time_zone;              /* never NULL */
+    struct job_database database; /* what the SQL runs against */
+    struct job_database books;    /* where the runs are on record … */
+    char *schema;                 /* … and in which schema */
+    int64_t time_limit_us;
+    uint64_t memory_max;
+    uint64_t result_rows; /* how many rows of a query's result are kept */
+    bool transaction;     /* the whole file in one transaction */
+    bool dry_run;         /* do it all, then roll back */
+};
+
+/* A new string; one line. */
+char *job_spec_to_json(const struct job_spec *spec);
+int job_spec_parse(const char *text, size_t n, struct job_spec *ret_spec, struct error *err);
+void job_spec_done(struct job_spec *spec);
+#define _cleanup_job_spec_ _cleanup_(job_spec_done)
