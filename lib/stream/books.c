@@ -1,21 +1,11 @@
 #include "stream/books.h"
 
-#include "pg/quote.h"
 #include "pg/session.h"
+#include "pg/tables.h"
 
-/* Several daemons may start at once; whoever holds this lock makes the tables. The number is ours alone. */
-#define MAKE_LOCK "7353178361502019"
-
-static const char missing_sql[] =
-    "SELECT pg_catalog.to_regnamespace({q}) IS NULL,"
-    "       pg_catalog.to_regclass('{s}.ledger') IS NULL OR pg_catalog.to_regclass('{s}.dead_letter') IS NULL"
-    "         OR pg_catalog.to_regclass('{s}.stream') IS NULL,"
-    "       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'),"
-    "       pg_catalog.current_database(), current_user";
+static const char *const tables[] = {"stream", "ledger", "dead_letter", NULL};
 
 static const char *const make_sql[] = {
-    "SELECT pg_catalog.pg_advisory_xact_lock(" MAKE_LOCK ")",
-
     "CREATE TABLE IF NOT EXISTS {s}.stream ("
     " name text PRIMARY KEY,"
     " table_name text NOT NULL,"
@@ -52,6 +42,7 @@ static const char *const make_sql[] = {
     " UNIQUE (stream, entry_id))",
 
     "CREATE INDEX IF NOT EXISTS dead_letter_by_state ON {s}.dead_letter (stream, state, id)",
+    NULL,
 };
 
 /* The rows that are there and are not ours: what is counted now, less what the ledger says that we wrote. */
@@ -135,31 +126,9 @@ static const struct {
 
 /* -- texts ----------------------------------------------------------------------------------------------- */
 
-/* {s}: the schema as an identifier, {q}: its quoted name as a literal, {t}: the table as given. */
-static char *expand(const char *text, const char *schema, const char *table)
-{
-    _cleanup_buffer_ struct buffer out = {0}, quoted = {0};
-    pg_put_identifier(&quoted, schema);
-    for (; *text; text++) {
-        bool is_mark = text[0] == '{' && text[1] && text[2] == '}';
-        if (!is_mark) {
-            buffer_put(&out, text, 1);
-            continue;
-        }
-        if (text[1] == 's')
-            buffer_put(&out, quoted.p, quoted.n);
-        else if (text[1] == 'q')
-            pg_put_literal(&out, buffer_string(&quoted));
-        else
-            buffer_put_string(&out, table);
-        text += 2;
-    }
-    return xstrdup(buffer_string(&out));
-}
-
 char *books_sql(const char *text, const char *schema)
 {
-    return expand(text, schema, "");
+    return pg_schema_sql(text, schema, NULL);
 }
 
 const char *books_statement_name(enum books_statement which)
@@ -220,67 +189,20 @@ static void on_end(void *arg, const PGresult *res)
     finish(o);
 }
 
-static void register_stream(struct opening *o)
-{
-    _cleanup_free_ char *sql = expand(register_sql, o->schema, o->table);
-    struct pg_params p = {.n = 2, .values = (const char *[]){o->stream, o->table}};
-    pg_session_send(o->session, false, sql, &p, 0, on_registered, o);
-    pg_session_sync(o->session, on_end, o);
-}
-
-static void on_made(void *arg, const PGresult *res)
+static void on_tables(void *arg, bool ok, bool lost, const char *why)
 {
     struct opening *o = arg;
-    if (!res || pg_fault_of(res) == PG_FAULT_SCHEMA || pg_fault_of(res) == PG_FAULT_TRANSIENT)
-        fail(o, res, "our own tables could not be made");
-}
-
-static void on_made_all(void *arg, const PGresult *res)
-{
-    struct opening *o = arg;
-    if (o->failed || !res || !o->stream)
-        on_end(o, res);
-    else
-        register_stream(o);
-}
-
-static void make(struct opening *o, bool schema_too)
-{
-    if (schema_too) {
-        _cleanup_free_ char *sql = books_sql("CREATE SCHEMA IF NOT EXISTS {s}", o->schema);
-        pg_session_send(o->session, false, sql, NULL, 0, on_made, o);
-    }
-    for (size_t i = 0; i < N_ELEMENTS(make_sql); i++) {
-        _cleanup_free_ char *sql = books_sql(make_sql[i], o->schema);
-        pg_session_send(o->session, false, sql, NULL, 0, on_made, o);
-    }
-    pg_session_sync(o->session, on_made_all, o);
-}
-
-static void on_missing(void *arg, const PGresult *res)
-{
-    struct opening *o = arg;
-    if (!res || PQresultStatus(res) != PGRES_TUPLES_OK) {
-        fail(o, res, "our own tables could not be looked up");
+    o->failed = !ok;
+    o->lost = lost;
+    snprintf(o->why, sizeof(o->why), "%s", why ? why : "");
+    if (!ok || !o->stream) {
         finish(o);
         return;
     }
-    bool no_schema = PQgetvalue(res, 0, 0)[0] == 't', no_tables = PQgetvalue(res, 0, 1)[0] == 't';
-    if (no_schema && PQgetvalue(res, 0, 2)[0] != 't') {
-        o->failed = true;
-        snprintf(o->why, sizeof(o->why),
-            "schema %s does not exist in database %s and role %s may not make it; run once as the database's "
-            "owner: "
-            "CREATE SCHEMA %s AUTHORIZATION %s (or set postgres.schema to one that exists)",
-            o->schema, PQgetvalue(res, 0, 3), PQgetvalue(res, 0, 4), o->schema, PQgetvalue(res, 0, 4));
-        finish(o);
-    } else if (no_tables) {
-        make(o, no_schema);
-    } else if (o->stream) {
-        register_stream(o);
-    } else {
-        finish(o);
-    }
+    _cleanup_free_ char *sql = pg_schema_sql(register_sql, o->schema, o->table);
+    struct pg_params p = {.n = 2, .values = (const char *[]){o->stream, o->table}};
+    pg_session_send(o->session, false, sql, &p, 0, on_registered, o);
+    pg_session_sync(o->session, on_end, o);
 }
 
 void books_open(struct pg_session *session, const char *schema, const char *stream, const char *sql_name,
@@ -295,9 +217,5 @@ void books_open(struct pg_session *session, const char *schema, const char *stre
         .fn = fn,
         .arg = arg,
     };
-    _cleanup_free_ char *sql = books_sql(missing_sql, schema);
-    if (!pg_session_query(session, sql, 0, NULL, on_missing, o)) {
-        fail(o, NULL, "our own tables could not be looked up");
-        finish(o);
-    }
+    pg_tables_open(session, schema, tables, make_sql, on_tables, o);
 }
