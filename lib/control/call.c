@@ -1,5 +1,7 @@
 #include "control/call.h"
 
+#include "util/clock.h"
+
 #include <cjson/cJSON.h>
 
 struct call {
@@ -8,7 +10,7 @@ struct call {
     struct varlink_call message;
     call_answer_fn *answer; /* NULL once the last answer was given, or nobody waits */
     void *owner;
-    bool held; /* an intake_answer_fn will come */
+    bool held; /* somebody else will answer */
 };
 
 struct call *call_new(const struct control_daemon *daemon, const struct peer *peer,
@@ -75,6 +77,18 @@ int64_t call_number(const struct call *c, const char *parameter)
     return cJSON_IsNumber(n) ? (int64_t)n->valuedouble : 0;
 }
 
+bool call_flag(const struct call *c, const char *parameter)
+{
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(c->message.parameters, parameter));
+}
+
+int64_t call_time(const struct call *c, const char *parameter)
+{
+    const char *text = call_text(c, parameter);
+    int64_t us = 0;
+    return text && clock_parse_utc(text, &us) == 0 ? us : 0;
+}
+
 void call_continue(struct call *c, cJSON *parameters)
 {
     if (c->answer)
@@ -114,4 +128,18 @@ void call_error_about(struct call *c, const char *error, const char *parameter, 
 void call_fail(struct call *c, const char *why)
 {
     call_error_about(c, "io.ingestd.Failed", "why", why);
+}
+
+void call_settle(struct call *c, const char *name, cJSON *result, const char *why)
+{
+    if (!result) {
+        call_fail(c, why ? why : "no reason was given");
+    } else if (name) {
+        cJSON *parameters = cJSON_CreateObject();
+        cJSON_AddItemToObject(parameters, name, result);
+        call_reply(c, parameters);
+    } else {
+        call_reply(c, result);
+    }
+    call_release(c);
 }

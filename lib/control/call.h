@@ -27,12 +27,16 @@ struct call *call_new(const struct control_daemon *daemon, const struct peer *pe
 /* Nobody waits any more: no answer is given from here on. What was asked of others goes on. */
 void call_abandon(struct call *c);
 
-/* For the methods. The parameters are checked before a method sees them: absent and null are NULL and 0. */
+/* For the methods. The parameters are checked before a method sees them: absent and null are NULL, 0 and
+ * false. */
 const struct control_daemon *call_daemon(const struct call *c);
 const struct peer *call_peer(const struct call *c);
 const struct varlink_call *call_message(const struct call *c);
 const char *call_text(const struct call *c, const char *parameter);
 int64_t call_number(const struct call *c, const char *parameter);
+bool call_flag(const struct call *c, const char *parameter);
+/* A time's microseconds since 1970-01-01T00:00:00Z. */
+int64_t call_time(const struct call *c, const char *parameter);
 
 /* Another answer will follow. parameters is taken. */
 void call_continue(struct call *c, struct cJSON *parameters);
@@ -47,3 +51,6 @@ void call_fail(struct call *c, const char *why);
 /* Between the two somebody else holds the call: it stays until the answer is there, abandoned or not. */
 void call_hold(struct call *c);
 void call_release(struct call *c);
+/* The held call's answer, and its release: result (taken) as it is, or, where it has a name, {name: result}; or,
+ * where there is none, why. */
+void call_settle(struct call *c, const char *name, struct cJSON *result, const char *why);

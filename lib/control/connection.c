@@ -94,7 +94,7 @@ static char *bounded(char *message)
     free(message);
     return xstrdup(
         "{\"error\":\"io.ingestd.Failed\",\"parameters\":{\"why\":\"the answer is longer than 8 MB; "
-        "read it in Postgres, in the table dead_letter\"}}");
+        "read it in Postgres, in the tables dead_letter and run\"}}");
 }
 
 static void on_answer(void *owner, char *message, bool last)

@@ -3,9 +3,12 @@
 #include "config/config.h"
 #include "control/call.h"
 #include "control/interface.h"
+#include "control/job_methods.h"
 #include "control/status.h"
 #include "stream/intake.h"
 #include "stream/reason.h"
+#include "util/buffer.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 #include <cjson/cJSON.h>
@@ -18,10 +21,11 @@
 
 struct parameter {
     const char *name;
-    enum { TEXT, NUMBER } kind;
+    enum { TEXT, NUMBER, BOOL, TIME } kind; /* a time: RFC 3339 text with its zone, after 1970 began */
     bool required;
     bool (*allows)(const char *text); /* or NULL: any text */
     double max;                       /* of a number; 0: none of its own */
+    const char *logged;               /* what the log calls it; NULL: its name */
 };
 
 struct method {
@@ -32,34 +36,19 @@ struct method {
     struct parameter parameters[MAX_PARAMETERS];
 };
 
-/* Wraps what the intake answers: an answer with a name of its own becomes {name: answer}. */
-static void answer_named(struct call *c, const char *name, cJSON *result, const char *why)
-{
-    if (!result) {
-        call_fail(c, why ? why : "no reason was given");
-    } else if (name) {
-        cJSON *parameters = cJSON_CreateObject();
-        cJSON_AddItemToObject(parameters, name, result);
-        call_reply(c, parameters);
-    } else {
-        call_reply(c, result);
-    }
-    call_release(c);
-}
-
 static void answer_letters(void *arg, cJSON *result, const char *why)
 {
-    answer_named(arg, "letters", result, why);
+    call_settle(arg, "letters", result, why);
 }
 
 static void answer_letter(void *arg, cJSON *result, const char *why)
 {
-    answer_named(arg, "letter", result, why);
+    call_settle(arg, "letter", result, why);
 }
 
 static void answer_plain(void *arg, cJSON *result, const char *why)
 {
-    answer_named(arg, NULL, result, why);
+    call_settle(arg, NULL, result, why);
 }
 
 static void run_ping(struct call *c)
@@ -210,40 +199,56 @@ static bool is_reason(const char *text)
     return false;
 }
 
-#define P_ID                                                                                                 \
-    {                                                                                                        \
-        "id", NUMBER, false, NULL, 0                                                                         \
-    }
-#define P_STREAM                                                                                             \
-    {                                                                                                        \
-        "stream", TEXT, false, NULL, 0                                                                       \
-    }
-#define P_REASON                                                                                             \
-    {                                                                                                        \
-        "reason", TEXT, false, is_reason, 0                                                                  \
-    }
-#define P_STATE                                                                                              \
-    {                                                                                                        \
-        "state", TEXT, false, is_letter_state, 0                                                             \
-    }
-#define P_THE_STREAM                                                                                         \
-    {                                                                                                        \
-        "stream", TEXT, true, NULL, 0                                                                        \
-    }
+static bool is_run_status(const char *text)
+{
+    static const char *const all[] = {"waiting", "running", "done", "failed", "cancelled", "skipped"};
+    for (size_t i = 0; i < N_ELEMENTS(all); i++)
+        if (strcmp(all[i], text) == 0)
+            return true;
+    return false;
+}
+
+/* clang-format off */
+#define P_ID         {"id", NUMBER, false, NULL, 0, "letter"}
+#define P_THE_ID     {"id", NUMBER, true, NULL, 0, "letter"}
+#define P_STREAM     {"stream", TEXT, false, NULL, 0, NULL}
+#define P_THE_STREAM {"stream", TEXT, true, NULL, 0, NULL}
+#define P_REASON     {"reason", TEXT, false, is_reason, 0, NULL}
+#define P_STATE      {"state", TEXT, false, is_letter_state, 0, NULL}
+#define P_AFTER      {"after", NUMBER, false, NULL, 0, NULL}
+#define P_BEFORE     {"before", NUMBER, false, NULL, 0, NULL}
+#define P_LIMIT      {"limit", NUMBER, false, NULL, 1000, NULL}
+#define P_RUN        {"id", NUMBER, false, NULL, 0, "run"}
+#define P_THE_RUN    {"id", NUMBER, true, NULL, 0, "run"}
+#define P_STATUS     {"status", TEXT, false, is_run_status, 0, NULL}
+#define P_JOB        {"job", TEXT, false, NULL, 0, NULL}
+#define P_THE_JOB    {"job", TEXT, true, NULL, 0, NULL}
+#define P_AT         {"at", TIME, false, NULL, 0, NULL}
+#define P_FROM       {"from", TIME, true, NULL, 0, NULL}
+#define P_TO         {"to", TIME, true, NULL, 0, NULL}
+#define P_DRY_RUN    {"dry_run", BOOL, false, NULL, 0, NULL}
+#define P_INTERFACE  {"interface", TEXT, true, NULL, 0, NULL}
+/* clang-format on */
 
 static const struct method methods[] = {
     {"Ping", run_ping, NULL, false, {{0}}},
     {"Status", run_status, run_status, false, {{0}}},
     {"Streams", run_streams, NULL, false, {{0}}},
-    {"DeadList", run_dead_list, NULL, false,
-        {P_STREAM, P_STATE, P_REASON, {"after", NUMBER, false, NULL, 0},
-            {"limit", NUMBER, false, NULL, 1000}}},
-    {"DeadShow", run_dead_show, NULL, false, {{"id", NUMBER, true, NULL, 0}}},
+    {"DeadList", run_dead_list, NULL, false, {P_STREAM, P_STATE, P_REASON, P_AFTER, P_LIMIT}},
+    {"DeadShow", run_dead_show, NULL, false, {P_THE_ID}},
     {"DeadReplay", run_dead_replay, NULL, true, {P_ID, P_STREAM, P_REASON}},
     {"DeadDrop", run_dead_drop, NULL, true, {P_ID, P_STREAM, P_REASON}},
     {"Reconcile", run_reconcile, NULL, false, {{0}}},
     {"Pause", run_pause, NULL, true, {P_THE_STREAM}},
     {"Resume", run_resume, NULL, true, {P_THE_STREAM}},
+    {"Jobs", run_jobs, NULL, false, {{0}}},
+    {"Runs", run_runs, NULL, false, {P_JOB, P_RUN, P_STATUS, P_BEFORE, P_LIMIT}},
+    {"RunJob", run_run_job, NULL, true, {P_THE_JOB, P_AT, P_DRY_RUN}},
+    {"RunCancel", run_run_cancel, NULL, true, {P_THE_RUN}},
+    {"PauseJob", run_pause_job, NULL, true, {P_THE_JOB}},
+    {"ResumeJob", run_resume_job, NULL, true, {P_THE_JOB}},
+    {"Backfill", run_backfill, NULL, true, {P_THE_JOB, P_FROM, P_TO}},
+    {"BackfillProgress", run_backfill_progress, NULL, false, {P_THE_JOB, P_FROM, P_TO}},
     {"Reload", run_reload, NULL, true, {{0}}},
     {"Config", run_config, NULL, false, {{0}}},
 };
@@ -278,7 +283,7 @@ static void run_get_description(struct call *c)
 
 static const struct method service_methods[] = {
     {"GetInfo", run_get_info, NULL, false, {{0}}},
-    {"GetInterfaceDescription", run_get_description, NULL, false, {{"interface", TEXT, true, NULL, 0}}},
+    {"GetInterfaceDescription", run_get_description, NULL, false, {P_INTERFACE}},
 };
 
 const char *methods_name(size_t i)
@@ -304,15 +309,26 @@ static const struct method *find_method(const char *interface, const char *quali
     return NULL;
 }
 
+static bool number_fits(double n, double max)
+{
+    return n >= 1 && n <= (max > 0 ? max : LARGEST_NUMBER) && n == (double)(int64_t)n;
+}
+
 static bool value_fits(const struct parameter *p, const cJSON *value)
 {
-    if (p->kind == TEXT) {
-        const char *text = cJSON_GetStringValue(value);
+    const char *text = cJSON_GetStringValue(value);
+    int64_t us;
+    switch (p->kind) {
+    case TEXT:
         return text && strlen(text) <= LONGEST_TEXT && (!p->allows || p->allows(text));
+    case NUMBER:
+        return cJSON_IsNumber(value) && number_fits(value->valuedouble, p->max);
+    case BOOL:
+        return cJSON_IsBool(value);
+    case TIME:
+        return text && strlen(text) <= LONGEST_TEXT && clock_parse_utc(text, &us) == 0 && us > 0;
     }
-    double n = value->valuedouble;
-    return cJSON_IsNumber(value) && n >= 1 && n <= (p->max > 0 ? p->max : LARGEST_NUMBER) &&
-           n == (double)(int64_t)n;
+    return false;
 }
 
 static const struct parameter *find_parameter(const struct method *m, const char *name)
@@ -343,15 +359,23 @@ static const char *wrong_parameter(const struct method *m, const cJSON *paramete
     return NULL;
 }
 
+/* Who changes what, with every parameter that was given: none of them holds row data. */
 static void log_change(const struct call *c, const struct method *m)
 {
-    const char *stream = call_text(c, "stream"), *reason = call_text(c, "reason");
-    char letter[32] = "";
-    if (call_number(c, "id") > 0)
-        snprintf(letter, sizeof(letter), " letter %" PRId64, call_number(c, "id"));
-    log_notice("control", NULL, "%s%s%s%s%s%s called by uid %u, pid %d", m->name, letter,
-        stream ? " stream " : "", stream ? stream : "", reason ? " reason " : "", reason ? reason : "",
-        call_peer(c)->uid, (int)call_peer(c)->pid);
+    _cleanup_buffer_ struct buffer words = {0};
+    buffer_put_string(&words, m->name);
+    for (size_t i = 0; i < MAX_PARAMETERS && m->parameters[i].name; i++) {
+        const struct parameter *p = &m->parameters[i];
+        const char *text = call_text(c, p->name), *named = p->logged ? p->logged : p->name;
+        if (text)
+            buffer_printf(&words, " %s %s", named, text);
+        else if (call_number(c, p->name) > 0)
+            buffer_printf(&words, " %s %" PRId64, named, call_number(c, p->name));
+        else if (call_flag(c, p->name))
+            buffer_printf(&words, " %s", named);
+    }
+    log_notice("control", NULL, "%s called by uid %u, pid %d", buffer_string(&words), call_peer(c)->uid,
+        (int)call_peer(c)->pid);
 }
 
 void methods_run(struct call *c)

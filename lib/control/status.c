@@ -2,6 +2,7 @@
 
 #include "config/config.h"
 #include "pg/session.h"
+#include "schedule/scheduler.h"
 #include "stream/intake.h"
 #include "util/clock.h"
 #include "util/health.h"
@@ -101,6 +102,103 @@ cJSON *status_streams(const struct control_daemon *daemon)
     return list;
 }
 
+/* Null where there was none. */
+static void add_time_or_null(cJSON *to, const char *name, int64_t wall_us)
+{
+    if (wall_us > 0)
+        add_time(to, name, wall_us);
+    else
+        cJSON_AddNullToObject(to, name);
+}
+
+static void add_count_or_null(cJSON *to, const char *name, bool known, int64_t n)
+{
+    if (known)
+        add_count(to, name, n);
+    else
+        cJSON_AddNullToObject(to, name);
+}
+
+static void add_progress(cJSON *to, const struct job_progress *p)
+{
+    if (!p->stage[0]) {
+        cJSON_AddNullToObject(to, "progress");
+        return;
+    }
+    cJSON *progress = cJSON_AddObjectToObject(to, "progress");
+    add_text(progress, "stage", p->stage);
+    add_text(progress, "unit", p->unit);
+    add_count(progress, "done", p->done);
+    add_count(progress, "total", p->total);
+}
+
+static void add_firings(cJSON *to, const int64_t next_us[JOB_FIRINGS_SHOWN])
+{
+    cJSON *list = cJSON_AddArrayToObject(to, "next");
+    for (size_t i = 0; i < JOB_FIRINGS_SHOWN && next_us[i] > 0; i++) {
+        char when[40];
+        clock_format_utc(next_us[i], when, sizeof(when));
+        cJSON_AddItemToArray(list, cJSON_CreateString(when));
+    }
+}
+
+static void add_job_account(cJSON *to, const struct job_report *r)
+{
+    bool succeeded = r->last_success_us > 0;
+    add_time_or_null(to, "last_success", r->last_success_us);
+    add_time_or_null(to, "last_window_end", r->last_window_end_us);
+    add_count_or_null(to, "last_duration_us", succeeded, r->last_duration_us);
+    add_count_or_null(to, "last_lateness_us", succeeded, r->last_lateness_us);
+    add_time_or_null(to, "last_failure", r->last_failure_us);
+    const struct {
+        const char *name;
+        int64_t n;
+    } counts[] = {
+        {"succeeded", r->succeeded},
+        {"failed", r->failed},
+        {"skipped", r->skipped},
+        {"failed_in_a_row", r->failed_in_a_row},
+        {"waiting", r->waiting},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(counts); i++)
+        add_count(to, counts[i].name, counts[i].n);
+}
+
+static cJSON *describe_job(struct scheduler *s, size_t i)
+{
+    struct job_report r = {0};
+    scheduler_report(s, i, &r);
+    cJSON *to = cJSON_CreateObject();
+    add_text(to, "name", r.name);
+    add_text(to, "kind", r.kind);
+    add_text(to, "schedule", r.schedule);
+    add_text(to, "time_zone", r.time_zone);
+    add_text(to, "state", job_state_to_string(r.state));
+    add_text(to, "why", r.why);
+    add_time_or_null(to, "since", r.since_us);
+    add_firings(to, r.next_us);
+    add_count_or_null(to, "running", r.running > 0, r.running);
+    add_time_or_null(to, "running_since", r.running_since_us);
+    add_progress(to, &r.progress);
+    add_job_account(to, &r);
+    return to;
+}
+
+void status_add_jobs(cJSON *to, const struct control_daemon *daemon)
+{
+    struct scheduler *s = daemon->scheduler;
+    const char *leader = s ? scheduler_leader(s) : "";
+    cJSON *list = cJSON_AddArrayToObject(to, "jobs");
+    for (size_t i = 0; s && i < scheduler_n_jobs(s); i++)
+        cJSON_AddItemToArray(list, describe_job(s, i));
+    if (leader[0])
+        add_text(to, "leader", leader);
+    else
+        cJSON_AddNullToObject(to, "leader");
+    cJSON_AddBoolToObject(to, "leads", s && scheduler_leads(s));
+    add_count(to, "workers", s ? scheduler_n_workers(s) : 0);
+}
+
 cJSON *status_conditions(const struct control_daemon *daemon)
 {
     cJSON *list = cJSON_CreateArray();
@@ -151,6 +249,7 @@ cJSON *status_build(const struct control_daemon *daemon)
     add_count(to, "uptime_s", MAX(clock_wall_us() - daemon->started_us, 0) / US_PER_SEC);
     cJSON_AddStringToObject(to, "state", status_state(daemon));
     cJSON_AddItemToObject(to, "streams", status_streams(daemon));
+    status_add_jobs(to, daemon);
     cJSON_AddItemToObject(to, "postgres", describe_postgres(intake_session(daemon->intake)));
     cJSON_AddItemToObject(to, "conditions", status_conditions(daemon));
     cJSON *memory = cJSON_AddObjectToObject(to, "memory");

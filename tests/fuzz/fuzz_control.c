@@ -1,5 +1,5 @@
 /*
- * The control socket's bytes: framing, parsing, and every call run to its answer against the fake intake.
+ * The control socket's bytes: framing, parsing, and every call run to its answer against the fake intake and scheduler.
  * Half of the questions are answered later, some after their caller has gone.
  */
 #include "control/call.h"

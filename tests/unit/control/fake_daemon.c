@@ -1,6 +1,7 @@
 #include "fake_daemon.h"
 
 #include "fake_intake.h"
+#include "fake_scheduler.h"
 #include "util/clock.h"
 
 #include <event2/event.h>
@@ -27,11 +28,13 @@ static bool stopping(void *arg)
 void fake_daemon_init(struct fake_daemon *d)
 {
     *d = (struct fake_daemon){0};
+    fake_scheduler_reset();
     d->config.name = (char *)"doctor-office";
     d->control = (struct control_daemon){
         .base = event_base_new(),
         .health = health_new(),
         .intake = fake_intake(),
+        .scheduler = fake_scheduler(),
         .started_us = clock_wall_us() - INT64_C(11520) * US_PER_SEC,
         .config = config_in_force,
         .reload = reload,

@@ -1,5 +1,5 @@
 #pragma once
-/* What the control room is given of the daemon, around the fake intake. */
+/* What the control room is given of the daemon, around the fake intake and scheduler. */
 #include "config/config.h"
 #include "control/control.h"
 #include "util/health.h"

@@ -79,7 +79,7 @@ static struct {
 } waiting[64];
 static size_t n_waiting;
 
-static void ask(intake_answer_fn *answer, void *arg, cJSON *result)
+void fake_ask(intake_answer_fn *answer, void *arg, cJSON *result)
 {
     if (fake_why) {
         cJSON_Delete(result);
@@ -131,7 +131,7 @@ void letters_list(struct intake *in, const struct letter_filter *filter, intake_
     cJSON *list = cJSON_CreateArray();
     for (int i = 1; i <= fake_n_letters; i++)
         cJSON_AddItemToArray(list, letter(filter->after + i));
-    ask(answer, arg, list);
+    fake_ask(answer, arg, list);
 }
 
 void letters_show(struct intake *in, int64_t id, intake_answer_fn *answer, void *arg)
@@ -143,7 +143,7 @@ void letters_show(struct intake *in, int64_t id, intake_answer_fn *answer, void 
     if (fake_payload_size > 0)
         memset(payload, 'x', fake_payload_size);
     cJSON_AddStringToObject(l, "payload", payload);
-    ask(answer, arg, l);
+    fake_ask(answer, arg, l);
 }
 
 void letters_replay(
@@ -152,7 +152,7 @@ void letters_replay(
     note_asked("replay", filter);
     cJSON *result = cJSON_CreateObject();
     cJSON_AddNumberToObject(result, "replayed", 1);
-    ask(answer, arg, result);
+    fake_ask(answer, arg, result);
 }
 
 void letters_drop(struct intake *in, const struct letter_filter *filter, const char *who,
@@ -161,12 +161,12 @@ void letters_drop(struct intake *in, const struct letter_filter *filter, const c
     note_asked("drop", filter);
     cJSON *result = cJSON_CreateObject();
     cJSON_AddNumberToObject(result, "dropped", 1);
-    ask(answer, arg, result);
+    fake_ask(answer, arg, result);
 }
 
 void intake_reconcile(struct intake *in, intake_answer_fn *answer, void *arg)
 {
-    ask(answer, arg,
+    fake_ask(answer, arg,
         cJSON_Parse(
             "{\"ok\": false, \"streams\": ["
             "{\"name\": \"claim\", \"ok\": true, \"checks\": [{\"what\": \"rows in public.claim\", "

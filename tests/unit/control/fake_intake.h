@@ -13,6 +13,8 @@ struct stream_report *fake_report(size_t i);
 extern bool fake_answers_later;
 /* When set, questions are answered with this reason instead. */
 extern const char *fake_why;
+/* Answers a question, now or later, as the two above say; result is taken. */
+void fake_ask(intake_answer_fn *answer, void *arg, struct cJSON *result);
 /* Answers every question that waits; how many there were. */
 size_t fake_answer_all(void);
 
