@@ -1,6 +1,7 @@
 /* ingestd: reads the configuration, starts the intake and the control room, and turns signals into calls. */
 #include "config/config.h"
 #include "control/control.h"
+#include "schedule/scheduler.h"
 #include "stream/intake.h"
 #include "stream/stream.h"
 #include "util/clock.h"
@@ -28,11 +29,13 @@ struct daemon {
     struct health *health;
     struct resolver *resolver;
     struct intake *intake;
+    struct scheduler *scheduler; /* NULL: no job is configured */
     struct control_server *control;
     struct http_server *http;
     struct event *on_term, *on_int, *on_hup, *watchdog, *status_line;
     struct control_daemon face;
     bool stopping;
+    int draining; /* rooms that have not said yet that they are done */
 };
 
 /* -- reload ---------------------------------------------------------------------------------------------- */
@@ -58,6 +61,18 @@ static int refuse_reload(struct daemon *d, char *problems, char **ret_problems)
     return -1;
 }
 
+/* The first job brings the timer into being; after the last it stays, with nothing to do. */
+static void reload_jobs(struct daemon *d, const struct config *wanted)
+{
+    if (d->scheduler) {
+        scheduler_reload(d->scheduler, wanted);
+    } else if (wanted->n_jobs > 0) {
+        d->scheduler = scheduler_new(d->base, d->resolver, d->health, wanted);
+        scheduler_start(d->scheduler);
+    }
+    d->face.scheduler = d->scheduler;
+}
+
 static int take_config(struct daemon *d, char **ret_problems)
 {
     struct config_problems problems = {0};
@@ -75,6 +90,7 @@ static int take_config(struct daemon *d, char **ret_problems)
     if (level >= 0)
         log_set_level((enum log_level)level);
     intake_reload(d->intake, wanted);
+    reload_jobs(d, wanted);
     config_free(d->config);
     d->config = TAKE(wanted);
     health_clear(d->health, "config", "broken");
@@ -103,7 +119,8 @@ static void on_hup(evutil_socket_t fd, short what, void *arg)
 static void on_drained(void *arg)
 {
     struct daemon *d = arg;
-    event_base_loopbreak(d->base);
+    if (--d->draining == 0)
+        event_base_loopbreak(d->base);
 }
 
 static void on_stop(evutil_socket_t signal, short what, void *arg)
@@ -117,6 +134,9 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
     log_notice("ingestd", NULL, "%s: committing what is in flight, then ending",
         signal == SIGTERM ? "SIGTERM" : "interrupted");
     notify_stopping();
+    d->draining = d->scheduler ? 2 : 1;
+    if (d->scheduler)
+        scheduler_drain(d->scheduler, DRAIN_US, on_drained, d);
     intake_drain(d->intake, DRAIN_US, on_drained, d);
 }
 
@@ -171,6 +191,7 @@ static int open_doors(struct daemon *d, struct error *err)
         .base = d->base,
         .health = d->health,
         .intake = d->intake,
+        .scheduler = d->scheduler,
         .started_us = clock_wall_us(),
         .config = current_config,
         .reload = reload,
@@ -190,6 +211,8 @@ static int start(struct daemon *d, struct error *err)
     d->health = health_new();
     d->resolver = resolver_new(d->base);
     d->intake = intake_new(d->base, d->resolver, d->health, d->config);
+    if (d->config->n_jobs > 0)
+        d->scheduler = scheduler_new(d->base, d->resolver, d->health, d->config);
     if (open_doors(d, err) < 0)
         return -1;
     signal(SIGPIPE, SIG_IGN);
@@ -201,6 +224,8 @@ static int start(struct daemon *d, struct error *err)
     if (getenv("NOTIFY_SOCKET"))
         d->status_line = every(d, STATUS_LINE_SEC * US_PER_SEC, on_status_line);
     intake_start(d->intake);
+    if (d->scheduler)
+        scheduler_start(d->scheduler);
     return 0;
 }
 
@@ -210,7 +235,9 @@ static void end(struct daemon *d)
     for (size_t i = 0; i < N_ELEMENTS(events); i++)
         if (events[i])
             event_free(events[i]);
-    intake_free(d->intake); /* first, because its last answers go to the control room */
+    /* First, because their last answers go to the control room. */
+    scheduler_free(d->scheduler);
+    intake_free(d->intake);
     http_server_free(d->http);
     control_server_free(d->control);
     resolver_free(d->resolver);
@@ -252,8 +279,8 @@ static int run(struct daemon *d)
         log_error("ingestd", NULL, "cannot start: %s", err.text);
         return 1;
     }
-    log_notice("ingestd", NULL, "ingestd %s, %s: %zu streams", INGESTD_VERSION, d->config->name,
-        d->config->n_streams);
+    log_notice("ingestd", NULL, "ingestd %s, %s: %zu streams, %zu jobs", INGESTD_VERSION, d->config->name,
+        d->config->n_streams, d->config->n_jobs);
     notify_ready();
     event_base_dispatch(d->base);
     log_notice("ingestd", NULL, "ended");

@@ -1,0 +1,252 @@
+/*
+ * What is due. The one that leads writes a row into run for each firing, and in the same round trip takes what
+ * waits: a run begins one trip to the database after its time. That a firing is handled is written with it in
+ * one statement, so none is forgotten and none comes twice.
+ */
+#include "calendar/schedule.h"
+#include "config/config.h"
+#include "schedule/inside.h"
+#include "schedule/record.h"
+#include "util/buffer.h"
+#include "util/clock.h"
+#include "util/health.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#include <inttypes.h>
+
+bool job_is_busy(const struct job *j)
+{
+    return j->taking || pass_of_job(j->s, j->config->name);
+}
+
+/* -- taking ---------------------------------------------------------------------------------------------- */
+
+struct taking {
+    struct scheduler *s;
+    char *job;
+    int64_t asked_us;
+};
+
+static void on_taken(void *arg, const PGresult *res)
+{
+    struct taking *t = arg;
+    struct scheduler *s = t->s;
+    struct job *j = scheduler_find_job(s, t->job);
+    if (j)
+        j->taking = false;
+    if (res && PQresultStatus(res) != PGRES_TUPLES_OK) {
+        char words[256];
+        log_error("schedule", NULL, "job %s: its runs could not be taken: %s", t->job,
+            pg_describe(res, words, sizeof(words)));
+    } else if (res && j && PQntuples(res) > 0) {
+        pass_start(j, res, t->asked_us);
+    }
+    /* A job that left the configuration meanwhile: its runs are requeued as any that no daemon works at. */
+    free(t->job);
+    free(t);
+}
+
+static void take(struct job *j)
+{
+    struct scheduler *s = j->s;
+    char now[24], retries[24];
+    struct taking *t = xnew(struct taking);
+    *t = (struct taking){s, xstrdup(j->config->name), clock_wall_us()};
+    const char *const values[] = {j->config->name, number_text(t->asked_us, now),
+        j->rollup ? "true" : "false", s->name, number_text((int64_t)j->config->retries, retries)};
+    j->taking = scheduler_ask(s, record_take_sql, 5, values, on_taken, t);
+    if (j->taking)
+        return;
+    free(t->job);
+    free(t);
+}
+
+static bool may_take(const struct scheduler *s)
+{
+    size_t n = s->n_passes;
+    for (size_t i = 0; i < s->n_jobs; i++)
+        n += s->jobs[i]->taking;
+    return s->leads && s->looked && !s->stopping && n < s->config->workers;
+}
+
+static bool is_due(const struct job *j, int64_t now)
+{
+    return j->row.waiting > 0 && j->row.due_us <= now && !job_is_busy(j) && j->row.running == 0;
+}
+
+/* The one that waits longest goes first, so that no job keeps another from its turn. */
+void take_due(struct scheduler *s)
+{
+    while (may_take(s)) {
+        int64_t now = clock_wall_us();
+        struct job *first = NULL;
+        for (size_t i = 0; i < s->n_jobs; i++)
+            if (is_due(s->jobs[i], now) && (!first || s->jobs[i]->row.due_us < first->row.due_us))
+                first = s->jobs[i];
+        if (!first)
+            return;
+        take(first);
+        if (!first->taking)
+            return;
+    }
+}
+
+/* -- firing ---------------------------------------------------------------------------------------------- */
+
+struct firing_note {
+    struct scheduler *s;
+    char *job;
+    int64_t handled_us;
+};
+
+static void on_fired(void *arg, const PGresult *res)
+{
+    struct firing_note *n = arg;
+    struct job *j = scheduler_find_job(n->s, n->job);
+    if (j)
+        j->firing = false;
+    if (res && pg_fault_of(res) != PG_FAULT_NONE) {
+        char words[256];
+        log_error("schedule", NULL, "job %s: its firing could not be written down: %s", n->job,
+            pg_describe(res, words, sizeof(words)));
+    } else if (res && j) {
+        /* After a failure the next look tries again, not the alarm: it would ring at once. */
+        j->handled_us = MAX(j->handled_us, n->handled_us);
+        fire_set_alarm(n->s);
+    }
+    free(n->job);
+    free(n);
+}
+
+static void say_skipped(const struct job *j, const struct plan *plan)
+{
+    if (plan->n_skipped == 0)
+        return;
+    char from[32], to[32];
+    clock_format_utc(j->handled_us, from, sizeof(from));
+    clock_format_utc(plan->handled_us, to, sizeof(to));
+    log_notice("schedule", NULL,
+        "job %s: %s%zu firings between %s and %s were missed and, by catch_up: %s, not run", j->config->name,
+        plan->more_skipped ? "more than " : "", plan->n_skipped, from, to, j->config->catch_up);
+}
+
+/* The arrays of record_fire_sql. */
+struct firing_arrays {
+    struct buffer at, start, cause, status;
+};
+
+static void put_firing(struct firing_arrays *a, const struct job *j, const struct firing *f, bool skip)
+{
+    const char *comma = a->at.n ? "," : "{";
+    buffer_printf(&a->at, "%s%" PRId64, comma, f->at_us);
+    if (j->rollup)
+        buffer_printf(&a->start, "%s%" PRId64, comma, plan_window_start(j->schedule, f->at_us));
+    else
+        buffer_printf(&a->start, "%sNULL", comma);
+    buffer_printf(&a->cause, "%s%s", comma, f->late ? "catch-up" : "schedule");
+    buffer_printf(&a->status, "%s%s", comma, skip ? "skipped" : "waiting");
+}
+
+static void close_arrays(struct firing_arrays *a)
+{
+    struct buffer *all[] = {&a->at, &a->start, &a->cause, &a->status};
+    for (size_t i = 0; i < N_ELEMENTS(all); i++)
+        buffer_put_string(all[i], all[i]->n ? "}" : "{}");
+}
+
+static void done_arrays(struct firing_arrays *a)
+{
+    buffer_done(&a->at);
+    buffer_done(&a->start);
+    buffer_done(&a->cause);
+    buffer_done(&a->status);
+}
+
+/* Windows of a rollup add up: each must be computed. Of anything else a firing that finds the one before still
+ * at work is skipped, and counted. */
+static void fire(struct job *j, const struct plan *plan, int64_t now)
+{
+    struct scheduler *s = j->s;
+    struct firing_arrays a = {0};
+    char now_text[24], handled[24], skipped[24], why[96];
+    bool overlaps = !j->rollup && (job_is_busy(j) || j->row.running > 0 || j->row.waiting > 0);
+    for (size_t i = 0; i < plan->n_firings; i++)
+        put_firing(&a, j, &plan->firings[i], overlaps);
+    close_arrays(&a);
+    snprintf(why, sizeof(why), "run %" PRId64 " was still under way", j->row.running);
+    struct firing_note *note = xnew(struct firing_note);
+    *note = (struct firing_note){s, xstrdup(j->config->name), plan->handled_us};
+    const char *const values[] = {j->config->name, buffer_string(&a.at), buffer_string(&a.start),
+        buffer_string(&a.cause), buffer_string(&a.status), number_text(now, now_text),
+        number_text(plan->handled_us, handled), number_text((int64_t)plan->n_skipped, skipped), why};
+    j->firing = scheduler_ask(s, record_fire_sql, 9, values, on_fired, note);
+    done_arrays(&a);
+    if (!j->firing) {
+        free(note->job);
+        free(note);
+        return;
+    }
+    say_skipped(j, plan);
+    if (plan->n_firings == 0 || overlaps)
+        return;
+    /* Known before the next look: so that it is taken in this round trip. */
+    j->row.waiting += (int64_t)plan->n_firings;
+    j->row.due_us = j->row.due_us ? MIN(j->row.due_us, now) : now;
+}
+
+/* A clock that ran ahead had fired what was not due yet. Set right again, it must not wait until it gets there
+ * a second time. */
+static void turn_back(struct job *j, int64_t now)
+{
+    char ahead[32], text[24];
+    log_notice("schedule", NULL,
+        "job %s: the clock was set back by %s; it fires from now on, and windows that were "
+        "computed before their time are computed again",
+        j->config->name, text_duration(j->handled_us - now, ahead));
+    j->handled_us = now;
+    scheduler_ask(j->s, record_handled_sql, 2, (const char *const[]){j->config->name, number_text(now, text)},
+        NULL, NULL);
+}
+
+static void fire_job(struct job *j, int64_t now)
+{
+    if (!j->schedule || !j->row.known || j->row.paused || j->firing)
+        return;
+    if (j->handled_us > now + PLAN_LATE_US)
+        turn_back(j, now);
+    struct plan plan;
+    plan_due(j->schedule, j->catch_up, j->handled_us, now, &plan);
+    if (plan.handled_us > j->handled_us)
+        fire(j, &plan, now);
+    free(plan.firings);
+}
+
+void fire_due(struct scheduler *s)
+{
+    if (!s->leads || !s->looked || s->stopping || !pg_session_ready(s->session))
+        return;
+    int64_t now = clock_wall_us();
+    for (size_t i = 0; i < s->n_jobs; i++)
+        fire_job(s->jobs[i], now);
+    take_due(s);
+    fire_set_alarm(s);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+void fire_set_alarm(struct scheduler *s)
+{
+    int64_t next = INT64_MAX, now = clock_wall_us();
+    for (size_t i = 0; i < s->n_jobs && s->leads && s->looked; i++) {
+        struct job *j = s->jobs[i];
+        if (j->schedule && j->row.known && !j->row.paused && !j->firing)
+            next = earlier(next, schedule_next(j->schedule, j->handled_us));
+        if (j->row.waiting > 0 && j->row.due_us > now)
+            next = earlier(next, j->row.due_us);
+    }
+    alarm_set(s->alarm, next);
+}

@@ -1,0 +1,164 @@
+/* What the tables say of the jobs, read from time to time, and what a person is to know of it. */
+#include "calendar/schedule.h"
+#include "config/config.h"
+#include "schedule/inside.h"
+#include "schedule/record.h"
+#include "util/clock.h"
+#include "util/health.h"
+#include "util/log.h"
+
+#include <inttypes.h>
+
+#define LOOK_LEADING_US   (900 * US_PER_MS)
+#define LOOK_FOLLOWING_US (2900 * US_PER_MS)
+
+static const char *const state_names[] = {
+    [JOB_IDLE] = "idle",
+    [JOB_RUNNING] = "running",
+    [JOB_RETRYING] = "retrying",
+    [JOB_FAILING] = "failing",
+    [JOB_PAUSED] = "paused",
+    [JOB_REFUSED] = "refused",
+    [JOB_UNKNOWN] = "unknown",
+};
+
+const char *job_state_to_string(enum job_state s)
+{
+    return state_names[s];
+}
+
+/* -- judging --------------------------------------------------------------------------------------------- */
+
+static enum job_state state_of(const struct job *j)
+{
+    const struct job_row *r = &j->row;
+    if (!r->known)
+        return JOB_UNKNOWN;
+    if (r->running || job_is_busy(j))
+        return JOB_RUNNING;
+    if (r->retrying)
+        return JOB_RETRYING;
+    if (r->paused)
+        return JOB_PAUSED;
+    return r->failed_in_a_row > 0 ? JOB_FAILING : JOB_IDLE;
+}
+
+static void tell_health(const struct job *j)
+{
+    char subject[64], remedy[200];
+    const struct job_row *r = &j->row;
+    snprintf(subject, sizeof(subject), "job %s", j->config->name);
+    snprintf(remedy, sizeof(remedy), "ingestctl runs %s shows its runs; when it is mended: ingestctl run %s",
+        j->config->name, j->config->name);
+    const char *why = r->last_error ? r->last_error : "no reason was given";
+    /* While it runs nothing is known anew: what was said before stands. */
+    if (j->state == JOB_RUNNING && r->failed_in_a_row > 0)
+        return;
+    if (r->failed_in_a_row > 0 && j->state == JOB_RETRYING)
+        health_raise(j->s->health, subject, "retrying", SEVERITY_DEGRADED, remedy,
+            "attempt %" PRId64 " failed and it is tried again by itself: %s", r->failed_in_a_row, why);
+    else
+        health_clear(j->s->health, subject, "retrying");
+    if (r->failed_in_a_row > 0 && j->state != JOB_RETRYING)
+        health_raise(j->s->health, subject, "failing", SEVERITY_FAILED, remedy,
+            "its last run failed, after %" PRId64 " attempts in a row: %s", r->failed_in_a_row, why);
+    else
+        health_clear(j->s->health, subject, "failing");
+    if (r->paused)
+        health_raise(j->s->health, subject, "paused", SEVERITY_NOTE, "ingestctl resume takes it up again",
+            "it is paused: it does not fire");
+    else
+        health_clear(j->s->health, subject, "paused");
+}
+
+void job_judge(struct job *j)
+{
+    enum job_state now = state_of(j);
+    if (now != j->state) {
+        log_debug(
+            "schedule", NULL, "job %s: %s -> %s", j->config->name, state_names[j->state], state_names[now]);
+        j->state = now;
+        j->since_us = clock_wall_us();
+    }
+    if (j->row.known)
+        tell_health(j);
+}
+
+/* -- looking --------------------------------------------------------------------------------------------- */
+
+static void take_row(struct job *j, const PGresult *res, int i)
+{
+    struct job_row *r = &j->row;
+    free(r->last_error);
+    *r = (struct job_row){
+        .known = true,
+        .paused = PQgetvalue(res, i, LOOK_PAUSED)[0] == 't',
+        .retrying = PQgetvalue(res, i, LOOK_RETRYING)[0] == 't',
+        .handled_us = number_at(res, i, LOOK_HANDLED),
+        .succeeded = number_at(res, i, LOOK_SUCCEEDED),
+        .failed = number_at(res, i, LOOK_FAILED),
+        .skipped = number_at(res, i, LOOK_SKIPPED),
+        .failed_in_a_row = number_at(res, i, LOOK_FAILED_IN_A_ROW),
+        .last_success_us = number_at(res, i, LOOK_LAST_SUCCESS),
+        .last_window_end_us = number_at(res, i, LOOK_LAST_WINDOW_END),
+        .last_duration_us = number_at(res, i, LOOK_LAST_DURATION),
+        .last_lateness_us = number_at(res, i, LOOK_LAST_LATENESS),
+        .last_failure_us = number_at(res, i, LOOK_LAST_FAILURE),
+        .waiting = number_at(res, i, LOOK_WAITING),
+        .due_us = number_at(res, i, LOOK_DUE),
+        .running = number_at(res, i, LOOK_RUNNING),
+        .running_since_us = number_at(res, i, LOOK_RUNNING_SINCE),
+        .last_error =
+            PQgetisnull(res, i, LOOK_LAST_ERROR) ? NULL : xstrdup(PQgetvalue(res, i, LOOK_LAST_ERROR)),
+    };
+    if (!j->firing)
+        j->handled_us = r->handled_us;
+    job_judge(j);
+}
+
+static void cancel_asked(struct scheduler *s, const PGresult *res, int i)
+{
+    if (PQgetisnull(res, i, LOOK_CANCELS))
+        return;
+    _cleanup_free_ char *list = xstrdup(PQgetvalue(res, i, LOOK_CANCELS));
+    for (char *rest, *one = strtok_r(list, ",", &rest); one; one = strtok_r(NULL, ",", &rest))
+        pass_cancel(s, strtoll(one, NULL, 10), PQgetvalue(res, i, LOOK_CANCEL_BY));
+}
+
+static void on_looked(void *arg, const PGresult *res)
+{
+    struct scheduler *s = arg;
+    s->looking = false;
+    if (!res)
+        return;
+    if (PQresultStatus(res) != PGRES_TUPLES_OK) {
+        char words[256];
+        log_error(
+            "schedule", NULL, "the table of jobs cannot be read: %s", pg_describe(res, words, sizeof(words)));
+        s->open = false; /* somebody may have dropped our tables: they are looked for again */
+        return;
+    }
+    for (size_t i = 0; i < s->n_jobs; i++)
+        s->jobs[i]->row.known = false;
+    for (int i = 0; i < PQntuples(res); i++) {
+        struct job *j = scheduler_find_job(s, PQgetvalue(res, i, LOOK_NAME));
+        cancel_asked(s, res, i);
+        if (j)
+            take_row(j, res, i);
+        if (!s->leads && !PQgetisnull(res, i, LOOK_LEADER)) {
+            free(s->leader);
+            s->leader = xstrdup(PQgetvalue(res, i, LOOK_LEADER));
+        }
+    }
+    s->looked = true;
+    fire_due(s);
+    take_due(s);
+}
+
+void look_now(struct scheduler *s)
+{
+    if (s->looking || !s->open)
+        return;
+    s->look_due_us = clock_mono_us() + (s->leads ? LOOK_LEADING_US : LOOK_FOLLOWING_US);
+    s->looking = scheduler_ask(s, record_look_sql, 0, NULL, on_looked, s);
+}

@@ -1,0 +1,327 @@
+/*
+ * A pass: the runs that were taken together, the worker that does them, and how that ended. Its end is kept
+ * until it is on record: the database may be away just then.
+ */
+#include "config/config.h"
+#include "schedule/inside.h"
+#include "schedule/record.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+
+#define RETRY_MOST_US (INT64_C(3600) * US_PER_SEC)
+
+void pass_free(struct pass *p)
+{
+    if (!p)
+        return;
+    process_free(p->process);
+    job_spec_done(&p->spec);
+    free(p->outcome);
+    free(p->stats);
+    free(p->result);
+    free(p->error);
+    free(p->sqlstate);
+    free(p->last_words);
+    free(p);
+}
+
+static void remove_pass(struct pass *p)
+{
+    struct scheduler *s = p->s;
+    for (size_t i = 0; i < s->n_passes; i++)
+        if (s->passes[i] == p)
+            s->passes[i] = s->passes[--s->n_passes];
+    pass_free(p);
+}
+
+static struct pass *find_pass(const struct scheduler *s, int64_t number)
+{
+    for (size_t i = 0; i < s->n_passes; i++)
+        if (s->passes[i]->spec.pass == number)
+            return s->passes[i];
+    return NULL;
+}
+
+struct pass *pass_of_job(const struct scheduler *s, const char *job)
+{
+    for (size_t i = 0; i < s->n_passes; i++)
+        if (strcmp(s->passes[i]->spec.job, job) == 0)
+            return s->passes[i];
+    return NULL;
+}
+
+/* -- its end --------------------------------------------------------------------------------------------- */
+
+static void say_end(const struct pass *p, int64_t done, int64_t failed, int64_t waiting)
+{
+    char lasted[32];
+    text_duration(p->ended_us - p->started_us, lasted);
+    if (done > 0)
+        log_info("schedule", NULL, "job %s: run %" PRId64 " done in %s%s", p->spec.job, p->spec.run, lasted,
+            p->spec.n_windows > 1 ? " (several windows in one pass)" : "");
+    else if (strcmp(p->outcome, "failed") == 0)
+        log_error("schedule", NULL, "job %s: run %" PRId64 ", attempt %d, failed after %s: %s%s", p->spec.job,
+            p->spec.run, p->attempt, lasted, p->error ? p->error : "",
+            waiting > 0  ? "; it is tried again"
+            : failed > 0 ? "; no attempt is left"
+                         : "");
+    else
+        log_notice("schedule", NULL, "job %s: run %" PRId64 " %s after %s", p->spec.job, p->spec.run,
+            p->outcome, lasted);
+}
+
+static void on_recorded(void *arg, const PGresult *res)
+{
+    struct pass *p = arg;
+    struct scheduler *s = p->s;
+    p->recording = false;
+    if (!res)
+        return; /* nobody knows whether it is on record: passes_record() says it again, and it holds once */
+    if (PQresultStatus(res) != PGRES_TUPLES_OK) {
+        char words[256];
+        log_error("schedule", NULL, "job %s: the end of run %" PRId64 " cannot be written down: %s",
+            p->spec.job, p->spec.run, pg_describe(res, words, sizeof(words)));
+        return;
+    }
+    int64_t done = number_at(res, 0, 0), failed = number_at(res, 0, 1), waiting = number_at(res, 0, 2);
+    say_end(p, done, failed, waiting);
+    char now[24], retries[24];
+    if (done > 0 && p->spec.n_windows > 0 && !p->spec.dry_run)
+        scheduler_ask(s, record_again_sql, 3,
+            (const char *const[]){
+                p->spec.job, number_text(clock_wall_us(), now), number_text(p->retries, retries)},
+            NULL, NULL);
+    remove_pass(p);
+    s->looking = false; /* what was asked before this end is out of date */
+    look_now(s);
+}
+
+static void record(struct pass *p)
+{
+    char n[9][24];
+    const char *const values[] = {
+        number_text(p->spec.pass, n[0]),
+        p->outcome,
+        number_text(p->ended_us, n[1]),
+        number_text(p->ended_us - p->started_us, n[2]),
+        p->lateness_us < 0 ? NULL : number_text(p->lateness_us, n[3]),
+        p->stats,
+        p->result,
+        p->error,
+        p->sqlstate,
+        p->exit_code < 0 ? NULL : number_text(p->exit_code, n[4]),
+        p->signal ? number_text(p->signal, n[5]) : NULL,
+        p->last_words,
+        p->pid ? number_text(p->pid, n[6]) : NULL,
+        number_text(p->retries, n[7]),
+        number_text(p->retry_us, n[8]),
+    };
+    p->recording = scheduler_ask(p->s, record_end_sql, N_ELEMENTS(values), values, on_recorded, p);
+}
+
+void passes_record(struct scheduler *s)
+{
+    for (size_t i = 0; i < s->n_passes; i++)
+        if (s->passes[i]->ended && !s->passes[i]->recording)
+            record(s->passes[i]);
+}
+
+/* Doubled with each attempt, so that a server that is down is not beaten. */
+static int64_t retry_time(const struct pass *p)
+{
+    int64_t wait = p->retry_after_us;
+    for (int i = 1; i < p->attempt && wait < RETRY_MOST_US; i++)
+        wait *= 2;
+    return p->ended_us + (wait < RETRY_MOST_US ? wait : RETRY_MOST_US);
+}
+
+static void end(struct pass *p, const char *outcome)
+{
+    p->ended = true;
+    p->ended_us = clock_wall_us();
+    p->retry_us = retry_time(p);
+    p->outcome = xstrdup(p->cancelled ? "cancelled" : p->interrupted ? "interrupted" : outcome);
+    record(p);
+}
+
+static char *words_or_null(const char *words)
+{
+    return words && *words ? xstrdup(words) : NULL;
+}
+
+/* The rows of a query are kept apart from what is counted. */
+static void take_stats(struct pass *p, cJSON *stats)
+{
+    cJSON *result = cJSON_CreateObject();
+    static const char *const parts[] = {"columns", "result", "truncated"};
+    for (size_t i = 0; i < N_ELEMENTS(parts); i++) {
+        cJSON *part = cJSON_DetachItemFromObjectCaseSensitive(stats, parts[i]);
+        if (part)
+            cJSON_AddItemToObject(result, parts[i], part);
+    }
+    if (cJSON_GetArraySize(result) > 0)
+        p->result = cJSON_PrintUnformatted(result);
+    p->stats = cJSON_PrintUnformatted(stats);
+    cJSON_Delete(result);
+}
+
+static void on_ended(void *arg, struct process_end *e)
+{
+    struct pass *p = arg;
+    if (e->stats)
+        take_stats(p, e->stats);
+    p->error = words_or_null(e->error);
+    p->sqlstate = words_or_null(e->sqlstate);
+    p->last_words = words_or_null(e->last_words);
+    p->exit_code = e->exit_code;
+    p->signal = e->signal;
+    process_free(TAKE(p->process));
+    /* Done is done, also where a cancel came too late. */
+    if (e->outcome == PROCESS_DONE)
+        p->cancelled = p->interrupted = false;
+    end(p, e->outcome == PROCESS_DONE ? "done" : "failed");
+}
+
+static void on_progress(void *arg, const struct job_progress *progress)
+{
+}
+
+static const struct process_events process_events = {on_progress, on_ended};
+
+/* -- its beginning --------------------------------------------------------------------------------------- */
+
+static char *copy_or_null(const char *text)
+{
+    return text ? xstrdup(text) : NULL;
+}
+
+static void set_database(struct job_database *to, const char *url, const char *password_file)
+{
+    to->url = xstrdup(url);
+    to->password_file = copy_or_null(password_file);
+}
+
+static void fill_spec(struct pass *p, const struct job *j)
+{
+    const struct config *c = p->s->config;
+    const struct config_job *cj = j->config;
+    const struct config_database *d = cj->database ? config_find_database(c, cj->database) : NULL;
+    struct job_spec *spec = &p->spec;
+    spec->job = xstrdup(cj->name);
+    spec->kind = xstrdup(cj->kind);
+    spec->sql = copy_or_null(cj->sql);
+    spec->table = copy_or_null(cj->table);
+    spec->time_zone = xstrdup(cj->time_zone ? cj->time_zone : "UTC");
+    set_database(&spec->books, c->postgres.url, c->postgres.password_file);
+    if (d)
+        set_database(&spec->database, d->url, d->password_file);
+    else
+        set_database(&spec->database, c->postgres.url, c->postgres.password_file);
+    spec->schema = xstrdup(c->postgres.schema);
+    spec->time_limit_us = cj->time_limit_us;
+    spec->memory_max = cj->memory_max;
+    spec->result_rows = cj->result_rows;
+    spec->transaction = !cj->transaction || strcmp(cj->transaction, "no") != 0;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct job_window *x = a, *y = b;
+    return (x->start_us > y->start_us) - (x->start_us < y->start_us);
+}
+
+/* The columns of record_take_sql. */
+static void take_runs(struct pass *p, const struct job *j, const PGresult *res)
+{
+    struct job_spec *spec = &p->spec;
+    int n = PQntuples(res);
+    spec->pass = number_at(res, 0, TAKE_PASS);
+    spec->run = number_at(res, 0, TAKE_RUN);
+    spec->dry_run = PQgetvalue(res, 0, TAKE_DRY_RUN)[0] == 't';
+    p->attempt = (int)number_at(res, 0, TAKE_ATTEMPT);
+    if (j->rollup)
+        spec->windows = xcalloc((size_t)n, sizeof(*spec->windows));
+    for (int i = 0; i < n; i++) {
+        int64_t scheduled = number_at(res, i, TAKE_SCHEDULED);
+        bool on_time = strcmp(PQgetvalue(res, i, TAKE_CAUSE), "schedule") == 0 && p->attempt == 1;
+        if (number_at(res, i, TAKE_RUN) < spec->run)
+            spec->run = number_at(res, i, TAKE_RUN);
+        if (scheduled >= spec->scheduled_us) {
+            spec->scheduled_us = scheduled;
+            p->lateness_us = on_time ? 0 : -1;
+        }
+        if (j->rollup)
+            spec->windows[spec->n_windows++] =
+                (struct job_window){number_at(res, i, TAKE_WINDOW_START), number_at(res, i, TAKE_WINDOW_END)};
+    }
+    if (spec->n_windows > 1)
+        qsort(spec->windows, spec->n_windows, sizeof(*spec->windows), by_start);
+}
+
+static void start_worker(struct pass *p)
+{
+    struct error err;
+    _cleanup_free_ char *text = job_spec_to_json(&p->spec);
+    const struct process_limits limits = {p->spec.time_limit_us, p->spec.memory_max};
+    if (process_start(p->s->base, p->s->worker, text, &limits, &process_events, p, &p->process, &err) < 0) {
+        p->exit_code = -1;
+        p->error = xstrdup(err.text);
+        end(p, "failed");
+        return;
+    }
+    p->pid = process_pid(p->process);
+    if (p->lateness_us == 0)
+        p->lateness_us = MAX(p->started_us - p->spec.scheduled_us, 0);
+}
+
+void pass_start(struct job *j, const PGresult *taken, int64_t asked_us)
+{
+    struct scheduler *s = j->s;
+    struct pass *p = xnew(struct pass);
+    *p = (struct pass){
+        .s = s,
+        .retries = (int)j->config->retries,
+        .retry_after_us = j->config->retry_after_us,
+        .started_us = clock_wall_us(),
+        .lateness_us = -1,
+        .exit_code = -1,
+    };
+    fill_spec(p, j);
+    take_runs(p, j, taken);
+    s->passes = xrealloc(s->passes, s->n_passes + 1, sizeof(struct pass *));
+    s->passes[s->n_passes++] = p;
+    j->row.waiting = 0;
+    log_debug(
+        "schedule", NULL, "job %s: run %" PRId64 " begins, attempt %d", p->spec.job, p->spec.run, p->attempt);
+    start_worker(p);
+    job_judge(j);
+}
+
+/* -- being ended ----------------------------------------------------------------------------------------- */
+
+void pass_cancel(struct scheduler *s, int64_t number, const char *who)
+{
+    struct pass *p = find_pass(s, number);
+    if (!p || !p->process || p->cancelled)
+        return;
+    _cleanup_free_ char *why = xasprintf("cancelled by %s", who);
+    p->cancelled = true;
+    process_kill(p->process, why);
+}
+
+void passes_interrupt(struct scheduler *s, const char *why)
+{
+    for (size_t i = 0; i < s->n_passes; i++) {
+        struct pass *p = s->passes[i];
+        if (!p->process || p->interrupted)
+            continue;
+        log_notice("schedule", NULL, "job %s: run %" PRId64 " is ended, to be taken up again: %s",
+            p->spec.job, p->spec.run, why);
+        p->interrupted = true;
+        process_kill(p->process, why);
+    }
+}
