@@ -20,22 +20,3 @@ char *config_needs_restart(const struct config *now, const struct config *wanted
     list_changed(&section_postgres, now, wanted, &out);
     return out.n ? xstrdup(buffer_string(&out)) : NULL;
 }
-
-static bool columns_equal(const struct config_stream *a, const struct config_stream *b)
-{
-    if (a->n_columns != b->n_columns)
-        return false;
-    for (size_t i = 0; i < a->n_columns; i++)
-        if (strcmp(a->columns[i].column, b->columns[i].column) != 0 ||
-            strcmp(a->columns[i].field, b->columns[i].field) != 0)
-            return false;
-    return true;
-}
-
-bool config_stream_equal(const struct config_stream *a, const struct config_stream *b)
-{
-    for (size_t i = 0; i < section_stream.n_keys; i++)
-        if (!value_equal(&section_stream.keys[i], a, b))
-            return false;
-    return strcmp(a->name, b->name) == 0 && columns_equal(a, b);
-}

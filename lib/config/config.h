@@ -105,7 +105,8 @@ void config_problems_done(struct config_problems *p);
  * "${" is written "$${". `problems` must be zeroed before and is released by the caller in both cases.
  */
 int config_read(const char *path, struct config **ret_config, struct config_problems *problems);
-/* The same from memory, for tests and fuzzing; path is only for messages. */
+/* The same from memory, for tests and fuzzing; path is for messages, and its folder is where relative files
+ * begin. */
 int config_parse(const char *path, const char *text, size_t n, struct config **ret_config,
     struct config_problems *problems);
 void config_free(struct config *c);

@@ -1,13 +1,24 @@
 #include "config/keys.h"
 
+#include "config/value.h"
+
 #define KB     UINT64_C(1024)
 #define MB     (KB * 1024)
 #define GB     (MB * 1024)
 #define SECOND UINT64_C(1000000)
 #define DAY    (SECOND * 86400)
 
-#define AT(field)        .offset = offsetof(struct config, field)
-#define AT_STREAM(field) .offset = offsetof(struct config_stream, field)
+#define AT(field)          .offset = offsetof(struct config, field)
+#define AT_STREAM(field)   .offset = offsetof(struct config_stream, field)
+#define AT_DATABASE(field) .offset = offsetof(struct config_database, field)
+#define AT_JOB(field)      .offset = offsetof(struct config_job, field)
+
+#define NAME_RULE "`a-z`, `0-9`, `_` and `-`, beginning with a letter or digit, at most 48 characters."
+
+static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
+static const char *const kinds[] = {"rollup", "query", NULL};
+static const char *const catch_ups[] = {"none", "last", "all", NULL};
+static const char *const yes_or_no[] = {"yes", "no", NULL};
 
 static const struct key top_keys[] = {
     {"name", KEY_NAME, "ingestd", AT(name), .most = 64, .needs_restart = true,
@@ -18,18 +29,27 @@ static const struct key top_keys[] = {
         .help = "The folder of the spools; it must survive a reboot."},
     {"http", KEY_LISTEN, AT(http), .fallback_note = "no listener", .needs_restart = true,
         .help = "Serves `/metrics` and `/healthz` on this loopback address."},
-    {"log_level", KEY_LOG_LEVEL, "info", AT(log_level), .help = "The least important lines that are logged."},
+    {"log_level", KEY_CHOICE, "info", AT(log_level), .words = levels,
+        .help = "The least important lines that are logged."},
     {"memory_max", KEY_SIZE, "64MB", AT(memory_max), .least = 24 * MB, .most = 64 * GB, .needs_restart = true,
         .help = "Ceiling for the daemon's memory; batches are sized from it."},
     {"max_entry", KEY_SIZE, "16MB", AT(max_entry), .least = KB, .most = 512 * MB, .needs_restart = true,
         .fallback_note = "16MB, or a quarter of `memory_max` where that is less",
         .help = "A longer entry becomes a dead letter with its first 64 KB. At most a quarter of "
                 "`memory_max`."},
+    {"workers", KEY_COUNT, "4", AT(workers), .least = 1, .most = 64,
+        .help = "How many runs of jobs there may be at once, each in a process of its own. Their memory is "
+                "not part of `memory_max`."},
+    {"keep_runs", KEY_DURATION, "400d", AT(keep_runs_us), .least = DAY, .most = 36500 * DAY,
+        .help = "How long runs stay on record."},
     {"postgres", KEY_SECTION, .required = true, .section = &section_postgres,
         .help = "The database that is written to."},
-    {"streams", KEY_STREAMS, AT(streams), .section = &section_stream, .fallback_note = "none",
-        .help = "The streams by name: `a-z`, `0-9`, `_` and `-`, beginning with a letter or digit, at most "
-                "48 characters."},
+    {"databases", KEY_NAMED, .section = &section_database, .fallback_note = "none",
+        .help = "Other databases that jobs may name, by name: " NAME_RULE " `postgres` is the one above."},
+    {"streams", KEY_NAMED, .section = &section_stream, .fallback_note = "none",
+        .help = "The streams by name: " NAME_RULE},
+    {"jobs", KEY_NAMED, .section = &section_job, .fallback_note = "none",
+        .help = "The jobs by name: " NAME_RULE " No stream may have the same."},
 };
 
 static const struct key postgres_keys[] = {
@@ -43,6 +63,15 @@ static const struct key postgres_keys[] = {
         .help = "The schema of the daemon's own tables (ledger, dead letters)."},
     {"timeout", KEY_DURATION, "30s", AT(postgres.timeout_us), .least = SECOND, .most = 3600 * SECOND,
         .needs_restart = true, .help = "A statement that takes longer is given up and tried again."},
+};
+
+static const struct key database_keys[] = {
+    {"url", KEY_ANY_DATABASE, AT_DATABASE(url), .required = true,
+        .help = "`postgresql://user@host/database`, a libpq connection string, or "
+                "`mysql://[user[:password]@]host[:port]/database`."},
+    {"password_file", KEY_PATH, AT_DATABASE(password_file), .most = 4000, .fallback_note = "no file",
+        .help = "The password is the first line of this file, which others must not be able to read. It is "
+                "read again for each run."},
 };
 
 static const struct key stream_keys[] = {
@@ -75,18 +104,81 @@ static const struct key stream_keys[] = {
         .help = "How long a row waits for the parent it names before it counts as dead."},
 };
 
-const struct section section_top = {"", "The top level.", top_keys, N_ELEMENTS(top_keys)};
+static const struct key job_keys[] = {
+    {"kind", KEY_CHOICE, AT_JOB(kind), .words = kinds, .required = true,
+        .help = "A `rollup` fills a table window by window; a `query` runs an SQL file."},
+    {"schedule", KEY_SCHEDULE, AT_JOB(schedule), .most = 500, .required_by = "rollup",
+        .fallback_note = "by hand alone; required for a rollup",
+        .help = "When it is due. The windows of a rollup lie between one firing and the next."},
+    {"time_zone", KEY_TIME_ZONE, "UTC", AT_JOB(time_zone),
+        .help = "The zone of a cron line, and of the timestamps without time zone that a rollup reads."},
+    {"catch_up", KEY_CHOICE, AT_JOB(catch_up), .words = catch_ups,
+        .fallback_note = "`all` for a rollup, else `last`",
+        .help = "Which of the firings that were missed are made up for, after a downtime."},
+    {"sql", KEY_FILE, AT_JOB(sql), .most = 4000, .required = true, .help = "The file of SQL that is run."},
+    {"table", KEY_PLAIN_TABLE, AT_JOB(table), .only = "rollup", .required_by = "rollup",
+        .fallback_note = "required for a rollup",
+        .help = "The table it fills; the schema is `public` unless given."},
+    {"database", KEY_NAME, "postgres", AT_JOB(database), .most = ENTRY_NAME_MAX, .only = "query",
+        .help = "Where it runs: one of `databases:`, or `postgres` for the one under `postgres:`."},
+    {"time_limit", KEY_DURATION, "10m", AT_JOB(time_limit_us), .least = SECOND, .most = 30 * DAY,
+        .help = "A run that takes longer is ended, and counts as failed."},
+    {"retries", KEY_COUNT, "3", AT_JOB(retries), .most = 100,
+        .help = "How often a run that failed is tried again."},
+    {"retry_after", KEY_DURATION, "10s", AT_JOB(retry_after_us), .least = SECOND / 10, .most = DAY,
+        .help = "The wait before the first new attempt; it is doubled each time, up to an hour."},
+    {"memory_max", KEY_SIZE, "128MB", AT_JOB(memory_max), .least = 32 * MB, .most = 1024 * GB,
+        .help = "Ceiling for the memory of its process."},
+    {"result_rows", KEY_COUNT, "20", AT_JOB(result_rows), .most = 1000, .only = "query",
+        .help = "How many rows of its result are kept on record."},
+    {"transaction", KEY_CHOICE, "yes", AT_JOB(transaction), .words = yes_or_no, .only = "query",
+        .help = "Whether the whole file is one transaction."},
+};
+
+static const char *stream_kind(const void *entry)
+{
+    const struct config_stream *stream = entry;
+    return stream->source ? source_scheme(stream->source) : NULL;
+}
+
+static const char *job_kind(const void *entry)
+{
+    const struct config_job *job = entry;
+    return job->kind;
+}
+
+#define KEPT(entries, type)                                                                                  \
+    .list = offsetof(struct config, entries), .count = offsetof(struct config, n_##entries),                 \
+    .size = sizeof(struct type), .name = offsetof(struct type, name), .line = offsetof(struct type, line)
+
+static const struct named databases = {
+    NAMED_DATABASES, "database", .reserved = "postgres", .most = 256, KEPT(databases, config_database)};
+static const struct named streams = {
+    NAMED_STREAMS, "stream", "source", stream_kind, .most = 256, KEPT(streams, config_stream)};
+static const struct named jobs = {NAMED_JOBS, "job", "job", job_kind, .most = 1000, KEPT(jobs, config_job)};
+
+const struct section section_top = {"", "The top level.", top_keys, N_ELEMENTS(top_keys), NULL};
 const struct section section_postgres = {
-    "postgres", "Where the rows go.", postgres_keys, N_ELEMENTS(postgres_keys)};
+    "postgres", "Where the rows go.", postgres_keys, N_ELEMENTS(postgres_keys), NULL};
+const struct section section_database = {"databases.NAME",
+    "A database that jobs may run against, beside the one under `postgres:`.", database_keys,
+    N_ELEMENTS(database_keys), &databases};
 const struct section section_stream = {"streams.NAME",
     "One stream: where its entries come from, and what becomes of them.", stream_keys,
-    N_ELEMENTS(stream_keys)};
+    N_ELEMENTS(stream_keys), &streams};
+const struct section section_job = {
+    "jobs.NAME", "One job: what is run, and when.", job_keys, N_ELEMENTS(job_keys), &jobs};
 
-const struct section *const all_sections[3] = {&section_top, &section_postgres, &section_stream};
+const struct section *const all_sections[5] = {
+    &section_top, &section_postgres, &section_database, &section_stream, &section_job};
+const struct section *const named_sections[N_NAMED] = {
+    [NAMED_DATABASES] = &section_database, [NAMED_STREAMS] = &section_stream, [NAMED_JOBS] = &section_job};
 
 _Static_assert(N_ELEMENTS(top_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(postgres_keys) <= SECTION_MAX, "raise SECTION_MAX");
+_Static_assert(N_ELEMENTS(database_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(stream_keys) <= SECTION_MAX, "raise SECTION_MAX");
+_Static_assert(N_ELEMENTS(job_keys) <= SECTION_MAX, "raise SECTION_MAX");
 
 const struct key *section_find(const struct section *s, const char *name)
 {

@@ -10,20 +10,25 @@
 enum key_type {
     KEY_NAME,
     KEY_TEXT,
+    KEY_CHOICE, /* one of the key's words */
     KEY_PATH,
+    KEY_FILE, /* a path; a relative one begins at the configuration file's folder and is kept absolute */
     KEY_SIZE,
     KEY_COUNT,
     KEY_DURATION,
     KEY_LISTEN,
-    KEY_LOG_LEVEL,
     KEY_SCHEMA,
     KEY_TABLE,
+    KEY_PLAIN_TABLE, /* one that can stand in a statement or inside a name without quotes */
     KEY_TIME_ZONE,
-    KEY_DATABASE,
+    KEY_SCHEDULE, /* judged in neighbours.c, because it needs the zone */
+    KEY_DATABASE, /* Postgres */
+    KEY_ANY_DATABASE,
     KEY_SOURCE,
     KEY_SECTION, /* a mapping of its own keys */
-    KEY_STREAMS, /* a mapping of names to such mappings */
+    KEY_NAMED,   /* a mapping of names to such mappings */
     KEY_COLUMNS, /* a mapping of columns to fields */
+    N_KEY_TYPES,
 };
 
 struct key {
@@ -32,12 +37,30 @@ struct key {
     const char *fallback;      /* the default as one would type it; NULL: none, or worked out by the reader */
     const char *fallback_note; /* for people, where the default is worked out */
     const char *help;
-    size_t offset;        /* into struct config, or struct config_stream for a stream's keys */
-    uint64_t least, most; /* sizes in bytes, durations in microseconds, texts in bytes; 0: no limit */
-    bool required;        /* has no default and must be given */
-    bool needs_restart;   /* a reload cannot take it */
-    const char *only;     /* the scheme of the source it makes sense for; NULL: any */
-    const struct section *section; /* of KEY_SECTION and KEY_STREAMS */
+    size_t offset;            /* into struct config, or the struct of an entry (struct config_stream, …) */
+    uint64_t least, most;     /* sizes in bytes, durations in microseconds, texts in bytes; 0: no limit */
+    const char *const *words; /* of KEY_CHOICE, up to a NULL */
+    bool required;            /* has no default and must be given */
+    bool needs_restart;       /* a reload cannot take it */
+    const char *only;         /* the kind of entry it makes sense for (see struct named); NULL: any */
+    const char *required_by;  /* the kind of entry that cannot be without it; NULL: none */
+    const struct section *section; /* of KEY_SECTION and KEY_NAMED */
+};
+
+/* The mappings of names, in the order of the reference. */
+enum { NAMED_DATABASES, NAMED_STREAMS, NAMED_JOBS, N_NAMED };
+
+/* One such mapping: what an entry of it is called, what kinds there are, and where the entries are kept. */
+struct named {
+    size_t index;          /* NAMED_… */
+    const char *noun;      /* "stream"; with an s it is the key that the mapping stands under */
+    const char *kind_noun; /* "source", "job": what has the kind; NULL where all entries are of one kind */
+    const char *(*kind)(const void *entry); /* "redis", "rollup"; NULL while it is not known */
+    const char *reserved;                   /* a name that no entry may have, or NULL */
+    size_t most;                            /* entries */
+    size_t list, count;                     /* where they are in struct config */
+    size_t size;                            /* of one */
+    size_t name, line;                      /* where these are in one */
 };
 
 struct section {
@@ -45,12 +68,15 @@ struct section {
     const char *help;
     const struct key *keys;
     size_t n_keys;
+    const struct named *named; /* of a section that stands under names */
 };
 
-#define SECTION_MAX 16 /* keys in a section, at most */
+#define SECTION_MAX    16 /* keys in a section, at most */
+#define ENTRY_NAME_MAX 48 /* characters of a stream's, a database's or a job's name */
 
-extern const struct section section_top, section_postgres, section_stream;
-/* The three, for what concerns all of them. */
-extern const struct section *const all_sections[3];
+extern const struct section section_top, section_postgres, section_database, section_stream, section_job;
+/* All of them, and those under names by their index. */
+extern const struct section *const all_sections[5];
+extern const struct section *const named_sections[N_NAMED];
 
 const struct key *section_find(const struct section *s, const char *name);

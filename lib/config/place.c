@@ -6,6 +6,7 @@
 #include "util/url.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
@@ -19,6 +20,50 @@ int check_path(const struct key *key, const char *text, struct error *err)
         return error_set(err, "%s is not an absolute path: it must begin with /", quote_text(text, quoted));
     if (strlen(text) > key->most)
         return error_set(err, "this path is too long: at most %" PRIu64 " bytes", key->most);
+    return 0;
+}
+
+int check_file(const struct key *key, const char *text, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    if (text[strlen(text) - 1] == '/')
+        return error_set(err, "%s is a folder's name, not a file's", quote_text(text, quoted));
+    return check_path(key, text, err);
+}
+
+/* "../a" beside "/b/c": "/b/a". Only the dots at the beginning are worked off: the folder's own path is known
+ * to hold no link, what follows is not. */
+static char *join_path(const char *folder, const char *name)
+{
+    size_t n = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+    for (;; name += strspn(name, "/")) {
+        if (strncmp(name, "./", 2) == 0) {
+            name += 2;
+        } else if (strncmp(name, "../", 3) == 0) {
+            name += 3;
+            while (n > 0 && folder[--n] != '/')
+                ;
+        } else {
+            return xasprintf("%.*s/%s", (int)n, folder, name);
+        }
+    }
+}
+
+int file_beside(const char *config_path, const char *name, char **ret_path, struct error *err)
+{
+    if (name[0] == '/') {
+        *ret_path = xstrdup(name);
+        return 0;
+    }
+    const char *slash = strrchr(config_path, '/');
+    _cleanup_free_ char *given =
+        slash ? xstrndup(config_path, (size_t)(slash - config_path) + 1) : xstrdup(".");
+    _cleanup_free_ char *folder = realpath(given, NULL);
+    if (!folder)
+        return error_set(err,
+            "the folder of the configuration file cannot be found (%s); write the path in full",
+            strerror(errno));
+    *ret_path = join_path(folder, name);
     return 0;
 }
 
@@ -80,15 +125,49 @@ int check_time_zone(const struct key *key, const char *text, struct error *err)
 }
 
 /* libpq has the last word on it, at connect; here only what is surely something else is refused. */
-int check_database(const struct key *key, const char *text, struct error *err)
+static bool looks_like_postgres(const char *text)
 {
-    bool url = strncmp(text, "postgresql://", 13) == 0 || strncmp(text, "postgres://", 11) == 0;
     const char *equals = strchr(text, '=');
     size_t word = strspn(text, " abcdefghijklmnopqrstuvwxyz_");
-    if (url || (equals && equals == text + word && equals != text))
+    return strncmp(text, "postgresql://", 13) == 0 || strncmp(text, "postgres://", 11) == 0 ||
+           (equals && equals == text + word && equals != text);
+}
+
+#define POSTGRES_LOOKS                                                                                       \
+    "postgresql://user@host/database, or libpq's key=value words as \"host=db dbname=doctor_office\""
+
+int check_database(const struct key *key, const char *text, struct error *err)
+{
+    if (looks_like_postgres(text))
         return 0;
-    return error_set(err, "this is not a Postgres database: postgresql://user@host/database, or libpq's "
-                          "key=value words as \"host=db dbname=doctor_office\"");
+    return error_set(err, "this is not a Postgres database: " POSTGRES_LOOKS "%s",
+        strncmp(text, "mysql://", 8) == 0 ? ". One of MySQL goes under databases:, for jobs" : "");
+}
+
+static int check_mysql(const char *text, struct error *err)
+{
+    _cleanup_url_ struct url u = {0};
+    if (strlen(text) > 4000)
+        return error_set(err, "this URL is too long: at most 4000 bytes");
+    if (url_parse(text, &u, err) < 0)
+        return -1;
+    if (!u.host)
+        return error_set(err, "the host is missing: mysql://[user@]host[:port]/database");
+    if (u.path[0] != '/' || !u.path[1] || strchr(u.path + 1, '/'))
+        return error_set(err, "the path must name the database: mysql://[user@]host[:port]/database");
+    if (strpbrk(text, "?#"))
+        return error_set(err, "'?' and '#' have no meaning in this URL: write them as %%3F and %%23");
+    return 0;
+}
+
+int check_any_database(const struct key *key, const char *text, struct error *err)
+{
+    if (strncmp(text, "mysql://", 8) == 0)
+        return check_mysql(text, err);
+    if (looks_like_postgres(text))
+        return 0;
+    return error_set(
+        err, "this is not a database that is known: mysql://user@host/database, " POSTGRES_LOOKS);
 }
 
 static int check_fifo(const struct url *u, struct error *err)

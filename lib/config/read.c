@@ -1,20 +1,15 @@
 /*
  * The reader walks the YAML tree against the table of keys and never stops at the first mistake: each is
- * noted with its place and the walk goes on, so that one run shows all there is to mend. What one value alone
- * cannot tell (two streams on one source, an entry larger than the memory) is checked once its neighbours are
- * known.
+ * noted with its place and the walk goes on, so that one run shows all there is to mend.
  */
 #include "config/read.h"
 
+#include "config/entry.h"
 #include "config/problems.h"
 #include "config/value.h"
 #include "util/text.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
-
-#define DAEMON_BYTES     (UINT64_C(16) << 20)
-#define CONNECTION_BYTES (UINT64_C(1) << 20)
 
 void complain(struct reading *r, const yaml_node_t *node, const char *where, const char *fmt, ...)
 {
@@ -52,29 +47,42 @@ bool is_mapping(struct reading *r, const yaml_node_t *node, const char *where, c
 
 /* -- unknown keys ---------------------------------------------------------------------------------------- */
 
-static void unknown_key(
-    struct reading *r, const yaml_node_t *node, const struct section *section, const char *where, char *name)
+/* Where the key is known: "streams.NAME or jobs.NAME"; "" if nowhere. */
+static void put_homes(struct buffer *out, const char *name)
+{
+    for (size_t i = 0; i < N_ELEMENTS(all_sections); i++) {
+        const char *path = all_sections[i]->path;
+        if (section_find(all_sections[i], name))
+            buffer_printf(out, "%s%s%s", out->n ? " or " : "", *path ? "under " : "at the top level", path);
+    }
+}
+
+static void unknown_key(struct reading *r, const yaml_node_t *node, const struct section *section,
+    const char *where, const char *name)
 {
     const char *names[SECTION_MAX];
     char quoted[QUOTE_MAX];
+    _cleanup_buffer_ struct buffer homes = {0};
     for (size_t i = 0; i < section->n_keys; i++)
         names[i] = section->keys[i].name;
     const char *near = text_suggest(name, names, section->n_keys);
-    const struct section *home = NULL;
-    for (size_t i = 0; i < N_ELEMENTS(all_sections); i++)
-        if (section_find(all_sections[i], name))
-            home = all_sections[i];
-    quote_text(name, quoted);
-    if (home)
-        complain(r, node, where, "the key %s does not belong here, but %s%s", quoted,
-            *home->path ? "under " : "at the top level", home->path);
-    else if (near)
-        complain(r, node, where, "the key %s is not known; did you mean %s?", quoted, near);
-    else
-        complain(r, node, where, "the key %s is not known", quoted);
+    put_homes(&homes, name);
+    complain(r, node, where, "the key %s %s%s%s%s%s", quote_text(name, quoted),
+        homes.n ? "does not belong here, but " : "is not known", homes.n ? buffer_string(&homes) : "",
+        near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 /* -- sections -------------------------------------------------------------------------------------------- */
+
+/* The value as text, a file's name made absolute; NULL and why not. */
+static char *take_text(struct reading *r, const yaml_node_t *node, const struct key *key, struct error *err)
+{
+    _cleanup_free_ char *text = node_value(node, err);
+    if (!text || key->type != KEY_FILE)
+        return TAKE(text);
+    char *path = NULL;
+    return file_beside(r->config->path, text, &path, err) < 0 ? NULL : path;
+}
 
 static void read_value(
     struct reading *r, const yaml_node_t *node, const struct key *key, void *base, const char *where)
@@ -83,11 +91,11 @@ static void read_value(
     struct marks marks;
     if (key->type == KEY_SECTION)
         return read_section(r, node, key->section, base, where, &marks);
-    if (key->type == KEY_STREAMS)
-        return read_streams(r, node, where);
+    if (key->type == KEY_NAMED)
+        return read_named(r, node, key->section, where);
     if (key->type == KEY_COLUMNS)
         return read_columns(r, base, node, where);
-    _cleanup_free_ char *text = node_value(node, &err);
+    _cleanup_free_ char *text = take_text(r, node, key, &err);
     if (!text || value_take(key, text, base, &err) < 0)
         complain(r, node, where, "%s", err.text);
 }
@@ -113,18 +121,29 @@ static void read_pair(struct reading *r, const yaml_node_pair_t *pair, const str
     read_value(r, node_at(r, pair->value), key, base, path);
 }
 
+static void miss_key(struct reading *r, const yaml_node_t *node, const struct section *section,
+    const struct key *key, const char *where)
+{
+    if (key->required)
+        complain(r, node, where, "this key is required and missing");
+    else
+        complain(r, node, where, "this key is missing; a %s %s cannot do without", key->required_by,
+            section->named->kind_noun);
+}
+
 /* What was not given takes its default; what has none is missed. */
 static void fill_section(struct reading *r, const yaml_node_t *node, const struct section *section,
     void *base, const char *where, const struct marks *marks)
 {
     struct error err;
+    const char *kind = entry_kind(section, base);
     for (size_t i = 0; i < section->n_keys; i++) {
         const struct key *key = &section->keys[i];
         if (marks->at[i].line)
             continue;
         _cleanup_free_ char *path = join(where, key->name);
-        if (key->required)
-            complain(r, node, path, "this key is required and missing");
+        if (key->required || (key->required_by && kind && strcmp(key->required_by, kind) == 0))
+            miss_key(r, node, section, key, path);
         else if (key->fallback && value_take(key, key->fallback, base, &err) < 0)
             complain(r, node, path, "%s", err.text);
     }
@@ -144,38 +163,6 @@ void read_section(struct reading *r, const yaml_node_t *node, const struct secti
 
 /* -- the whole ------------------------------------------------------------------------------------------- */
 
-static void check_memory(struct reading *r, const struct marks *marks)
-{
-    struct config *c = r->config;
-    size_t at = (size_t)(section_find(&section_top, "max_entry") - section_top.keys);
-    uint64_t most = c->memory_max / 4;
-    if (!marks->at[at].line)
-        c->max_entry = MIN(c->max_entry, most);
-    if (c->max_entry <= most || c->memory_max == 0)
-        return;
-    _cleanup_free_ char *got = value_size_text(c->max_entry), *limit = value_size_text(most);
-    _cleanup_free_ char *memory = value_size_text(c->memory_max);
-    problem_add(r->problems, marks->at[at].line, marks->at[at].column,
-        "max_entry: %s is too much: at most a quarter of memory_max (%s), that is %s", got, memory, limit);
-}
-
-/* Beside the daemon itself, a connection needs about a megabyte for its batches. */
-static void check_connections(struct reading *r, const struct marks *marks)
-{
-    const struct config *c = r->config;
-    size_t at = (size_t)(section_find(&section_top, "memory_max") - section_top.keys);
-    uint64_t n = 0;
-    for (size_t i = 0; i < c->n_streams; i++)
-        n += c->streams[i].connections;
-    uint64_t least = DAEMON_BYTES + n * CONNECTION_BYTES;
-    if (c->memory_max >= least || c->memory_max == 0)
-        return;
-    _cleanup_free_ char *got = value_size_text(c->memory_max), *limit = value_size_text(least);
-    problem_add(r->problems, marks->at[at].line, marks->at[at].column,
-        "memory_max: %s is too little for %zu streams with %" PRIu64 " connections: at least %s", got,
-        c->n_streams, n, limit);
-}
-
 static void fill_consumers(struct config *c)
 {
     char host[256] = "localhost";
@@ -186,12 +173,20 @@ static void fill_consumers(struct config *c)
             c->streams[i].consumer = xasprintf("%s-%s", host, c->name);
 }
 
+static void fill_catch_ups(struct config *c)
+{
+    for (size_t i = 0; i < c->n_jobs; i++)
+        if (!c->jobs[i].catch_up)
+            c->jobs[i].catch_up = xstrdup(strcmp(c->jobs[i].kind, "rollup") == 0 ? "all" : "last");
+}
+
 static void read_root(struct reading *r)
 {
     struct marks marks;
     read_section(r, yaml_document_get_root_node(&r->document), &section_top, r->config, "", &marks);
-    check_memory(r, &marks);
-    check_connections(r, &marks);
+    check_neighbours(r, &marks);
+    for (size_t i = 0; i < N_NAMED; i++)
+        free(r->marks[i]);
 }
 
 int config_parse(const char *path, const char *text, size_t n, struct config **ret_config,
@@ -209,25 +204,32 @@ int config_parse(const char *path, const char *text, size_t n, struct config **r
     if (problems->n > before)
         return -1;
     fill_consumers(c);
+    fill_catch_ups(c);
     *ret_config = TAKE(c);
     return 0;
 }
 
-static void section_done(const struct section *section, void *base)
+static void values_done(const struct section *section, struct config *c)
 {
     for (size_t i = 0; i < section->n_keys; i++)
-        value_done(&section->keys[i], base);
+        value_done(&section->keys[i], c);
 }
 
 void config_free(struct config *c)
 {
     if (!c)
         return;
+    for (size_t i = 0; i < c->n_databases; i++)
+        entry_done(&section_database, &c->databases[i]);
     for (size_t i = 0; i < c->n_streams; i++)
         config_stream_done(&c->streams[i]);
+    for (size_t i = 0; i < c->n_jobs; i++)
+        entry_done(&section_job, &c->jobs[i]);
+    free(c->databases);
     free(c->streams);
+    free(c->jobs);
     free(c->path);
-    section_done(&section_top, c);
-    section_done(&section_postgres, c);
+    values_done(&section_top, c);
+    values_done(&section_postgres, c);
     free(c);
 }

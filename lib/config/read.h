@@ -1,20 +1,25 @@
 #pragma once
-/* The reader's own: what its two files (read.c: keys, read_stream.c: streams and columns) share. */
+/*
+ * The reader's own, which its files share: read.c (sections and their keys), read_named.c (mappings of names),
+ * read_columns.c, neighbours.c (what one value alone cannot tell).
+ */
 #include "config/document.h"
 #include "config/keys.h"
+
+struct place {
+    int line, column; /* line 0: not given */
+};
+
+/* Where a section's keys were given, and the entry's own name. */
+struct marks {
+    struct place self, at[SECTION_MAX];
+};
 
 struct reading {
     yaml_document_t document;
     struct config *config;
     struct config_problems *problems;
-    char **identities; /* one a stream, see source_identity(); NULL where there is none */
-};
-
-/* Where a section's keys were given; line 0: not given. */
-struct marks {
-    struct {
-        int line, column;
-    } at[SECTION_MAX];
+    struct marks *marks[N_NAMED]; /* one an entry; NULL where there are none */
 };
 
 /* Notes a mistake at the node: "where: words". */
@@ -29,6 +34,12 @@ bool is_mapping(struct reading *r, const yaml_node_t *node, const char *where, c
 /* base: the struct that the section's keys go into. */
 void read_section(struct reading *r, const yaml_node_t *node, const struct section *section, void *base,
     const char *where, struct marks *ret_marks);
-void read_streams(struct reading *r, const yaml_node_t *node, const char *where);
+/* section: of the entries. */
+void read_named(struct reading *r, const yaml_node_t *node, const struct section *section, const char *where);
 void read_columns(
     struct reading *r, struct config_stream *stream, const yaml_node_t *node, const char *where);
+/* "jobs.revenue", as messages begin. A new string. */
+char *entry_path(const struct section *section, const char *name);
+
+/* Once all is read. top: the marks of the top level. */
+void check_neighbours(struct reading *r, const struct marks *top);

@@ -5,14 +5,27 @@
 
 #include <cjson/cJSON.h>
 
-#define STREAM_NAME_PATTERN "^[a-z0-9][a-z0-9_-]{0,47}$"
+#define ENTRY_NAME_PATTERN "^[a-z0-9][a-z0-9_-]{0,47}$"
+_Static_assert(ENTRY_NAME_MAX == 48, "the pattern says how long a name may be");
 
 static cJSON *section_schema(const struct section *section);
 
+/* What the value must look like; NULL: any text. A new string. */
+static char *pattern_of(const struct key *key)
+{
+    if (key->type != KEY_CHOICE)
+        return xstrdup(value_type(key->type)->pattern);
+    _cleanup_buffer_ struct buffer out = {0};
+    for (size_t i = 0; key->words[i]; i++)
+        buffer_printf(&out, "%s%s", i ? "|" : "^(", key->words[i]);
+    buffer_put_string(&out, ")$");
+    return xstrdup(buffer_string(&out));
+}
+
 static void describe_text(cJSON *object, const struct key *key)
 {
-    const struct value_type *type = value_type(key->type);
-    if (type->slot == SLOT_SIZE) {
+    enum slot slot = value_type(key->type)->slot;
+    if (slot == SLOT_SIZE || slot == SLOT_COUNT) {
         cJSON *types = cJSON_AddArrayToObject(object, "type");
         cJSON_AddItemToArray(types, cJSON_CreateString("string"));
         cJSON_AddItemToArray(types, cJSON_CreateString("integer"));
@@ -20,23 +33,31 @@ static void describe_text(cJSON *object, const struct key *key)
         cJSON_AddStringToObject(object, "type", "string");
         cJSON_AddNumberToObject(object, "minLength", 1);
     }
-    if (!type->pattern)
+    _cleanup_free_ char *typed = pattern_of(key);
+    if (!typed)
         return;
     /* A value with a variable in it can only be judged where the variable is set. */
-    _cleanup_free_ char *pattern = xasprintf("(%s)|\\$\\{", type->pattern);
+    _cleanup_free_ char *pattern = xasprintf("(%s)|\\$\\{", typed);
     cJSON_AddStringToObject(object, "pattern", pattern);
 }
 
-static void describe_mapping(cJSON *object, const struct key *key)
+static void describe_names(cJSON *object, const struct key *key)
 {
     cJSON_AddStringToObject(object, "type", "object");
     cJSON *names = cJSON_AddObjectToObject(object, "propertyNames");
-    if (key->type == KEY_STREAMS) {
-        cJSON_AddStringToObject(names, "pattern", STREAM_NAME_PATTERN);
-        cJSON *each = cJSON_AddObjectToObject(object, "additionalProperties");
-        cJSON_AddStringToObject(each, "$ref", "#/$defs/stream");
-        return;
-    }
+    cJSON_AddStringToObject(names, "pattern", ENTRY_NAME_PATTERN);
+    if (key->section->named->reserved)
+        cJSON_AddStringToObject(
+            cJSON_AddObjectToObject(names, "not"), "const", key->section->named->reserved);
+    cJSON *each = cJSON_AddObjectToObject(object, "additionalProperties");
+    _cleanup_free_ char *reference = xasprintf("#/$defs/%s", key->section->named->noun);
+    cJSON_AddStringToObject(each, "$ref", reference);
+}
+
+static void describe_columns(cJSON *object)
+{
+    cJSON_AddStringToObject(object, "type", "object");
+    cJSON *names = cJSON_AddObjectToObject(object, "propertyNames");
     cJSON_AddNumberToObject(names, "maxLength", 63);
     cJSON_AddNumberToObject(object, "minProperties", 1);
     cJSON *each = cJSON_AddObjectToObject(object, "additionalProperties");
@@ -47,8 +68,10 @@ static void describe_mapping(cJSON *object, const struct key *key)
 static cJSON *key_schema(const struct key *key)
 {
     cJSON *object = key->type == KEY_SECTION ? section_schema(key->section) : cJSON_CreateObject();
-    if (key->type == KEY_STREAMS || key->type == KEY_COLUMNS)
-        describe_mapping(object, key);
+    if (key->type == KEY_NAMED)
+        describe_names(object, key);
+    else if (key->type == KEY_COLUMNS)
+        describe_columns(object);
     else if (key->type != KEY_SECTION)
         describe_text(object, key);
     cJSON_AddStringToObject(object, "description", key->help);
@@ -79,9 +102,11 @@ struct cJSON *config_schema(void)
     cJSON_AddStringToObject(root, "$schema", "https://json-schema.org/draft/2020-12/schema");
     cJSON_AddStringToObject(root, "title", "The configuration of ingestd");
     cJSON *defs = cJSON_AddObjectToObject(root, "$defs");
-    cJSON *stream = section_schema(&section_stream);
-    cJSON_AddStringToObject(stream, "description", section_stream.help);
-    cJSON_AddItemToObject(defs, "stream", stream);
+    for (size_t i = 0; i < N_NAMED; i++) {
+        cJSON *entry = section_schema(named_sections[i]);
+        cJSON_AddStringToObject(entry, "description", named_sections[i]->help);
+        cJSON_AddItemToObject(defs, named_sections[i]->named->noun, entry);
+    }
     return root;
 }
 
@@ -102,9 +127,9 @@ static const char head[] =
     "- A key that is not known, a key given twice and a key without a value are mistakes: nothing is "
     "guessed.\n"
     "- Anchors, aliases, tags and several documents in one file are not taken.\n"
-    "- *reload* tells whether `ingestctl reload` takes a change; the others need a restart. Streams are "
-    "added,\n"
-    "  changed and removed by a reload.\n"
+    "- *reload* tells whether `ingestctl reload` takes a change; the others need a restart. "
+    "Databases,\n"
+    "  streams and jobs are added, changed and removed by a reload.\n"
     "- Keep passwords out of the file: `password_file` names a file for each, as systemd's "
     "`LoadCredential=`\n"
     "  makes them.\n";
@@ -122,11 +147,27 @@ static void put_cell_default(struct buffer *out, const struct key *key)
 static void put_limits(struct buffer *out, const struct key *key)
 {
     enum slot slot = value_type(key->type)->slot;
-    if (slot != SLOT_SIZE && slot != SLOT_DURATION)
+    for (size_t i = 0; key->words && key->words[i]; i++)
+        buffer_printf(out, "%s`%s`%s", i ? ", " : " One of ", key->words[i], key->words[i + 1] ? "" : ".");
+    if (slot != SLOT_SIZE && slot != SLOT_COUNT && slot != SLOT_DURATION)
         return;
-    char *(*show)(uint64_t) = slot == SLOT_SIZE ? value_size_text : value_duration_text;
+    char *(*show)(uint64_t) = slot == SLOT_DURATION ? value_duration_text
+                              : slot == SLOT_COUNT  ? value_count_text
+                                                    : value_size_text;
     _cleanup_free_ char *least = show(key->least), *most = show(key->most);
     buffer_printf(out, " From %s to %s.", least, most);
+}
+
+static void put_row(struct buffer *out, const struct section *section, const struct key *key)
+{
+    buffer_printf(out, "| `%s` | %s | ", key->name, value_type(key->type)->name);
+    put_cell_default(out, key);
+    const char *reload = key->type == KEY_SECTION ? "see below" : key->needs_restart ? "no" : "yes";
+    buffer_printf(out, " | %s | %s", reload, key->help);
+    put_limits(out, key);
+    if (key->only)
+        buffer_printf(out, " Only for %s %ss.", key->only, section->named->kind_noun);
+    buffer_put_string(out, " |\n");
 }
 
 static void put_section(struct buffer *out, const struct section *section)
@@ -136,17 +177,8 @@ static void put_section(struct buffer *out, const struct section *section)
     else
         buffer_printf(out, "\n## Top level\n\n");
     buffer_put_string(out, "| key | type | default | reload | what it is |\n|---|---|---|---|---|\n");
-    for (size_t i = 0; i < section->n_keys; i++) {
-        const struct key *key = &section->keys[i];
-        buffer_printf(out, "| `%s` | %s | ", key->name, value_type(key->type)->name);
-        put_cell_default(out, key);
-        const char *reload = key->type == KEY_SECTION ? "see below" : key->needs_restart ? "no" : "yes";
-        buffer_printf(out, " | %s | %s", reload, key->help);
-        put_limits(out, key);
-        if (key->only)
-            buffer_printf(out, " Only for %s sources.", key->only);
-        buffer_put_string(out, " |\n");
-    }
+    for (size_t i = 0; i < section->n_keys; i++)
+        put_row(out, section, &section->keys[i]);
 }
 
 char *config_reference(void)
@@ -156,7 +188,7 @@ char *config_reference(void)
     for (size_t i = 0; i < N_ELEMENTS(all_sections); i++)
         put_section(&out, all_sections[i]);
     buffer_put_string(&out, "\n## Types\n\n| type | how it is written |\n|---|---|\n");
-    for (int t = KEY_NAME; t <= KEY_COLUMNS; t++)
+    for (int t = 0; t < N_KEY_TYPES; t++)
         buffer_printf(&out, "| %s | %s |\n", value_type(t)->name, value_type(t)->looks);
     return xstrdup(buffer_string(&out));
 }

@@ -1,6 +1,7 @@
 /* The configuration in force, for people and programs: made from the table of keys, passwords masked. */
 #include "config/config.h"
 #include "config/document.h"
+#include "config/entry.h"
 #include "config/value.h"
 #include "util/buffer.h"
 #include "util/url.h"
@@ -12,7 +13,7 @@ static void add_value(cJSON *object, const struct key *key, const void *base)
     _cleanup_free_ char *text = value_show(key, base);
     if (!text)
         return;
-    bool secret = key->type == KEY_DATABASE || key->type == KEY_SOURCE;
+    bool secret = key->type == KEY_DATABASE || key->type == KEY_ANY_DATABASE || key->type == KEY_SOURCE;
     _cleanup_free_ char *masked = secret ? url_redact_connection(text) : NULL;
     cJSON_AddStringToObject(object, key->name, masked ? masked : text);
 }
@@ -24,31 +25,40 @@ static void add_columns(cJSON *object, const struct config_stream *stream)
         cJSON_AddStringToObject(columns, stream->columns[i].column, stream->columns[i].field);
 }
 
-static void add_stream(cJSON *streams, const struct config_stream *stream)
+static cJSON *section_to_json(const struct section *section, const void *base);
+
+static void add_entries(cJSON *object, const struct section *section, const struct config *c)
 {
-    cJSON *object = cJSON_AddObjectToObject(streams, stream->name);
-    const char *scheme = source_scheme(stream->source);
-    for (size_t i = 0; i < section_stream.n_keys; i++) {
-        const struct key *key = &section_stream.keys[i];
-        if (key->type == KEY_COLUMNS)
-            add_columns(object, stream);
-        else if (!key->only || !scheme || strcmp(key->only, scheme) == 0)
-            add_value(object, key, stream);
+    for (size_t i = 0; i < n_entries(section, c); i++) {
+        const void *entry = entry_at(section, c, i);
+        cJSON_AddItemToObject(object, entry_name(section, entry), section_to_json(section, entry));
     }
+}
+
+static void add_key(cJSON *object, const struct key *key, const void *base)
+{
+    if (key->type == KEY_SECTION)
+        cJSON_AddItemToObject(object, key->name, section_to_json(key->section, base));
+    else if (key->type == KEY_NAMED)
+        add_entries(cJSON_AddObjectToObject(object, key->name), key->section, base);
+    else if (key->type == KEY_COLUMNS)
+        add_columns(object, base);
+    else
+        add_value(object, key, base);
+}
+
+static cJSON *section_to_json(const struct section *section, const void *base)
+{
+    cJSON *object = cJSON_CreateObject();
+    for (size_t i = 0; i < section->n_keys; i++)
+        if (entry_has(section, &section->keys[i], base))
+            add_key(object, &section->keys[i], base);
+    return object;
 }
 
 struct cJSON *config_to_json(const struct config *c)
 {
-    cJSON *root = cJSON_CreateObject();
-    for (size_t i = 0; i < section_top.n_keys; i++)
-        add_value(root, &section_top.keys[i], c);
-    cJSON *postgres = cJSON_AddObjectToObject(root, "postgres");
-    for (size_t i = 0; i < section_postgres.n_keys; i++)
-        add_value(postgres, &section_postgres.keys[i], c);
-    cJSON *streams = cJSON_AddObjectToObject(root, "streams");
-    for (size_t i = 0; i < c->n_streams; i++)
-        add_stream(streams, &c->streams[i]);
-    return root;
+    return section_to_json(&section_top, c);
 }
 
 /* "${" means a variable to the reader, so a plain one is doubled. */

@@ -1,7 +1,7 @@
 #include "config/value.h"
 
 #include "config/problems.h"
-#include "util/log.h"
+#include "util/buffer.h"
 #include "util/text.h"
 
 #include <inttypes.h>
@@ -27,15 +27,25 @@ static int check_name(const struct key *key, const char *text, struct error *err
     return check_length(key, text, err);
 }
 
-static int check_log_level(const struct key *key, const char *text, struct error *err)
+/* "error, warning, notice, info or debug" */
+static void put_words(struct buffer *out, const char *const *words)
 {
-    static const char *const words[] = {"error", "warning", "notice", "info", "debug"};
-    if (log_level_from_string(text) >= 0)
-        return 0;
+    for (size_t i = 0; words[i]; i++)
+        buffer_printf(out, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " or ", words[i]);
+}
+
+static int check_choice(const struct key *key, const char *text, struct error *err)
+{
+    size_t n = 0;
+    for (; key->words[n]; n++)
+        if (strcmp(key->words[n], text) == 0)
+            return 0;
     char quoted[QUOTE_MAX];
-    const char *near = text_suggest(text, words, N_ELEMENTS(words));
-    return error_set(err, "%s is not a level: error, warning, notice, info or debug%s%s%s",
-        quote_text(text, quoted), near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
+    _cleanup_buffer_ struct buffer list = {0};
+    put_words(&list, key->words);
+    const char *near = text_suggest(text, key->words, n);
+    return error_set(err, "%s is not possible here: %s%s%s%s", quote_text(text, quoted), buffer_string(&list),
+        near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
 /* Kept plain because it stands in every statement the daemon writes. */
@@ -65,32 +75,50 @@ static int check_table(const struct key *key, const char *text, struct error *er
     return 0;
 }
 
+/* It becomes a part of other names, and of statements. */
+static int check_plain_table(const struct key *key, const char *text, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    if (text[strspn(text, LOWER DIGITS "_.")])
+        return error_set(err,
+            "%s is not possible here: the name of this table may hold only a-z, 0-9 and '_'",
+            quote_text(text, quoted));
+    return check_table(key, text, err);
+}
+
 static const struct value_type types[] = {
     [KEY_NAME] = {"name", "letters, digits, `.`, `_` and `-`", "^[A-Za-z0-9._-]+$", SLOT_TEXT, check_name},
     [KEY_TEXT] = {"text", "any text", NULL, SLOT_TEXT, check_length},
+    [KEY_CHOICE] = {"choice", "one of the words that are named", NULL, SLOT_TEXT, check_choice},
     [KEY_PATH] = {"path", "a path that begins with `/`", "^/", SLOT_TEXT, check_path},
+    [KEY_FILE] = {"file", "a path; a relative one begins at the folder of the configuration file", "[^/]$",
+        SLOT_TEXT, check_file},
     [KEY_SIZE] = {"size", "a number with its unit: `512`, `64KB`, `24MB` or `2GB`, of 1024 bytes to the KB",
         "^[0-9]+([kK][bB]|[mM][bB]|[gG][bB]|[bB])?$", SLOT_SIZE},
-    [KEY_COUNT] = {"count", "a whole number", "^[0-9]+$", SLOT_SIZE},
+    [KEY_COUNT] = {"count", "a whole number", "^[0-9]+$", SLOT_COUNT},
     [KEY_DURATION] = {"duration", "a number with its unit: `250ms`, `30s`, `10m`, `6h` or `7d`",
         "^[0-9]+([mM][sS]|[sSmMhHdD])$", SLOT_DURATION},
     [KEY_LISTEN] = {"address",
         "a loopback address with its port: `127.0.0.1:9187`, `[::1]:9187` or "
         "`localhost:9187`",
         "^(127[.]0[.]0[.]1|\\[::1\\]|localhost):[0-9]{1,5}$", SLOT_TEXT, check_listen},
-    [KEY_LOG_LEVEL] = {"level", "`error`, `warning`, `notice`, `info` or `debug`",
-        "^(error|warning|notice|info|debug)$", SLOT_TEXT, check_log_level},
     [KEY_SCHEMA] = {"schema", "`a-z`, `0-9` and `_`", "^[a-z_][a-z0-9_]{0,62}$", SLOT_TEXT, check_schema},
     [KEY_TABLE] = {"table", "`[schema.]table`, without quotes", "^([^.\"]+[.])?[^.\"]+$", SLOT_TEXT,
         check_table},
+    [KEY_PLAIN_TABLE] = {"plain table", "`[schema.]table`, of `a-z`, `0-9` and `_`",
+        "^([a-z0-9_]+[.])?[a-z0-9_]+$", SLOT_TEXT, check_plain_table},
     [KEY_TIME_ZONE] = {"time zone", "a name of the tz database: `UTC`, `Europe/Berlin`",
         "^[A-Za-z][A-Za-z0-9_+/-]*$", SLOT_TEXT, check_time_zone},
+    [KEY_SCHEDULE] = {"schedule", "`every 10m` (by the clock), or cron's five fields: `0 6 * * mon-fri`",
+        NULL, SLOT_TEXT, check_length},
     [KEY_DATABASE] = {"database", "a `postgresql://` URL or `key=value` words",
         "^postgres(ql)?://|=", SLOT_TEXT, check_database},
+    [KEY_ANY_DATABASE] = {"any database", "a `postgresql://` or `mysql://` URL, or `key=value` words",
+        "^postgres(ql)?://|^mysql://[^/]+/[^/]|=", SLOT_TEXT, check_any_database},
     [KEY_SOURCE] = {"source", "a `redis://` or `fifo://` URL", "^(redis://[^/]+/[0-9]+/.|fifo:///.)",
         SLOT_TEXT, check_source},
     [KEY_SECTION] = {"section", "a mapping of keys"},
-    [KEY_STREAMS] = {"streams", "a mapping of names to streams"},
+    [KEY_NAMED] = {"names", "a mapping of names to sections"},
     [KEY_COLUMNS] = {"columns", "a mapping of columns to fields"},
 };
 
@@ -116,6 +144,11 @@ char *value_size_text(uint64_t bytes)
     static const struct unit units[] = {
         {"GB", UINT64_C(1) << 30}, {"MB", UINT64_C(1) << 20}, {"KB", UINT64_C(1) << 10}, {"", 1}};
     return in_units(bytes, units);
+}
+
+char *value_count_text(uint64_t n)
+{
+    return xasprintf("%" PRIu64, n);
 }
 
 /* A duration is whole milliseconds, because nothing smaller can be typed. */
@@ -144,6 +177,18 @@ static int take_size(const struct key *key, const char *text, uint64_t *slot, st
         return error_set(err, "%s is not a size: a number with its unit, as 512, 64KB, 24MB or 2GB",
             quote_text(text, quoted));
     if (in_range(key, v, value_size_text, err) < 0)
+        return -1;
+    *slot = v;
+    return 0;
+}
+
+static int take_count(const struct key *key, const char *text, uint64_t *slot, struct error *err)
+{
+    uint64_t v;
+    char quoted[QUOTE_MAX];
+    if (text[strspn(text, DIGITS)] || text_parse_bytes(text, &v) < 0)
+        return error_set(err, "%s is not a whole number", quote_text(text, quoted));
+    if (in_range(key, v, value_count_text, err) < 0)
         return -1;
     *slot = v;
     return 0;
@@ -184,6 +229,8 @@ int value_take(const struct key *key, const char *text, void *base, struct error
         return 0;
     case SLOT_SIZE:
         return take_size(key, text, slot, err);
+    case SLOT_COUNT:
+        return take_count(key, text, slot, err);
     case SLOT_DURATION:
         return take_duration(key, text, slot, err);
     case SLOT_NONE:
@@ -200,6 +247,8 @@ char *value_show(const struct key *key, const void *base)
         return xstrdup(*(char *const *)slot);
     case SLOT_SIZE:
         return value_size_text(*(const uint64_t *)slot);
+    case SLOT_COUNT:
+        return value_count_text(*(const uint64_t *)slot);
     case SLOT_DURATION:
         return value_duration_text((uint64_t) * (const int64_t *)slot);
     case SLOT_NONE:

@@ -1,11 +1,11 @@
 #pragma once
 /*
  * The types a value can have: what its text must look like, and how it is kept in the struct. `base` is the
- * struct config or struct config_stream that the key's offset goes into.
+ * struct that the key's offset goes into: struct config, or an entry's.
  */
 #include "config/keys.h"
 
-enum slot { SLOT_NONE, SLOT_TEXT, SLOT_SIZE, SLOT_DURATION };
+enum slot { SLOT_NONE, SLOT_TEXT, SLOT_SIZE, SLOT_COUNT, SLOT_DURATION };
 
 struct value_type {
     const char *name;    /* "duration" */
@@ -25,16 +25,23 @@ bool value_equal(const struct key *key, const void *a, const void *b);
 void value_copy(const struct key *key, void *to, const void *from);
 void value_done(const struct key *key, void *base);
 
-/* The exact text of a size or a duration: "64MB", "90s". A new string. */
+/* The exact text of a size, a duration, a count: "64MB", "90s", "12". A new string. */
 char *value_size_text(uint64_t bytes);
 char *value_duration_text(uint64_t us);
+char *value_count_text(uint64_t n);
 
 /* The checks of values that name a place (config/place.c). */
 int check_path(const struct key *key, const char *text, struct error *err);
+int check_file(const struct key *key, const char *text, struct error *err);
 int check_listen(const struct key *key, const char *text, struct error *err);
 int check_time_zone(const struct key *key, const char *text, struct error *err);
 int check_database(const struct key *key, const char *text, struct error *err);
+int check_any_database(const struct key *key, const char *text, struct error *err);
 int check_source(const struct key *key, const char *text, struct error *err);
+
+/* The absolute path of a file named in the configuration: a relative one begins at the folder where the
+ * configuration is, by the path it was read from. A new string. */
+int file_beside(const char *config_path, const char *name, char **ret_path, struct error *err);
 
 /* "redis" or "fifo" of a source that passed the check; NULL for any other text. */
 const char *source_scheme(const char *source);

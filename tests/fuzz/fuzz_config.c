@@ -20,6 +20,17 @@ static void check_problems(const struct config_problems *problems)
     free(config_problems_to_string("f", problems));
 }
 
+static void check_same_jobs(const struct config *c, const struct config *again)
+{
+    must(c->n_jobs == again->n_jobs && c->n_databases == again->n_databases);
+    for (size_t i = 0; i < c->n_jobs; i++) {
+        must(c->jobs[i].sql[0] == '/' && c->jobs[i].catch_up);
+        must(config_job_equal(&c->jobs[i], &again->jobs[i]));
+    }
+    for (size_t i = 0; i < c->n_databases; i++)
+        must(strcmp(c->databases[i].url, again->databases[i].url) == 0);
+}
+
 /* Only a masked password may keep it from being read again. */
 static void check_shown(const struct config *c)
 {
@@ -33,6 +44,7 @@ static void check_shown(const struct config *c)
         must(!config_needs_restart(c, again) && c->n_streams == again->n_streams);
         for (size_t i = 0; i < c->n_streams; i++)
             must(config_stream_equal(&c->streams[i], &again->streams[i]));
+        check_same_jobs(c, again);
     }
     config_free(again);
     config_problems_done(&problems);

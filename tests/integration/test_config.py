@@ -98,6 +98,45 @@ def test_bad_postgres_url(office, unstarted):
     assert_refused(unstarted, "mysql://")
 
 
+ROLLUP = {"kind": "rollup", "schedule": "every 10m", "sql": "r.sql", "table": "public.revenue"}
+QUERY = {"kind": "query", "sql": "q.sql"}
+
+
+@pytest.mark.parametrize("job, line, said", [
+    ({**ROLLUP, "schedule": "0 0 31 2 *"}, "31 2", "never fires"),
+    ({**ROLLUP, "schedule": "every 0m"}, "every 0m", "every"),
+    ({**ROLLUP, "kind": "rolup"}, "rolup", "rollup"),
+    ({**ROLLUP, "table": "Revenue; DROP"}, "DROP", "a-z"),
+    ({k: v for k, v in ROLLUP.items() if k != "schedule"}, '"rollup"', "schedule"),
+    ({**QUERY, "table": "revenue"}, '"revenue"', "for rollup jobs"),
+    ({**QUERY, "database": "postgrse"}, "postgrse", "postgres"),
+    ({**QUERY, "time_zone": "Europe/Atlantis"}, "Atlantis", "time zone"),
+], ids=lambda v: v if isinstance(v, str) else "")
+def test_bad_job(office, job, line, said):
+    assert_refused(office.daemon(start=False, jobs={"it": job}), line, said)
+
+
+def test_job_and_stream_of_one_name(office):
+    daemon = office.daemon(start=False, jobs={"claim": QUERY})
+    done = daemon.ctl_raw("check", daemon.config_path)
+    lines = [i for i, line in enumerate(daemon.config_path.read_text().splitlines(), 1) if line == "  claim:"]
+    assert done.returncode == CHECK_FAILED and len(lines) == 2
+    for n in lines:
+        assert f":{n}:" in done.stderr + done.stdout or f"line {n} " in done.stderr + done.stdout
+
+
+def test_a_database_of_jobs_shows_no_password(office):
+    url = "mysql://root:sesame@127.0.0.1:3306/external"
+    daemon = office.daemon(start=False, databases={"mysql": {"url": url}}, jobs={"it": {**QUERY, "database": "mysql"}})
+    code, shown = daemon.ctl("config")
+    assert code == CHECK_OK and shown["databases"]["mysql"]["url"] == url.replace("sesame", "…")
+    assert shown["jobs"]["it"]["sql"] == str(daemon.home.resolve() / "q.sql"), "beside the configuration"
+    assert shown["jobs"]["it"]["catch_up"] == "last" and shown["workers"] == "4" and shown["keep_runs"] == "400d"
+    replace(daemon, "mysql://", "mariadb://")
+    done = daemon.ctl_raw("check", daemon.config_path)
+    assert done.returncode == CHECK_FAILED and "sesame" not in done.stdout + done.stderr
+
+
 def test_every_mistake_is_found_at_once(unstarted):
     replace(unstarted, "state_dir:", "state_dri:")
     replace(unstarted, "table:", "tabel:")

@@ -2,7 +2,8 @@
 
 #define BASE                                                                                                 \
     "name: a\ncontrol: /c\nstate_dir: /s\nhttp: localhost:1\nlog_level: info\nmemory_max: 64MB\n"            \
-    "max_entry: 1MB\npostgres:\n  url: host=a\n  password_file: /p\n  schema: own\n  timeout: 5s\n"
+    "max_entry: 1MB\npostgres:\n  url: host=a\n  password_file: /p\n  schema: own\n  timeout: 5s\n"          \
+    "workers: 2\nkeep_runs: 9d\ndatabases: {x: {url: host=a}}\njobs: {a: {kind: query, sql: /q}}\n"
 
 START_TEST(what_needs_a_restart)
 {
@@ -22,6 +23,10 @@ START_TEST(what_needs_a_restart)
         {"  timeout: 5s\n", "  timeout: 6s\n", "postgres.timeout"},
         {"name: a\ncontrol: /c\n", "", "name, control"},
         {"name: a\n", "name: a\n", NULL},
+        {"workers: 2\n", "workers: 3\n", NULL},
+        {"keep_runs: 9d\n", "", NULL},
+        {"databases: {x: {url: host=a}}\n", "databases: {x: {url: host=b}}\n", NULL},
+        {"jobs: {a: {kind: query, sql: /q}}\n", "", NULL},
     };
     _cleanup_(config_freep) struct config *now = parse_good(BASE);
     for (size_t i = 0; i < N_ELEMENTS(list); i++) {
@@ -71,8 +76,38 @@ START_TEST(what_makes_a_stream_another)
 }
 END_TEST
 
+#define JOB_BASE POSTGRES "databases: {w: {url: host=w}}\njobs:\n  a:\n    kind: query\n    sql: /q.sql\n"
+
+START_TEST(what_makes_a_job_another)
+{
+    static const char *const others[] = {"schedule: every 1h", "time_zone: Europe/Berlin", "catch_up: all",
+        "database: w", "time_limit: 1h", "retries: 0", "retry_after: 1s", "memory_max: 64MB",
+        "result_rows: 0", "transaction: no"};
+    _cleanup_(config_freep) struct config *c = parse_good(JOB_BASE);
+    _cleanup_(config_freep) struct config *same =
+        parse_good("\n\n" JOB_BASE "    time_limit: 600s\n    catch_up: last\n    transaction: yes\n"
+                   "    memory_max: 131072KB\n");
+    ck_assert(config_job_equal(&c->jobs[0], &same->jobs[0]));
+    for (size_t i = 0; i < N_ELEMENTS(others); i++) {
+        _cleanup_free_ char *text = xasprintf(JOB_BASE "    %s\n", others[i]);
+        _cleanup_(config_freep) struct config *other = parse_good(text);
+        ck_assert_msg(!config_job_equal(&c->jobs[0], &other->jobs[0]), "%s", others[i]);
+    }
+    _cleanup_(config_freep) struct config *names =
+        parse_good(POSTGRES "jobs:\n  b: {kind: query, sql: /q.sql}\n  a: {kind: query, sql: /r.sql}\n"
+                            "  c: {kind: rollup, sql: /q.sql, schedule: every 1h, table: t}\n"
+                            "  d: {kind: rollup, sql: /q.sql, schedule: every 1h, table: u}\n");
+    for (size_t i = 0; i < names->n_jobs; i++)
+        ck_assert(!config_job_equal(&c->jobs[0], &names->jobs[i]));
+    free(names->jobs[3].name);
+    names->jobs[3].name = xstrdup("c");
+    ck_assert(!config_job_equal(&names->jobs[2], &names->jobs[3]));
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {what_needs_a_restart, what_makes_a_stream_another};
+    const TTest *const tests[] = {
+        what_needs_a_restart, what_makes_a_stream_another, what_makes_a_job_another};
     return run_tests("config-compare", tests, N_ELEMENTS(tests));
 }

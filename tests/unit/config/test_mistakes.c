@@ -92,6 +92,8 @@ START_TEST(keys)
 {
     static const struct mistake list[] = {
         {"nmae: x\n" POSTGRES, "1:1", "\"nmae\" is not known; did you mean name?"},
+        {"table: x\n" POSTGRES, "1:1", "does not belong here, but under streams.NAME or under jobs.NAME\n"},
+        {"database: x\n" POSTGRES, "1:1", "but under jobs.NAME; did you mean databases?"},
         {"zzzzzzzzzz: x\n" POSTGRES, "1:1", "\"zzzzzzzzzz\" is not known\n"},
         {"source: x\n" POSTGRES, "1:1", "does not belong here, but under streams.NAME"},
         {"name: x\n" POSTGRES "name: y\n", "3:1", "name: the key is given twice, first on line 1"},
@@ -127,7 +129,15 @@ START_TEST(values)
 {
     static const struct mistake list[] = {
         {"name: Dr. Who\n" POSTGRES, "1:7", "\"Dr. Who\" may hold only letters"},
-        {"log_level: warn\n" POSTGRES, "1:12", "did you mean warning?"},
+        {"log_level: warn\n" POSTGRES, "1:12",
+            "\"warn\" is not possible here: error, warning, notice, info or debug (did you mean warning?)"},
+        {"workers: 0\n" POSTGRES, "1:10", "0 is too little: at least 1"},
+        {"workers: 65\n" POSTGRES, "1:10", "65 is too much: at most 64"},
+        {"workers: 1KB\n" POSTGRES, "1:10", "\"1KB\" is not a whole number"},
+        {"workers: -1\n" POSTGRES, "1:10", "not a whole number"},
+        {"workers: 99999999999999999999\n" POSTGRES, "1:10", "not a whole number"},
+        {"keep_runs: 23h\n" POSTGRES, "1:12", "23h is too little: at least 1d"},
+        {"keep_runs: 36501d\n" POSTGRES, "1:12", "too much: at most 36500d"},
         {"control: run/x\n" POSTGRES, "1:10", "not an absolute path"},
         {"memory_max: lots\n" POSTGRES, "1:13", "\"lots\" is not a size"},
         {"memory_max: -1\n" POSTGRES, "1:13", "not a size"},
@@ -146,6 +156,7 @@ START_TEST(values)
         {"postgres: {url: 'host=x', schema: 1a}\n", "1:35", "must not begin with a digit"},
         {"postgres: {url: doctor_office}\n", "1:17", "not a Postgres database"},
         {"postgres: {url: 'mysql://h/db?a=b'}\n", "1:17", "not a Postgres database"},
+        {"postgres: {url: 'mysql://h/db'}\n", "1:17", "goes under databases:"},
         {"http: 0.0.0.0:80\n" POSTGRES, "1:7", "not a loopback address"},
         {"http: 127.0.0.1\n" POSTGRES, "1:7", "not a loopback address"},
         {"http: 127.0.0.1:0\n" POSTGRES, "1:7", "not a loopback address"},
@@ -256,7 +267,7 @@ START_TEST(streams)
         {POSTGRES "streams:\n" STREAM("a23456789012345678901234567890123456789012345678x", "redis://h/0/k"),
             "3:3", "at most 48"},
         {POSTGRES "streams:\n" CLAIM STREAM("b", "redis://user@localhost:6379/00/claim"), "8:5",
-            "streams.b.source: the stream claim (line 3) reads the same source"},
+            "streams.b.source: streams.claim (line 3) reads the same source"},
         {POSTGRES "streams:\n" STREAM("a", "fifo:///p") STREAM("b", "fifo:///%70"), "8:5",
             "reads the same source"},
         {POSTGRES "streams:\n" STREAM("a", "fifo:///p") "    group: g\n", "7:5", "for redis sources"},
@@ -296,6 +307,161 @@ START_TEST(columns)
 }
 END_TEST
 
+#define DATABASES(map) POSTGRES "databases:\n  x: " map "\n"
+#define URL(url)       DATABASES("{url: '" url "'}")
+
+START_TEST(databases)
+{
+    static const struct mistake list[] = {
+        {POSTGRES "databases:\n", "2:11", "databases: a mapping of databases (name: keys)"},
+        {DATABASES(""), "3:5", "databases.x: a mapping of keys"},
+        {DATABASES("{}"), "3:6", "databases.x.url: this key is required"},
+        {DATABASES("{url: host=x, schema: y}"), "3:20", "does not belong here, but under postgres"},
+        {DATABASES("{url: host=x}\n  x: {url: host=y}"), "4:3",
+            "the database x is given twice, first on line 3"},
+        {POSTGRES "databases:\n  X: {url: host=x}\n", "3:3", "\"X\" is not a database's name"},
+        {POSTGRES "databases:\n  postgres: {url: host=x}\n", "3:3", "the name postgres is taken"},
+        {URL("doctor_office"), "3:12", "not a database that is known"},
+        {URL("mariadb://h/db"), "3:12", "mysql://user@host/database"},
+        {URL("MYSQL://h/db"), "3:12", "not a database that is known"},
+        {URL("mysql://h"), "3:12", "must name the database"},
+        {URL("mysql://h/"), "3:12", "must name the database"},
+        {URL("mysql://h/a/b"), "3:12", "must name the database"},
+        {URL("mysql:///db"), "3:12", "the host is missing"},
+        {URL("mysql:db"), "3:12", "not a database that is known"},
+        {URL("mysql://h:99999/db"), "3:12", "not a URL"},
+        {URL("mysql://h/db?a=b"), "3:12", "have no meaning"},
+        {URL("mysql://h/db#a"), "3:12", "have no meaning"},
+        {URL("mysql://h/d%00b"), "3:12", "NUL"},
+        {DATABASES("{url: host=x, password_file: p}"), "3:35", "not an absolute path"},
+    };
+    expect_all(list, N_ELEMENTS(list));
+}
+END_TEST
+
+/* Both end on line 5; the rollup goes on to line 7. */
+#define QUERY(more) POSTGRES "jobs:\n  a:\n    kind: query\n    sql: /q.sql\n" more
+#define ROLLUP(more)                                                                                         \
+    POSTGRES "jobs:\n  a:\n    kind: rollup\n    sql: /r.sql\n    schedule: every 10m\n    table: t\n" more
+
+START_TEST(jobs)
+{
+    static const struct mistake list[] = {
+        {POSTGRES "jobs: [a]\n", "2:7", "jobs: a mapping of jobs (name: keys)"},
+        {POSTGRES "jobs:\n  a:\n", "3:5", "jobs.a: a mapping of keys"},
+        {POSTGRES "jobs:\n  A: {kind: query, sql: /q}\n", "3:3", "\"A\" is not a job's name"},
+        {QUERY("  a: {kind: query, sql: /q}\n"), "6:3", "the job a is given twice, first on line 3"},
+        {POSTGRES "jobs: {a: {kind: query}}\n", "2:11", "jobs.a.sql: this key is required and missing"},
+        {POSTGRES "jobs: {a: {sql: /q}}\n", "2:11", "jobs.a.kind: this key is required and missing"},
+        {POSTGRES "jobs: {a: {kind: rolup, sql: /q}}\n", "2:18",
+            "jobs.a.kind: \"rolup\" is not possible here: rollup or query (did you mean rollup?)"},
+        {POSTGRES "jobs: {a: {kind: sync, sql: /q}}\n", "2:18",
+            "\"sync\" is not possible here: rollup or query\n"},
+        {POSTGRES "jobs: {a: {kind: rollup, sql: /q, table: t}}\n", "2:11",
+            "jobs.a.schedule: this key is missing; a rollup job cannot do without"},
+        {POSTGRES "jobs: {a: {kind: rollup, sql: /q, schedule: every 1h}}\n", "2:11",
+            "jobs.a.table: this key is missing"},
+        {QUERY("    shedule: x\n"), "6:5",
+            "jobs.a: the key \"shedule\" is not known; did you mean schedule?"},
+        {QUERY("    group: x\n"), "6:5", "does not belong here, but under streams.NAME"},
+        {QUERY("    kind: query\n"), "6:5", "given twice, first on line 4"},
+        {QUERY("    table: t\n"), "6:5",
+            "jobs.a.table: this key is for rollup jobs, and this is a query job; remove it"},
+        {ROLLUP("    database: postgres\n"), "8:5", "this key is for query jobs, and this is a rollup job"},
+        {ROLLUP("    database: nowhere\n"), "8:5", "this key is for query jobs"},
+        {ROLLUP("    result_rows: 1\n"), "8:5", "this key is for query jobs"},
+        {ROLLUP("    transaction: no\n"), "8:5", "this key is for query jobs"},
+        {QUERY("    catch_up: lats\n"), "6:15", "none, last or all (did you mean last?)"},
+        {QUERY("    transaction: true\n"), "6:18", "\"true\" is not possible here: yes or no"},
+        {QUERY("    time_zone: Europe/Atlantis\n"), "6:16", "is not a time zone"},
+        {QUERY("    time_limit: 999ms\n"), "6:17", "at least 1s"},
+        {QUERY("    time_limit: 31d\n"), "6:17", "at most 30d"},
+        {QUERY("    retries: 101\n"), "6:14", "at most 100"},
+        {QUERY("    retry_after: 99ms\n"), "6:18", "at least 100ms"},
+        {QUERY("    retry_after: 25h\n"), "6:18", "at most 1d"},
+        {QUERY("    memory_max: 31MB\n"), "6:17", "at least 32MB"},
+        {QUERY("    memory_max: 1025GB\n"), "6:17", "at most 1024GB"},
+        {QUERY("    result_rows: 1001\n"), "6:18", "at most 1000"},
+        {POSTGRES "jobs: {a: {kind: query, sql: q/}}\n", "2:30", "a folder's name"},
+        {POSTGRES "jobs: {a: {kind: query, sql: ../}}\n", "2:30", "a folder's name"},
+    };
+    expect_all(list, N_ELEMENTS(list));
+}
+END_TEST
+
+START_TEST(tables_of_rollups)
+{
+    static const char *const bad[] = {
+        "Revenue", "a b", "a-b", "r\xc3\xa9v", "a;b", "a$b", "a.b.c", ".a", "a."};
+    for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
+        _cleanup_free_ char *text = xasprintf(
+            POSTGRES "jobs: {a: {kind: rollup, sql: /q, schedule: every 1h, table: '%s'}}\n", bad[i]);
+        _cleanup_free_ char *found = mistakes_of(text);
+        ck_assert_msg(strncmp(found, "f:2:62: jobs.a.table: ", 22) == 0, "%s: %s", bad[i], found);
+    }
+    expect_good(POSTGRES "jobs: {a: {kind: rollup, sql: /q, schedule: every 1h, table: s_1.t_2}}\n");
+}
+END_TEST
+
+START_TEST(schedules)
+{
+    static const struct mistake list[] = {
+        {QUERY("    schedule: sometimes\n"), "6:5", "jobs.a.schedule: "},
+        {QUERY("    schedule: every 0s\n"), "6:5", "jobs.a.schedule: "},
+        {QUERY("    schedule: every -10m\n"), "6:5", "negative"},
+        {QUERY("    schedule: '* * * *'\n"), "6:5", "jobs.a.schedule: "},
+        {QUERY("    schedule: '0 24 * * *'\n"), "6:5", "jobs.a.schedule: "},
+        {QUERY("    schedule: '0 0 31 2 *'\n"), "6:5", "never fires"},
+        {QUERY("    schedule: \"\\x9b * * * *\"\n"), "6:5", "jobs.a.schedule: "},
+    };
+    expect_all(list, N_ELEMENTS(list));
+    /* A zone that is no good does not hide what else is wrong. */
+    _cleanup_free_ char *found = mistakes_of(QUERY("    schedule: '0 24 * * *'\n    time_zone: Nowhere\n"));
+    ck_assert_msg(strstr(found, "f:6:5: jobs.a.schedule: ") && strstr(found, "f:7:16: jobs.a.time_zone: "),
+        "%s", found);
+    expect_good(QUERY("    schedule: '*/5 6-18 * jan mon-fri'\n    time_zone: Europe/Berlin\n"));
+    expect_good(ROLLUP("    time_zone: Europe/Berlin\n"));
+    _cleanup_free_ char *quoted = mistakes_of(list[6].text);
+    ck_assert_msg(!strstr(quoted, "\xc2\x9b"), "%s", quoted);
+}
+END_TEST
+
+/* The order of the file does not matter. */
+START_TEST(what_jobs_name)
+{
+    static const struct mistake list[] = {
+        {QUERY("    database: nowhere\n"), "6:5",
+            "jobs.a.database: there is no \"nowhere\" under databases:\n"},
+        {QUERY("    database: postgrse\n"), "6:5", "did you mean \"postgres\"?"},
+        {QUERY("    database: warehose\ndatabases:\n  warehouse: {url: 'mysql://h/db'}\n"), "6:5",
+            "did you mean \"warehouse\"?"},
+        {QUERY("    database: 'a b'\n"), "6:15", "may hold only letters"},
+        {POSTGRES "streams:\n" CLAIM "jobs:\n  claim: {kind: query, sql: /q}\n", "8:3",
+            "jobs.claim: the stream on line 3 has this name too"},
+        {QUERY("streams:\n" STREAM("a", "redis://h/0/k")), "3:3",
+            "jobs.a: the stream on line 7 has this name too"},
+    };
+    expect_all(list, N_ELEMENTS(list));
+    expect_good(QUERY("    database: warehouse\ndatabases:\n  warehouse: {url: 'mysql://h/db'}\n"));
+    expect_good(QUERY("    database: postgres\n"));
+    expect_good(QUERY("databases:\n  a: {url: 'mysql://h/db'}\n"));
+}
+END_TEST
+
+START_TEST(the_url_of_a_database_is_not_repeated)
+{
+    static const char *const urls[] = {"mysql://u:s3cret@h", "mysql://u:s3cret@h/a/b",
+        "mysql://u:s3cret@h/db?x", "mariadb://u:s3cret@h/db", "mysql://u:s3cret @h/db", "u:s3cret@h/db",
+        "mysql://u:s3cret@h:99999/db"};
+    for (size_t i = 0; i < N_ELEMENTS(urls); i++) {
+        _cleanup_free_ char *text = xasprintf(DATABASES("{url: '%s'}"), urls[i]);
+        _cleanup_free_ char *found = mistakes_of(text);
+        ck_assert_str_ne(found, "");
+        ck_assert_msg(!strstr(found, "s3cret"), "%s", found);
+    }
+}
+END_TEST
+
 START_TEST(time_zones)
 {
     static const char *const bad[] = {"Europe/Atlantis", "../../../etc/passwd", "Europe/../UTC",
@@ -317,17 +483,25 @@ END_TEST
 
 START_TEST(all_are_found_in_one_pass_and_in_order)
 {
-    _cleanup_free_ char *found = mistakes_of("nmae: x\n"
-                                             "max_entry: 60MB\n"
-                                             "log_level: loud\n"
-                                             "postgres: {schema: X}\n"
-                                             "streams:\n"
-                                             "  A:\n"
-                                             "    source: x\n"
-                                             "    columns: {}\n");
+    _cleanup_free_ char *found =
+        mistakes_of("nmae: x\n"
+                    "max_entry: 60MB\n"
+                    "log_level: loud\n"
+                    "postgres: {schema: X}\n"
+                    "streams:\n"
+                    "  A:\n"
+                    "    source: x\n"
+                    "    columns: {}\n"
+                    "workers: 0\n"
+                    "databases: {b: {url: x}}\n"
+                    "jobs:\n"
+                    "  B: {kind: rollup, retries: x, database: b, schedule: never}\n");
     static const char *const starts[] = {"f:1:1: the key", "f:2:1: max_entry", "f:3:12: log_level",
         "f:4:11: postgres.url", "f:4:20: postgres.schema", "f:6:3: streams", "f:7:5: streams.\"A\".table",
-        "f:7:13: streams.\"A\".source", "f:8:14: streams.\"A\".columns"};
+        "f:7:13: streams.\"A\".source", "f:8:14: streams.\"A\".columns", "f:9:10: workers",
+        "f:10:22: databases.b.url", "f:12:3: jobs: \"B\" is not", "f:12:6: jobs.\"B\".sql",
+        "f:12:6: jobs.\"B\".table", "f:12:30: jobs.\"B\".retries",
+        "f:12:33: jobs.\"B\".database: this key is for", "f:12:46: jobs.\"B\".schedule"};
     const char *p = found;
     for (size_t i = 0; i < N_ELEMENTS(starts); i++) {
         ck_assert_msg(strncmp(p, starts[i], strlen(starts[i])) == 0, "expected %s, found: %s", starts[i], p);
@@ -350,7 +524,8 @@ int main(void)
 {
     const TTest *const tests[] = {not_yaml, a_nul_byte, a_thousand_laughs, too_large, a_list_of_mistakes_ends,
         keys, values, variables, a_value_cannot_grow_without_limit, sources, a_bad_url_is_not_repeated,
-        streams, columns, time_zones, all_are_found_in_one_pass_and_in_order,
+        streams, columns, databases, jobs, tables_of_rollups, schedules, what_jobs_name,
+        the_url_of_a_database_is_not_repeated, time_zones, all_are_found_in_one_pass_and_in_order,
         what_is_quoted_is_safe_to_print};
     return run_tests("config-mistakes", tests, N_ELEMENTS(tests));
 }

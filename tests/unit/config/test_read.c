@@ -22,6 +22,124 @@ START_TEST(defaults_are_filled_in)
     ck_assert_int_eq(s->park_for_us, INT64_C(7) * 86400 * 1000000);
     ck_assert_int_eq(s->line, 3);
     ck_assert_ptr_null(s->password_file);
+    ck_assert_uint_eq(c->workers, 4);
+    ck_assert_int_eq(c->keep_runs_us, INT64_C(400) * 86400 * 1000000);
+    ck_assert_uint_eq(c->n_jobs, 0);
+    ck_assert_uint_eq(c->n_databases, 0);
+}
+END_TEST
+
+START_TEST(defaults_of_jobs_are_filled_in)
+{
+    _cleanup_(config_freep) struct config *c =
+        parse_good(POSTGRES "jobs:\n"
+                            "  r: {kind: rollup, sql: /r.sql, schedule: every 10m, table: revenue}\n"
+                            "  q: {kind: query, sql: /q.sql}\n"
+                            "databases:\n  w: {url: 'mysql://h/db'}\n");
+    const struct config_job *r = config_find_job(c, "r"), *q = config_find_job(c, "q");
+    ck_assert_ptr_eq(r, &c->jobs[0]);
+    ck_assert_ptr_eq(q, &c->jobs[1]);
+    ck_assert_ptr_null(config_find_job(c, "w"));
+    ck_assert_ptr_eq(config_find_database(c, "w"), &c->databases[0]);
+    ck_assert_ptr_null(config_find_database(c, "postgres"));
+    ck_assert_ptr_null(c->databases[0].password_file);
+    ck_assert_int_eq(c->databases[0].line, 6);
+    ck_assert_int_eq(q->line, 4);
+    ck_assert_str_eq(r->catch_up, "all");
+    ck_assert_str_eq(q->catch_up, "last");
+    ck_assert_ptr_null(q->schedule);
+    ck_assert_ptr_null(q->table);
+    ck_assert_str_eq(q->time_zone, "UTC");
+    ck_assert_str_eq(q->database, "postgres");
+    ck_assert_int_eq(q->time_limit_us, 600000000);
+    ck_assert_uint_eq(q->retries, 3);
+    ck_assert_int_eq(q->retry_after_us, 10000000);
+    ck_assert_uint_eq(q->memory_max, 128 << 20);
+    ck_assert_uint_eq(q->result_rows, 20);
+    ck_assert_str_eq(q->transaction, "yes");
+}
+END_TEST
+
+START_TEST(every_key_of_jobs_is_taken)
+{
+    _cleanup_(config_freep) struct config *c = parse_good(
+        POSTGRES "workers: 64\nkeep_runs: 36500d\n"
+                 "databases:\n  w:\n    url: mysql://u:p@h:3307/db\n    password_file: /p\n"
+                 "  l: {url: host=db}\n"
+                 "jobs:\n"
+                 "  r:\n    kind: rollup\n    schedule: 0 */2 * * *\n    time_zone: Europe/Berlin\n"
+                 "    catch_up: none\n    sql: /r.sql\n    table: public.revenue_2\n    time_limit: 30d\n"
+                 "    retries: 0\n    retry_after: 100ms\n    memory_max: 1024GB\n"
+                 "  q:\n    kind: query\n    sql: /q.sql\n    database: w\n    result_rows: 0\n"
+                 "    transaction: no\n");
+    const struct config_job *r = &c->jobs[0], *q = &c->jobs[1];
+    ck_assert_uint_eq(c->workers, 64);
+    ck_assert_int_eq(c->keep_runs_us, INT64_C(36500) * 86400 * 1000000);
+    ck_assert_uint_eq(c->n_databases, 2);
+    ck_assert_str_eq(c->databases[0].name, "w");
+    ck_assert_str_eq(c->databases[0].url, "mysql://u:p@h:3307/db");
+    ck_assert_str_eq(c->databases[0].password_file, "/p");
+    ck_assert_str_eq(c->databases[1].url, "host=db");
+    ck_assert_str_eq(r->name, "r");
+    ck_assert_str_eq(r->kind, "rollup");
+    ck_assert_str_eq(r->schedule, "0 */2 * * *");
+    ck_assert_str_eq(r->time_zone, "Europe/Berlin");
+    ck_assert_str_eq(r->catch_up, "none");
+    ck_assert_str_eq(r->sql, "/r.sql");
+    ck_assert_str_eq(r->table, "public.revenue_2");
+    ck_assert_int_eq(r->time_limit_us, INT64_C(30) * 86400 * 1000000);
+    ck_assert_uint_eq(r->retries, 0);
+    ck_assert_int_eq(r->retry_after_us, 100000);
+    ck_assert_uint_eq(r->memory_max, UINT64_C(1) << 40);
+    ck_assert_str_eq(q->kind, "query");
+    ck_assert_str_eq(q->database, "w");
+    ck_assert_uint_eq(q->result_rows, 0);
+    ck_assert_str_eq(q->transaction, "no");
+}
+END_TEST
+
+static char *sql_of(const char *config_path, const char *sql)
+{
+    struct config *c = NULL;
+    struct config_problems problems = {0};
+    _cleanup_free_ char *text = xasprintf(POSTGRES "jobs: {a: {kind: query, sql: '%s'}}\n", sql);
+    int result = config_parse(config_path, text, strlen(text), &c, &problems);
+    char *found = xstrdup(result == 0 ? c->jobs[0].sql : problems.list[0].text);
+    config_free(c);
+    config_problems_done(&problems);
+    return found;
+}
+
+START_TEST(files_begin_at_the_configuration)
+{
+    static const struct {
+        const char *config, *sql, *wanted;
+    } list[] = {
+        {"/usr/share/f", "/x/../q.sql", "/x/../q.sql"},
+        {"/usr/share/f", "q.sql", "/usr/share/q.sql"},
+        {"/usr/share/f", "a/q.sql", "/usr/share/a/q.sql"},
+        {"/usr/share/f", "./a/../q.sql", "/usr/share/a/../q.sql"},
+        {"/usr/share/f", "../q.sql", "/usr/q.sql"},
+        {"/usr/share/f", "..//.//../q.sql", "/q.sql"},
+        {"/usr/share/f", "../../../../q.sql", "/q.sql"},
+        {"/usr/share/f", ".q.sql", "/usr/share/.q.sql"},
+        {"/usr/share/f", "..q.sql", "/usr/share/..q.sql"},
+        {"/usr/../usr/./share//f", "q.sql", "/usr/share/q.sql"},
+        {"/f", "q.sql", "/q.sql"},
+        {"/f", "../q.sql", "/q.sql"},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(list); i++) {
+        _cleanup_free_ char *found = sql_of(list[i].config, list[i].sql);
+        ck_assert_str_eq(found, list[i].wanted);
+    }
+    ck_assert_int_eq(chdir("/usr/share"), 0);
+    _cleanup_free_ char *bare = sql_of("f", "q.sql"), *up = sql_of("../f", "q.sql");
+    ck_assert_str_eq(bare, "/usr/share/q.sql");
+    ck_assert_str_eq(up, "/usr/q.sql");
+    _cleanup_free_ char *lost = sql_of("/nonexistent/f", "q.sql"),
+                        *whole = sql_of("/nonexistent/f", "/q.sql");
+    ck_assert_msg(strstr(lost, "the folder of the configuration file cannot be found") != NULL, "%s", lost);
+    ck_assert_str_eq(whole, "/q.sql");
 }
 END_TEST
 
@@ -154,6 +272,14 @@ START_TEST(the_shipped_example_is_good)
     ck_assert_str_eq(c->streams[1].source, "fifo:///run/office/diagnose-pipe");
     ck_assert_str_eq(c->streams[1].table, "public.diagnose");
     ck_assert_uint_eq(c->streams[1].n_columns, 4);
+    ck_assert_uint_eq(c->n_jobs, 1);
+    ck_assert_str_eq(c->jobs[0].name, "revenue");
+    ck_assert_str_eq(c->jobs[0].kind, "rollup");
+    ck_assert_str_eq(c->jobs[0].schedule, "every 10m");
+    ck_assert_str_eq(c->jobs[0].table, "public.revenue_by_condition");
+    _cleanup_free_ char *folder = realpath(EXAMPLES "/..", NULL);
+    _cleanup_free_ char *sql = xasprintf("%s/rollup/revenue-by-condition.sql", folder);
+    ck_assert_str_eq(c->jobs[0].sql, sql);
     config_free(c);
     config_problems_done(&problems);
 }
@@ -161,9 +287,10 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {defaults_are_filled_in, every_key_is_taken,
-        the_consumer_is_the_host_and_the_name, max_entry_follows_a_small_memory, variables_are_replaced,
-        a_variable_is_not_replaced_twice, one_source_may_feed_two_groups, a_file_without_streams_is_read,
-        quoted_nothing_is_a_word, the_shipped_example_is_good};
+    const TTest *const tests[] = {defaults_are_filled_in, defaults_of_jobs_are_filled_in, every_key_is_taken,
+        every_key_of_jobs_is_taken, files_begin_at_the_configuration, the_consumer_is_the_host_and_the_name,
+        max_entry_follows_a_small_memory, variables_are_replaced, a_variable_is_not_replaced_twice,
+        one_source_may_feed_two_groups, a_file_without_streams_is_read, quoted_nothing_is_a_word,
+        the_shipped_example_is_good};
     return run_tests("config-read", tests, N_ELEMENTS(tests));
 }

@@ -9,7 +9,12 @@ static const char whole[] =
     "  a:\n    source: redis://h/0/k\n    group: 'null'\n    consumer: \"q\\\"x\\\\ #: $${x} \xc3\xa9\"\n"
     "    claim_after: 1500ms\n    table: s.t\n    time_zone: Europe/Berlin\n    park_for: 36h\n"
     "    columns: {tsp: '@received', '~': 'true', 'id: x': '- y', \"null\": '${T_V:-1}'}\n"
-    "  b:\n    source: fifo:///run/pipe\n    table: t\n    columns: {id: id}\n";
+    "  b:\n    source: fifo:///run/pipe\n    table: t\n    columns: {id: id}\n"
+    "workers: 7\nkeep_runs: 36h\n"
+    "databases:\n  w: {url: 'mysql://u@h/db', password_file: /p}\n"
+    "jobs:\n"
+    "  r: {kind: rollup, schedule: every 10m, sql: 'a $${x}.sql', table: t}\n"
+    "  q: {kind: query, schedule: '0 6 * * *', sql: /q.sql, database: w, transaction: no, retries: 0}\n";
 
 START_TEST(yaml_reads_back_the_same)
 {
@@ -22,6 +27,11 @@ START_TEST(yaml_reads_back_the_same)
     ck_assert_uint_eq(again->n_streams, 2);
     ck_assert(config_stream_equal(&c->streams[0], &again->streams[0]));
     ck_assert(config_stream_equal(&c->streams[1], &again->streams[1]));
+    ck_assert_uint_eq(again->n_databases, 1);
+    ck_assert_uint_eq(again->n_jobs, 2);
+    ck_assert(config_job_equal(&c->jobs[0], &again->jobs[0]));
+    ck_assert(config_job_equal(&c->jobs[1], &again->jobs[1]));
+    ck_assert_uint_eq(again->workers, 7);
     ck_assert_str_eq(c->streams[0].consumer, "q\"x\\ #: ${x} \xc3\xa9");
     ck_assert_uint_eq(again->memory_max, 65537 * 1024);
     ck_assert_uint_eq(again->max_entry, 1025);
@@ -57,6 +67,12 @@ START_TEST(json_shows_what_is_in_force)
     /* What means nothing to the source is not shown. */
     ck_assert_ptr_null(word_at(json, "streams", "a", "spool_max"));
     ck_assert_ptr_null(word_at(json, "streams", "b", "group"));
+    ck_assert_str_eq(cJSON_GetStringValue(cJSON_GetObjectItem(json, "workers")), "7");
+    ck_assert_str_eq(word_at(json, "databases", "w", "url"), "mysql://u@h/db");
+    ck_assert_str_eq(word_at(json, "jobs", "r", "catch_up"), "all");
+    ck_assert_str_eq(word_at(json, "jobs", "q", "retries"), "0");
+    ck_assert_ptr_null(word_at(json, "jobs", "r", "database"));
+    ck_assert_ptr_null(word_at(json, "jobs", "q", "table"));
     cJSON_Delete(json);
 }
 END_TEST
@@ -68,12 +84,15 @@ START_TEST(no_password_is_shown)
         "postgresql://h:5432/db?sslpassword=s3cret@x", "host=h password=s3cret dbname=x",
         "password = s3cret host=h", "host=h PASSWORD='s3cret\\' s3cret' dbname=x",
         "host=h password=s3\\ s3cret", "host=h password='s3cret", "host=h sslpassword=s3cret",
-        "host=h password=http://s3cret"};
+        "host=h password=http://s3cret", "mysql://u:s3cret@h:3306/db", "mysql://u:s3c?ret/s3cret@h/db"};
     for (size_t i = 0; i < N_ELEMENTS(databases); i++) {
         _cleanup_(config_freep) struct config *c = parse_good(
-            MINIMAL "    group: g\n  z: {source: 'redis://u:s3cret@h/0/k', table: t, columns: {i: i}}\n");
+            MINIMAL "    group: g\n  z: {source: 'redis://u:s3cret@h/0/k', table: t, columns: {i: i}}\n"
+                    "databases: {w: {url: host=h}}\n");
         free(c->postgres.url);
+        free(c->databases[0].url);
         c->postgres.url = xstrdup(databases[i]);
+        c->databases[0].url = xstrdup(databases[i]);
         _cleanup_free_ char *yaml = config_to_yaml(c);
         cJSON *object = config_to_json(c);
         char *json = cJSON_Print(object);

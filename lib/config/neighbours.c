@@ -1,0 +1,164 @@
+/*
+ * What one value alone cannot tell (two streams on one source, an entry larger than the memory, a job's
+ * database that nobody named): checked once all is read, so that the order of the file does not matter.
+ */
+#include "calendar/schedule.h"
+#include "config/entry.h"
+#include "config/problems.h"
+#include "config/read.h"
+#include "config/value.h"
+#include "util/text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+#define DAEMON_BYTES     (UINT64_C(16) << 20)
+#define CONNECTION_BYTES (UINT64_C(1) << 20)
+
+static const struct place *place_of(const struct section *section, const struct marks *marks, const char *key)
+{
+    const struct place *at = &marks->at[section_find(section, key) - section->keys];
+    return at->line ? at : &marks->self;
+}
+
+/* A mistake of the section's entry i; key NULL: of its name. */
+static void _printf_(5, 6) complain_of(
+    struct reading *r, const struct section *section, size_t i, const char *key, const char *fmt, ...)
+{
+    struct error why;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why.text, sizeof(why.text), fmt, ap);
+    va_end(ap);
+    const struct marks *marks = &r->marks[section->named->index][i];
+    const struct place *at = key ? place_of(section, marks, key) : &marks->self;
+    _cleanup_free_ char *path = entry_path(section, entry_name(section, entry_at(section, r->config, i)));
+    problem_add(
+        r->problems, at->line, at->column, "%s%s%s: %s", path, key ? "." : "", key ? key : "", why.text);
+}
+
+/* -- memory ---------------------------------------------------------------------------------------------- */
+
+static void check_memory(struct reading *r, const struct marks *top)
+{
+    struct config *c = r->config;
+    const struct place *at = place_of(&section_top, top, "max_entry");
+    uint64_t most = c->memory_max / 4;
+    if (!at->line)
+        c->max_entry = MIN(c->max_entry, most);
+    if (c->max_entry <= most || c->memory_max == 0)
+        return;
+    _cleanup_free_ char *got = value_size_text(c->max_entry), *limit = value_size_text(most);
+    _cleanup_free_ char *memory = value_size_text(c->memory_max);
+    problem_add(r->problems, at->line, at->column,
+        "max_entry: %s is too much: at most a quarter of memory_max (%s), that is %s", got, memory, limit);
+}
+
+/* Beside the daemon itself, a connection needs about a megabyte for its batches. */
+static void check_connections(struct reading *r, const struct marks *top)
+{
+    const struct config *c = r->config;
+    const struct place *at = place_of(&section_top, top, "memory_max");
+    uint64_t n = 0;
+    for (size_t i = 0; i < c->n_streams; i++)
+        n += c->streams[i].connections;
+    uint64_t least = DAEMON_BYTES + n * CONNECTION_BYTES;
+    if (c->memory_max >= least || c->memory_max == 0)
+        return;
+    _cleanup_free_ char *got = value_size_text(c->memory_max), *limit = value_size_text(least);
+    problem_add(r->problems, at->line, at->column,
+        "memory_max: %s is too little for %zu streams with %" PRIu64 " connections: at least %s", got,
+        c->n_streams, n, limit);
+}
+
+/* -- streams --------------------------------------------------------------------------------------------- */
+
+static void check_same_source(struct reading *r, char *const *identities, size_t me)
+{
+    const struct config_stream *streams = r->config->streams;
+    for (size_t i = 0; identities[me] && i < me; i++) {
+        if (!identities[i] || strcmp(identities[i], identities[me]) != 0 ||
+            strcmp(streams[i].name, streams[me].name) == 0)
+            continue;
+        _cleanup_free_ char *other = entry_path(&section_stream, streams[i].name);
+        return complain_of(r, &section_stream, me, "source",
+            "%s (line %d) reads the same source; each would get a part of the entries%s", other,
+            streams[i].line,
+            strncmp(streams[me].source, "redis:", 6) == 0 ? ". Give one of them a group of its own" : "");
+    }
+}
+
+static void check_sources(struct reading *r)
+{
+    size_t n = r->config->n_streams;
+    char **identities = xcalloc(n, sizeof(*identities)); /* see source_identity(); NULL where there is none */
+    for (size_t i = 0; i < n; i++) {
+        const struct config_stream *s = &r->config->streams[i];
+        identities[i] = s->source && s->group ? source_identity(s->source, s->group) : NULL;
+        check_same_source(r, identities, i);
+    }
+    for (size_t i = 0; i < n; i++)
+        free(identities[i]);
+    free(identities);
+}
+
+/* -- jobs ------------------------------------------------------------------------------------------------ */
+
+/* With a zone that is no good, which is told already, the rest of the schedule is still looked at. */
+static void check_schedule(struct reading *r, size_t i)
+{
+    struct error err;
+    const struct config_job *job = &r->config->jobs[i];
+    _cleanup_(schedule_freep) struct schedule *schedule = NULL;
+    if (job->schedule && schedule_parse(job->schedule, job->time_zone, &schedule, &err) < 0)
+        complain_of(r, &section_job, i, "schedule", "%s", err.text);
+}
+
+static const char *nearest_database(const struct config *c, const char *name)
+{
+    const char **names = xcalloc(c->n_databases + 1, sizeof(*names));
+    names[0] = "postgres";
+    for (size_t i = 0; i < c->n_databases; i++)
+        names[i + 1] = c->databases[i].name;
+    const char *near = text_suggest(name, names, c->n_databases + 1);
+    free(names);
+    return near;
+}
+
+static void check_job_database(struct reading *r, size_t i)
+{
+    char quoted[QUOTE_MAX], quoted_near[QUOTE_MAX];
+    const struct config_job *job = &r->config->jobs[i];
+    if (!job->database || strcmp(job->database, "postgres") == 0 ||
+        config_find_database(r->config, job->database) ||
+        !entry_has(&section_job, section_find(&section_job, "database"), job))
+        return;
+    const char *near = nearest_database(r->config, job->database);
+    complain_of(r, &section_job, i, "database", "there is no %s under databases:%s%s%s",
+        quote_text(job->database, quoted), near ? "; did you mean " : "",
+        near ? quote_text(near, quoted_near) : "", near ? "?" : "");
+}
+
+/* `ingestctl pause NAME` must mean one thing. */
+static void check_job_name(struct reading *r, size_t i)
+{
+    const struct config_job *job = &r->config->jobs[i];
+    const struct config_stream *stream = entry_find(&section_stream, r->config, job->name);
+    if (stream)
+        complain_of(r, &section_job, i, NULL,
+            "the stream on line %d has this name too; give one of them another, so that a name means one "
+            "thing",
+            stream->line);
+}
+
+void check_neighbours(struct reading *r, const struct marks *top)
+{
+    check_memory(r, top);
+    check_connections(r, top);
+    check_sources(r);
+    for (size_t i = 0; i < r->config->n_jobs; i++) {
+        check_job_name(r, i);
+        check_schedule(r, i);
+        check_job_database(r, i);
+    }
+}
