@@ -1,0 +1,327 @@
+"""Jobs as their owners see them: fired, run by hand, failed, mended, cancelled, paused, filled in, and on record."""
+import os
+import signal
+import time
+
+from office import MARKER
+from servers import wait_until
+from timer import (backends, job, missed, query, rollup, runs, sql_file, timer, wait_runs)
+
+
+# -- firing ---------------------------------------------------------------------------------------------------
+
+def test_a_schedule_fires_on_the_clock_and_each_run_is_on_record(office):
+    daemon = timer(office, {"tick": query(office, "SELECT 42 AS answer", schedule="every 1s")})
+    done = wait_runs(office, 3, "tick")
+    for run in done:
+        assert run["scheduled_for"].microsecond == 0
+        assert run["cause"] == "schedule" and run["attempt"] == 1 and run["exit_code"] == 0
+        assert run["lateness_us"] >= 0 and run["duration_us"] > 0 and run["pid"] > 0
+        assert run["stats"]["statements"] == 1 and run["stats"]["rows"] == 1
+        assert run["result"]["columns"] == ["answer"] and run["result"]["result"] == [["42"]]
+    assert len({r["scheduled_for"] for r in done}) == len(done)
+    seen = wait_until(lambda: (lambda j: j if j["succeeded"] >= 3 else None)(job(daemon, "tick")), 10, "the job's count")
+    assert seen["failed"] == 0 and len(seen["next"]) == 3
+
+
+def test_a_cron_line_in_its_zone_shows_its_next_firings(office):
+    daemon = timer(office, {"early": query(office, "SELECT 1", schedule="30 3 * * mon-fri", time_zone="America/New_York")})
+    shown = job(daemon, "early")
+    assert shown["schedule"] == "30 3 * * mon-fri" and shown["time_zone"] == "America/New_York"
+    for at in shown["next"]:
+        assert at.endswith(("07:30:00.000Z", "08:30:00.000Z"))
+    assert daemon.ctl("jobs", json_output=False)[0] == 0
+
+
+def test_an_overlap_is_skipped_and_counted(office):
+    daemon = timer(office, {"slow": query(office, "SELECT pg_sleep(2.5)", schedule="every 1s")})
+    wait_runs(office, 2, "slow")
+    skipped = runs(office, "slow", "skipped")
+    assert skipped and all("still under way" in r["error"] and r["attempt"] == 0 for r in skipped)
+    running = [(r["started"], r["finished"]) for r in runs(office, "slow", "done")]
+    assert all(b[0] >= a[1] for a, b in zip(running, running[1:]))
+    assert wait_until(lambda: job(daemon, "slow")["skipped"], 5, "skipped runs to be counted") > 0
+
+
+def test_a_bad_job_delays_no_other(office):
+    daemon = timer(office, {
+        "endless": query(office, "SELECT pg_sleep(1000)", "endless.sql", schedule="every 1s", time_limit="2s", retries=0),
+        "missing": {"kind": "query", "sql": str(office.home / "nowhere.sql"), "schedule": "every 1s", "retries": 0},
+        "good": query(office, "SELECT 1", "good.sql", schedule="every 1s"),
+    }, workers=2)
+    good = wait_runs(office, 4, "good")
+    assert max(r["lateness_us"] for r in good) < 5_000_000
+    wait_runs(office, 1, "endless", "failed")
+    assert daemon.ctl("status")[1]["state"] == "FAILED"
+
+
+# -- by hand --------------------------------------------------------------------------------------------------
+
+def test_run_and_wait(office):
+    daemon = timer(office, {"hand": query(office, "CREATE TABLE made AS SELECT 7 AS x; SELECT x FROM made")})
+    code, answer = daemon.ctl("run", "hand", "--wait")
+    assert code == 0, answer
+    assert office.sql("SELECT x FROM made") == [(7,)]
+    run = runs(office, "hand")[0]
+    assert run["cause"] == "manual" and run["status"] == "done"
+    code, text = daemon.ctl("runs", "--id", run["id"], json_output=False)
+    assert code == 0 and "hand" in text and "done" in text
+    # By hand again: another run, which fails because the table is there.
+    code, _ = daemon.ctl("cancel", run["id"])
+    assert code == 1
+
+
+def test_a_dry_run_leaves_nothing(office):
+    daemon = timer(office, {"hand": query(office, "CREATE TABLE made AS SELECT 7 AS x")})
+    code, _ = daemon.ctl("run", "hand", "--dry-run")
+    assert code == 0
+    assert office.sql("SELECT to_regclass('made')") == [(None,)]
+    run = runs(office, "hand")[0]
+    assert run["dry_run"] and run["status"] == "done"
+    assert job(daemon, "hand")["succeeded"] == 0
+
+
+def test_unknown_names_are_refused(office):
+    daemon = timer(office, {"hand": query(office, "SELECT 1")})
+    for args in (["run", "hant"], ["backfill", "hant", "--from", "2026-01-01", "--to", "2026-01-02"], ["pause", "hant"],
+                 ["cancel", "999999"], ["backfill", "hand", "--from", "2026-01-01", "--to", "2026-01-02"]):
+        done = daemon.ctl_raw(*args)
+        assert done.returncode == 1 and done.stderr, args
+
+
+def test_pause_and_resume(office):
+    daemon = timer(office, {"tick": rollup(office)})
+    wait_runs(office, 2, "tick")
+    assert daemon.ctl("pause", "tick")[0] == 0
+    wait_until(lambda: job(daemon, "tick")["state"] == "paused", 10, "the job to be paused")
+    before = len(runs(office, "tick"))
+    assert daemon.ctl("status")[0] == 0
+    time_of_two = time.monotonic() + 2.2
+    wait_until(lambda: time.monotonic() > time_of_two, 5, "two firings' time")
+    assert len(runs(office, "tick")) == before
+    assert daemon.ctl("resume", "tick")[0] == 0
+    wait_runs(office, before + 3, "tick")
+    windows = office.sql("SELECT window_start, window_end, n FROM windows ORDER BY 1")
+    assert all(a[1] == b[0] for a, b in zip(windows, windows[1:]))  # what was missed has been caught up with
+    assert all(n == 1 for _, _, n in windows)
+
+
+# -- rollups: windows -----------------------------------------------------------------------------------------
+
+def test_missed_windows_are_one_pass(office):
+    daemon = timer(office, {"tick": rollup(office, schedule="every 10m")})
+    assert daemon.terminate() == 0
+    missed(office, "tick", 1000 * 600)
+    daemon.start()
+    done = wait_runs(office, 1000, "tick", timeout=60)
+    assert len(done) == 1000 and len({r["pass"] for r in done}) == 1
+    assert {r["cause"] for r in done} == {"catch-up"}
+    assert office.sql("SELECT count(*), max(n), max(window_end) - min(window_start) = interval '10 min' * 1000 FROM windows") == \
+        [(1000, 1, True)]
+
+
+def test_backfill_fills_each_window_once(office):
+    daemon = timer(office, {"tick": rollup(office, schedule="every 10m")})
+    code, answer = daemon.ctl("backfill", "tick", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-08T00:00:00Z")
+    assert code == 0, answer
+    assert office.sql("SELECT count(*), min(window_start) = '2026-01-01Z', max(window_end) = '2026-01-08Z', max(n) FROM windows") \
+        == [(7 * 144, True, True, 1)]
+    assert daemon.ctl("backfill", "tick", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-01T01:00:00Z")[0] == 0
+    assert office.sql("SELECT count(*) FROM windows WHERE n = 2") == [(6,)]
+    for span in (("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z"), ("2099-01-01", "2099-01-02")):
+        done = daemon.ctl_raw("backfill", "tick", "--from", span[0], "--to", span[1])
+        assert done.returncode in (1, 2) and done.stderr
+
+
+def test_windows_that_failed_are_made_good_when_it_is_mended(office):
+    broken = "-- name: compute\nINSERT INTO nowhere SELECT $1, $2, $3"
+    daemon = timer(office, {"tick": rollup(office, broken, retries=0)})
+    wait_runs(office, 3, "tick", "failed")
+    condition = daemon.wait_for_condition(["job tick", "failing"])
+    assert condition["severity"] == "failed" and "nowhere" in condition["what"]
+    from timer import COUNTING_SQL
+    sql_file(office, "rollup.sql", COUNTING_SQL)
+    wait_until(lambda: not runs(office, "tick", "failed") and len(runs(office, "tick", "done")) > 4, 30,
+               "the failed windows to be computed")
+    daemon.wait_healthy()
+    windows = office.sql("SELECT window_start, window_end, n FROM windows ORDER BY 1")
+    assert all(a[1] == b[0] for a, b in zip(windows, windows[1:])) and all(n == 1 for _, _, n in windows)
+
+
+def test_a_window_that_cannot_be_computed_takes_no_other_with_it(office):
+    """Every window whose second is a multiple of four divides by zero."""
+    poison = """-- name: prepare
+CREATE TABLE IF NOT EXISTS {table} (window_start timestamptz PRIMARY KEY, n int);
+-- name: compute
+INSERT INTO {table} SELECT s, 4 / (extract(second FROM e)::int % 4) FROM unnest($1, $2) AS u(s, e) WHERE $3 <> ''
+ON CONFLICT DO NOTHING"""
+    timer(office, {"tick": rollup(office, poison, retries=1, retry_after="200ms")})
+    done = wait_runs(office, 8, "tick", "done", timeout=60)
+    assert not [r for r in done if r["scheduled_for"].second % 4 == 0]
+    wait_runs(office, 1, "tick", "failed")
+    newest = max(r["scheduled_for"] for r in done)
+    wait_until(lambda: not [r for r in runs(office, "tick") if r["scheduled_for"] < newest and r["scheduled_for"].second % 4
+                            and r["status"] != "done"], 30, "all other windows to be done")
+
+
+# -- bad SQL --------------------------------------------------------------------------------------------------
+
+def test_a_missing_file_is_tried_again_and_then_said(office):
+    path = str(office.home / "late.sql")
+    daemon = timer(office, {"late": {"kind": "query", "sql": path, "retries": 2, "retry_after": "200ms"}})
+    done = daemon.ctl_raw("run", "late", "--wait")
+    assert done.returncode == 1
+    run = runs(office, "late")[0]
+    assert run["status"] == "failed" and run["attempt"] == 3 and path in run["error"]
+    condition = daemon.wait_for_condition(["job late", "late.sql"])
+    assert condition["remedy"]
+    sql_file(office, "late.sql", "SELECT 1")
+    assert daemon.ctl("run", "late", "--wait")[0] == 0
+    daemon.wait_healthy()
+
+
+def test_sql_that_fails_says_where_and_shows_no_row(office):
+    office.sql("CREATE TABLE unique_text (x text PRIMARY KEY); GRANT ALL ON unique_text TO dataeng")
+    daemon = timer(office, {
+        "syntax": query(office, "SELECT 1;\nSELECT 2;\nSELEKT 3", "syntax.sql", retries=0),
+        "row": query(office, f"INSERT INTO unique_text VALUES ('{MARKER}'), ('{MARKER}')", "row.sql", retries=0),
+        "empty": query(office, "-- nothing\n", "empty.sql", retries=0),
+        "nothing": query(office, "SELECT 1 WHERE false", "nothing.sql", retries=0),
+    }, log_level="debug")
+    # Postgres logs the text of a statement that fails, and here the marker is in the text, which is the site's own.
+    for name in ("syntax", "empty"):
+        assert daemon.ctl_raw("run", name, "--wait").returncode == 1
+    assert daemon.ctl_raw("run", "nothing", "--wait").returncode == 0
+    by_name = {r["job"]: r for r in runs(office)}
+    assert by_name["syntax"]["sqlstate"] == "42601" and "line 3" in by_name["syntax"]["error"]
+    assert "statement" in by_name["empty"]["error"]
+    assert by_name["nothing"]["stats"]["rows"] == 0
+
+
+def test_an_endless_run_is_ended_by_its_limit(office):
+    daemon = timer(office, {"endless": query(office, "SELECT pg_sleep(1000)", time_limit="1s", retries=0)})
+    assert daemon.ctl_raw("run", "endless", "--wait").returncode == 1
+    run = runs(office, "endless")[0]
+    assert run["status"] == "failed" and run["error"]
+    wait_until(lambda: backends(office, "endless") == 0, 10, "its session to be gone")
+
+
+def test_cancel_ends_the_worker_and_its_session(office):
+    daemon = timer(office, {"endless": query(office, "SELECT pg_sleep(1000)")})
+    code, answer = daemon.ctl("run", "endless")
+    assert code == 0
+    wait_until(lambda: backends(office, "endless") == 1, 10, "the worker's session")
+    assert daemon.ctl("cancel", answer["id"])[0] == 0
+    run = wait_runs(office, 1, "endless", "cancelled")[0]
+    assert "uid" in run["cancel_by"] and run["attempt"] == 1
+    wait_until(lambda: backends(office, "endless") == 0, 10, "its session to be gone")
+    daemon.wait_healthy()
+
+
+# -- everything dies ------------------------------------------------------------------------------------------
+
+SLOW_SQL = """-- name: prepare
+CREATE TABLE IF NOT EXISTS {table} (window_start timestamptz PRIMARY KEY, window_end timestamptz NOT NULL, n int NOT NULL);
+-- name: compute
+INSERT INTO {table} AS t SELECT s, e, 1 FROM unnest($1, $2) AS u(s, e), pg_sleep(0.8) WHERE $3 <> ''
+ON CONFLICT (window_start) DO UPDATE SET n = t.n + 1
+"""
+
+
+def once_each(office):
+    windows = office.sql("SELECT window_start, window_end, n FROM windows ORDER BY 1")
+    assert windows
+    assert all(a[1] == b[0] for a, b in zip(windows, windows[1:])), "a window is missing"
+    assert all(n == 1 for _, _, n in windows), "a window was computed twice"
+
+
+def test_kill_9_of_the_daemon_in_the_middle_of_a_run(office):
+    daemon = timer(office, {"tick": rollup(office, SLOW_SQL)})
+    for _ in range(3):
+        wait_until(lambda: backends(office, "tick") > 0, 20, "a run under way", every=0.01)
+        n = len(runs(office, "tick", "done"))
+        daemon.kill9()
+        wait_until(lambda: backends(office, "tick") == 0, 20, "the worker to die with its daemon")
+        daemon.start()
+        wait_runs(office, n + 2, "tick")
+    once_each(office)
+
+
+def test_kill_9_of_the_worker_in_the_middle_of_a_run(office):
+    daemon = timer(office, {"slow": query(office, "CREATE TABLE made AS SELECT 1 AS x FROM pg_sleep(1)", retry_after="200ms")})
+    assert daemon.ctl("run", "slow")[0] == 0
+    wait_until(lambda: backends(office, "slow") == 1, 10, "the run", every=0.01)
+    os.kill(worker_pids(daemon)[0], signal.SIGKILL)
+    run = wait_runs(office, 1, "slow", "done")[0]
+    assert run["attempt"] == 2
+    assert office.sql("SELECT x FROM made") == [(1,)]
+
+
+def worker_pids(daemon):
+    with open(f"/proc/{daemon.pid}/task/{daemon.pid}/children", encoding="ascii") as f:
+        return [int(pid) for pid in f.read().split()]
+
+
+def test_postgres_dies_in_the_middle_of_a_run(office):
+    daemon = timer(office, {"tick": rollup(office, SLOW_SQL, retry_after="200ms")})
+    wait_until(lambda: backends(office, "tick") > 0, 20, "a run under way", every=0.01)
+    office.postgres.kill9()
+    office.postgres.start()
+    n = len(runs(office, "tick", "done"))
+    wait_runs(office, n + 3, "tick")
+    daemon.wait_healthy()
+    wait_until(lambda: not [r for r in runs(office, "tick")[:-2] if r["status"] != "done"], 30, "all windows to be done")
+    once_each(office)
+
+
+def test_an_orderly_end_gives_the_run_back(office):
+    daemon = timer(office, {"slow": query(office, "SELECT pg_sleep(30)", time_limit="60s")})
+    assert daemon.ctl("run", "slow")[0] == 0
+    wait_until(lambda: backends(office, "slow") == 1, 10, "the run", every=0.01)
+    assert daemon.terminate() == 0
+    run = runs(office, "slow")[0]
+    assert run["status"] == "waiting" and run["attempt"] == 0 and "ending" in run["error"]
+    sql_file(office, "job.sql", "SELECT 1")
+    daemon.start()
+    assert wait_runs(office, 1, "slow", "done")[0]["attempt"] == 1
+
+
+def test_no_secret_is_seen_in_a_list_of_processes(office):
+    daemon = timer(office, {"slow": query(office, "SELECT pg_sleep(3)")})
+    daemon.ctl("run", "slow")
+    pid = wait_until(lambda: worker_pids(daemon), 10, "the worker", every=0.01)[0]
+    for name in ("cmdline", "environ"):
+        with open(f"/proc/{pid}/{name}", "rb") as f:
+            text = f.read()
+        assert b"postgres" not in text and b"best" not in text
+    assert sorted(int(fd) for fd in os.listdir(f"/proc/{pid}/fd"))[:3] == [0, 1, 2]
+
+
+# -- the configuration ----------------------------------------------------------------------------------------
+
+def test_reload_adds_changes_and_removes_jobs(office):
+    daemon = timer(office, {"one": query(office, "SELECT 1", "one.sql", schedule="every 1s")})
+    wait_runs(office, 1, "one")
+    daemon.write_config(office.config([], jobs={"two": query(office, "SELECT 2", "two.sql", schedule="every 1s")}))
+    assert daemon.ctl("reload")[0] == 0
+    wait_runs(office, 2, "two")
+    assert [j["name"] for j in daemon.ctl("jobs")[1]["jobs"]] == ["two"]
+    daemon.write_config(office.config([]))
+    assert daemon.ctl("reload")[0] == 0
+    assert daemon.ctl("jobs")[1]["jobs"] == []
+    daemon.wait_healthy()
+
+
+def test_metrics_of_a_job(office):
+    import socket
+    import urllib.request
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    daemon = timer(office, {"tick": query(office, "SELECT 1", schedule="every 1s")}, http=f"127.0.0.1:{port}")
+    wait_runs(office, 1, "tick")
+    wait_until(lambda: job(daemon, "tick")["succeeded"] > 0, 10, "the count")
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+    for name in ("ingestd_job_last_success_timestamp_seconds", "ingestd_job_last_duration_seconds",
+                 "ingestd_job_last_lateness_seconds", "ingestd_job_runs_total"):
+        assert f'{name}{{job="tick"' in text, text
