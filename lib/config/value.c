@@ -10,7 +10,8 @@
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
-#define IDENTIFIER_MAX 63 /* bytes of a Postgres name (NAMEDATALEN - 1) */
+#define IDENTIFIER_MAX  63 /* bytes of a Postgres name (NAMEDATALEN - 1) */
+#define PLAIN_TABLE_MAX 40 /* leaves room for what is put behind it */
 
 static int check_length(const struct key *key, const char *text, struct error *err)
 {
@@ -75,14 +76,20 @@ static int check_table(const struct key *key, const char *text, struct error *er
     return 0;
 }
 
-/* It becomes a part of other names, and of statements. */
+/* It stands in statements without quotes, and other names are made from it. */
 static int check_plain_table(const struct key *key, const char *text, struct error *err)
 {
     char quoted[QUOTE_MAX];
-    if (text[strspn(text, LOWER DIGITS "_.")])
+    const char *dot = strchr(text, '.');
+    const char *table = dot ? dot + 1 : text;
+    if (text[strspn(text, LOWER DIGITS "_.")] || strspn(text, DIGITS) || strspn(table, DIGITS))
         return error_set(err,
-            "%s is not possible here: the name of this table may hold only a-z, 0-9 and '_'",
+            "%s is not possible here: the name of this table may hold only a-z, 0-9 and '_', and must not "
+            "begin with a digit",
             quote_text(text, quoted));
+    if (strlen(table) > PLAIN_TABLE_MAX)
+        return error_set(err, "%s is too long: other names are made from it, so it has at most %d characters",
+            quote_text(text, quoted), PLAIN_TABLE_MAX);
     return check_table(key, text, err);
 }
 
@@ -105,8 +112,9 @@ static const struct value_type types[] = {
     [KEY_SCHEMA] = {"schema", "`a-z`, `0-9` and `_`", "^[a-z_][a-z0-9_]{0,62}$", SLOT_TEXT, check_schema},
     [KEY_TABLE] = {"table", "`[schema.]table`, without quotes", "^([^.\"]+[.])?[^.\"]+$", SLOT_TEXT,
         check_table},
-    [KEY_PLAIN_TABLE] = {"plain table", "`[schema.]table`, of `a-z`, `0-9` and `_`",
-        "^([a-z0-9_]+[.])?[a-z0-9_]+$", SLOT_TEXT, check_plain_table},
+    [KEY_PLAIN_TABLE] = {"plain table",
+        "`[schema.]table`, of `a-z`, `0-9` and `_`; the table of at most 40 characters",
+        "^([a-z_][a-z0-9_]*[.])?[a-z_][a-z0-9_]{0,39}$", SLOT_TEXT, check_plain_table},
     [KEY_TIME_ZONE] = {"time zone", "a name of the tz database: `UTC`, `Europe/Berlin`",
         "^[A-Za-z][A-Za-z0-9_+/-]*$", SLOT_TEXT, check_time_zone},
     [KEY_SCHEDULE] = {"schedule", "`every 10m` (by the clock), or cron's five fields: `0 6 * * mon-fri`",

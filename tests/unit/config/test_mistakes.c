@@ -391,15 +391,16 @@ END_TEST
 
 START_TEST(tables_of_rollups)
 {
-    static const char *const bad[] = {
-        "Revenue", "a b", "a-b", "r\xc3\xa9v", "a;b", "a$b", "a.b.c", ".a", "a."};
+    static const char *const bad[] = {"Revenue", "a b", "a-b", "r\xc3\xa9v", "a;b", "a$b", "a.b.c", ".a",
+        "a.", "1a", "a.1", "s.a234567890123456789012345678901234567890x"};
     for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
         _cleanup_free_ char *text = xasprintf(
             POSTGRES "jobs: {a: {kind: rollup, sql: /q, schedule: every 1h, table: '%s'}}\n", bad[i]);
         _cleanup_free_ char *found = mistakes_of(text);
         ck_assert_msg(strncmp(found, "f:2:62: jobs.a.table: ", 22) == 0, "%s: %s", bad[i], found);
     }
-    expect_good(POSTGRES "jobs: {a: {kind: rollup, sql: /q, schedule: every 1h, table: s_1.t_2}}\n");
+    expect_good(POSTGRES "jobs: {a: {kind: rollup, sql: /q, schedule: every 1h, table: "
+                         "s_1.a234567890123456789012345678901234567890}}\n");
 }
 END_TEST
 
