@@ -29,6 +29,7 @@ struct job_spec {
     struct job_window *windows; /* of a rollup, in order of time */
     size_t n_windows;
     char *sql;                    /* path of the file */
+    char *table;                  /* rollup: the [schema.]table it fills; else NULL */
     char *time_zone;              /* never NULL */
     struct job_database database; /* what the SQL runs against */
     struct job_database books;    /* where the runs are on record … */
