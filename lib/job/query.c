@@ -93,12 +93,10 @@ static int say_where(const struct query *q, struct db_fault *fault)
     struct sql_statement s;
     const char *file = strrchr(q->spec->sql, '/');
     file = file ? file + 1 : q->spec->sql;
-    if (!q->spec->transaction && q->dialect == SQL_POSTGRES) {
-        if (find_statement(q, q->result.statements, &s))
-            return error_prefix(&fault->error, "%.100s, statement from line %d on", file, s.line);
-    } else if (!strstr(fault->error.text, ", line ") && find_statement(q, q->result.statements, &s)) {
-        return error_prefix(&fault->error, "%.100s, line %d", file, s.line);
-    }
+    bool one_by_one =
+        q->dialect == SQL_POSTGRES && !q->spec->transaction; /* the server's lines are of the one */
+    if ((one_by_one || !strstr(fault->error.text, ", line ")) && find_statement(q, q->result.statements, &s))
+        return error_prefix(&fault->error, "%.100s, the statement from line %d on", file, s.line);
     return error_prefix(&fault->error, "%.100s", file);
 }
 
@@ -150,8 +148,8 @@ static int run_plain(struct query *q, struct db_fault *fault)
     if (q->result.statements > 0 || transaction_fault_is_loss(fault))
         fault->transient = false;
     if (q->result.statements > 0 && !q->result.in_transaction)
-        return error_prefix(
-            &fault->error, "%" PRId64 " statements before it are done and stay", q->result.statements);
+        return error_prefix(&fault->error,
+            "what was done before it (%" PRId64 " of the file's statements) stays", q->result.statements);
     return -1;
 }
 

@@ -22,6 +22,7 @@ void query_result_init(struct query_result *r, uint64_t max_rows)
         .statement = cJSON_CreateArray(),
         .columns = cJSON_CreateArray(),
         .kept = cJSON_CreateArray(),
+        .told_us = clock_mono_us(),
     };
 }
 

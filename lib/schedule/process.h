@@ -13,13 +13,13 @@ struct event_base;
 struct cJSON;
 struct process;
 
-struct process_limits {
+struct process_limits { /* 0: none */
     int64_t time_us;
     uint64_t memory_max; /* bytes: a hard limit of the kernel's on private memory, and watched as resident */
 };
 
 enum process_outcome {
-    PROCESS_DONE,   /* it said so, and ended with 0 */
+    PROCESS_DONE,   /* it said so, and ended with 0; also where it was just being killed */
     PROCESS_FAILED, /* it said why, or ended without a word, or by a signal */
     PROCESS_KILLED, /* by us: asked to, over its time, over its memory */
 };
@@ -34,18 +34,20 @@ struct process_end {
     const char *sqlstate;   /* "" if none */
     const char *last_words; /* the end of its standard error, at most 4 KB, UTF-8, no control characters */
     struct cJSON *stats;    /* of done; the owner may take it by setting it to NULL */
-    uint64_t peak_bytes;    /* of resident memory, from wait4's account */
+    uint64_t peak_bytes;    /* of resident memory; 0 where it was too short-lived to be told from ours */
     int64_t cpu_us;         /* user and system time */
 };
 
 struct process_events {
+    /* The process may be killed in it, but not freed. */
     void (*progress)(void *arg, const struct job_progress *progress);
     void (*ended)(void *arg, struct process_end *end); /* once; the process may be freed in it */
 };
 
 /*
- * Starts program (posix_spawn: no page of ours is copied) with spec, a line of JSON, on its standard input. It
- * inherits nothing else: no descriptor, and of the environment only PATH, HOME, LANG, TZ and TMPDIR.
+ * Starts program (posix_spawn: no page of ours is copied) with spec, a line of JSON, on its standard input (the
+ * end of the line is added). events is copied, and nothing is told before this returned. The worker inherits
+ * nothing else: no descriptor, and of the environment only PATH, HOME, LANG, TZ and TMPDIR.
  */
 int process_start(struct event_base *base, const char *program, const char *spec,
     const struct process_limits *limits, const struct process_events *events, void *arg,
