@@ -2,6 +2,7 @@
 
 #include "util/clock.h"
 #include "util/text.h"
+#include "view.h"
 
 #include <sys/ioctl.h>
 
@@ -35,7 +36,7 @@ static void put_counts(struct buffer *to, const struct bar_reading *since, const
     put_rate(to, rate);
     double seconds = (now->total - now->done) / rate;
     if (now->total > now->done && seconds < 1e9)
-        buffer_printf(to, "%s%s left", gap, text_duration((int64_t)(seconds + 1) * US_PER_SEC, left));
+        buffer_printf(to, "%s%s left", gap, view_seconds(seconds + 1, left));
 }
 
 static void put_bar(struct buffer *to, double part, size_t width)
@@ -59,7 +60,7 @@ static void cut(struct buffer *line, size_t n)
 static void put_elapsed(struct buffer *to, const struct bar_reading *now, int64_t elapsed_us)
 {
     char words[32];
-    buffer_printf(to, "%s  %s", now->what, text_duration(elapsed_us / US_PER_SEC * US_PER_SEC, words));
+    buffer_printf(to, "%s  %s", now->what, view_seconds((double)(elapsed_us / US_PER_SEC), words));
 }
 
 void bar_words(struct buffer *to, const struct bar_reading *since, const struct bar_reading *now,
