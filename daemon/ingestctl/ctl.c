@@ -1,6 +1,7 @@
 #include "ctl.h"
 
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 
@@ -144,6 +145,8 @@ int ctl_say_error(const struct varlink_reply *reply)
         ctl_say("%s", ctl_text(p, "why"));
     else if (strcmp(reply->error, "io.ingestd.NoSuchStream") == 0)
         ctl_say("there is no stream \"%s\"; `ingestctl status` lists them", ctl_text(p, "stream"));
+    else if (strcmp(reply->error, "io.ingestd.NoSuchJob") == 0)
+        ctl_say("there is no job \"%s\"; `ingestctl jobs` lists them", ctl_text(p, "job"));
     else if (strcmp(reply->error, "io.ingestd.BrokenConfig") == 0)
         say_problems(ctl_item(p, "problems"));
     else if (strcmp(reply->error, VARLINK_INVALID_PARAMETER) == 0)
@@ -155,6 +158,17 @@ int ctl_say_error(const struct varlink_reply *reply)
     return CTL_FAILED;
 }
 
+int ctl_take(struct varlink_reply *reply, struct varlink_reply *ret)
+{
+    if (reply->error) {
+        int code = ctl_say_error(reply);
+        varlink_reply_done(reply);
+        return code;
+    }
+    *ret = *reply;
+    return 0;
+}
+
 int ctl_call(struct client *client, const char *method, cJSON *parameters, struct varlink_reply *ret)
 {
     struct error err;
@@ -163,13 +177,7 @@ int ctl_call(struct client *client, const char *method, cJSON *parameters, struc
         ctl_say("%s", err.text);
         return CTL_UNREACHABLE;
     }
-    if (reply.error) {
-        int code = ctl_say_error(&reply);
-        varlink_reply_done(&reply);
-        return code;
-    }
-    *ret = reply;
-    return 0;
+    return ctl_take(&reply, ret);
 }
 
 int ctl_ask(const struct ctl *ctl, const char *method, cJSON *parameters, struct varlink_reply *ret)
@@ -180,6 +188,23 @@ int ctl_ask(const struct ctl *ctl, const char *method, cJSON *parameters, struct
         return CTL_UNREACHABLE;
     }
     return ctl_call(client, method, parameters, ret);
+}
+
+int ctl_parse_id(const char *text, int64_t *ret)
+{
+    char *end;
+    errno = 0;
+    long long v = strtoll(text, &end, 10);
+    if (errno || *end || end == text || v < 1)
+        return -1;
+    *ret = v;
+    return 0;
+}
+
+void ctl_add_text(cJSON *to, const char *name, const char *value)
+{
+    if (value)
+        cJSON_AddStringToObject(to, name, value);
 }
 
 void ctl_print_json(const cJSON *json)

@@ -3,7 +3,8 @@
  * What every command shares: the options that stand before or after the command, the table of commands, and
  * the ways to ask the daemon and to end. A command is one file and a line in main.c's table.
  *
- * Exit codes: 0 healthy or done, 1 degraded or failed, 2 used wrongly, 3 the daemon cannot be reached.
+ * Exit codes: 0 healthy or done, 1 degraded or failed, 2 used wrongly, 3 the daemon cannot be reached,
+ * 130 interrupted while it waited for something that goes on.
  */
 #include "control/client.h"
 
@@ -13,7 +14,7 @@
 struct cJSON;
 struct config;
 
-enum { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3 };
+enum { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3, CTL_INTERRUPTED = 130 };
 
 struct ctl {
     const char *socket;
@@ -33,7 +34,8 @@ struct command {
 };
 
 extern const struct command command_status, command_streams, command_dead, command_reconcile, command_pause,
-    command_resume, command_reload, command_check, command_doctor, command_config, command_top;
+    command_resume, command_reload, command_check, command_doctor, command_config, command_top, command_jobs,
+    command_runs, command_run, command_cancel, command_backfill;
 
 /* One option of a command: a flag, or with a value. */
 struct ctl_option {
@@ -62,6 +64,8 @@ int ctl_misused(const struct command *command, const char *fmt, ...) _printf_(2,
 struct client *ctl_connect(const struct ctl *ctl);
 /* Says an error that the daemon answered; returns CTL_FAILED. */
 int ctl_say_error(const struct varlink_reply *reply);
+/* What is in the reply, taken: 0 and its answer in *ret, or an exit code after saying its error. */
+int ctl_take(struct varlink_reply *reply, struct varlink_reply *ret);
 /* One call, parameters taken. 0: *ret holds an answer without error. Else it was said, and this is the exit
  * code. */
 int ctl_call(struct client *client, const char *method, struct cJSON *parameters, struct varlink_reply *ret);
@@ -70,6 +74,11 @@ int ctl_ask(const struct ctl *ctl, const char *method, struct cJSON *parameters,
 
 /* For the commands that need no daemon: the configuration, NULL after its mistakes have been said. */
 struct config *ctl_read_config(const char *path);
+
+/* A number of a letter or a run: 1 or more. 0 or -1. */
+int ctl_parse_id(const char *text, int64_t *ret);
+/* Adds a member unless the value is NULL. */
+void ctl_add_text(struct cJSON *to, const char *name, const char *value);
 
 /* The JSON text and a line's end on stdout. */
 void ctl_print_json(const struct cJSON *json);

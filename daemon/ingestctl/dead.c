@@ -7,7 +7,6 @@
 #include "util/text.h"
 
 #include <cjson/cJSON.h>
-#include <errno.h>
 
 /* Postgres may be slow, and replaying a long list takes the time it takes. */
 #define LONGEST_ANSWER (10 * 60 * US_PER_SEC)
@@ -22,29 +21,12 @@ struct request {
     int n_ids;
 };
 
-static int parse_id(const char *text, int64_t *ret)
-{
-    char *end;
-    errno = 0;
-    long long v = strtoll(text, &end, 10);
-    if (errno || *end || end == text || v < 1)
-        return -1;
-    *ret = v;
-    return 0;
-}
-
-static void add_text(cJSON *to, const char *name, const char *value)
-{
-    if (value)
-        cJSON_AddStringToObject(to, name, value);
-}
-
 static int add_number(cJSON *to, const char *name, const char *value)
 {
     int64_t n;
     if (!value)
         return 0;
-    if (parse_id(value, &n) < 0)
+    if (ctl_parse_id(value, &n) < 0)
         return -1;
     cJSON_AddNumberToObject(to, name, (double)n);
     return 0;
@@ -53,8 +35,8 @@ static int add_number(cJSON *to, const char *name, const char *value)
 static cJSON *about_stream(const struct request *r)
 {
     cJSON *parameters = cJSON_CreateObject();
-    add_text(parameters, "stream", r->stream);
-    add_text(parameters, "reason", r->reason);
+    ctl_add_text(parameters, "stream", r->stream);
+    ctl_add_text(parameters, "reason", r->reason);
     return parameters;
 }
 
@@ -112,7 +94,7 @@ static int run_list(struct request *r)
 {
     _cleanup_varlink_reply_ struct varlink_reply reply = {0};
     cJSON *parameters = about_stream(r);
-    add_text(parameters, "state", r->state);
+    ctl_add_text(parameters, "state", r->state);
     if (r->n_ids > 0 || add_number(parameters, "limit", r->limit) < 0 ||
         add_number(parameters, "after", r->after) < 0) {
         cJSON_Delete(parameters);
@@ -313,7 +295,7 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
     r.ids = argv + first + 1;
     r.n_ids = argc - first - 1;
     for (int i = 0; i < r.n_ids; i++)
-        if (parse_id(r.ids[i], &id) < 0)
+        if (ctl_parse_id(r.ids[i], &id) < 0)
             return ctl_misused(self, "%s is not a letter's id", r.ids[i]);
     for (size_t i = 0; i < N_ELEMENTS(actions); i++)
         if (strcmp(actions[i].name, argv[first]) == 0)

@@ -4,8 +4,7 @@
 
 #include <stdarg.h>
 
-#define MAX_COLUMNS 12
-#define GAP         2
+#define GAP 2
 
 struct cell {
     char *words;
@@ -14,8 +13,9 @@ struct cell {
 };
 
 struct row {
-    struct cell cells[MAX_COLUMNS];
+    struct cell cells[GRID_MAX_COLUMNS];
     size_t n;
+    char *block; /* or NULL; then there are no cells */
 };
 
 struct grid {
@@ -38,9 +38,11 @@ void grid_free(struct grid *g)
 {
     if (!g)
         return;
-    for (size_t i = 0; i < g->n_rows; i++)
+    for (size_t i = 0; i < g->n_rows; i++) {
+        free(g->rows[i].block);
         for (size_t j = 0; j < g->rows[i].n; j++)
             free(g->rows[i].cells[j].words);
+    }
     free(g->rows);
     free(g);
 }
@@ -49,6 +51,12 @@ void grid_row(struct grid *g)
 {
     g->rows = xrealloc(g->rows, g->n_rows + 1, sizeof(*g->rows));
     g->rows[g->n_rows++] = (struct row){0};
+}
+
+void grid_block(struct grid *g, const char *text)
+{
+    grid_row(g);
+    g->rows[g->n_rows - 1].block = xstrdup(text);
 }
 
 char *printable(const char *words)
@@ -71,7 +79,7 @@ _printf_(4, 0) static void add_cell(struct grid *g, enum style style, bool rest,
 {
     struct row *row = &g->rows[g->n_rows - 1];
     _cleanup_free_ char *words = NULL;
-    if (row->n >= strlen(g->align) || row->n == MAX_COLUMNS || vasprintf(&words, fmt, ap) < 0)
+    if (row->n >= strlen(g->align) || row->n == GRID_MAX_COLUMNS || vasprintf(&words, fmt, ap) < 0)
         return;
     row->cells[row->n++] = (struct cell){printable(words), style, rest};
 }
@@ -134,12 +142,14 @@ static void write_row(const struct grid *g, const struct row *row, const size_t 
 
 void grid_write(const struct grid *g, struct buffer *to)
 {
-    size_t widths[MAX_COLUMNS] = {0};
+    size_t widths[GRID_MAX_COLUMNS] = {0};
     for (size_t i = 0; i < g->n_rows; i++)
         for (size_t j = 0; j < g->rows[i].n; j++)
             if (!g->rows[i].cells[j].rest)
                 widths[j] = MAX(widths[j], width_of(g->rows[i].cells[j].words));
     for (size_t i = 0; i < g->n_rows; i++)
-        if (g->rows[i].n > 0)
+        if (g->rows[i].block)
+            buffer_put_string(to, g->rows[i].block);
+        else if (g->rows[i].n > 0)
             write_row(g, &g->rows[i], widths, to);
 }

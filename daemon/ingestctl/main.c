@@ -11,6 +11,11 @@
 static const struct command *const commands[] = {
     &command_status,
     &command_streams,
+    &command_jobs,
+    &command_runs,
+    &command_run,
+    &command_cancel,
+    &command_backfill,
     &command_dead,
     &command_reconcile,
     &command_pause,

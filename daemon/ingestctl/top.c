@@ -1,15 +1,14 @@
 #include "ctl.h"
 #include "grid.h"
 #include "view.h"
+#include "watch.h"
 
 #include "util/clock.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <termios.h>
 
 #define ENTER "\033[?1049h\033[?25l\033[?7l" /* other screen, no cursor, no line wrap */
@@ -145,17 +144,9 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         return code;
     if (ctl->json || !ctl->terminal || !isatty(STDIN_FILENO))
         return command_status.run(ctl, &command_status, 1, argv);
-    sigset_t mask;
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGINT);
-    sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGHUP);
-    sigprocmask(SIG_BLOCK, &mask, NULL);
-    _cleanup_close_ int signals = signalfd(-1, &mask, SFD_CLOEXEC);
-    if (signals < 0) {
-        ctl_say("signalfd: %m");
+    _cleanup_close_ int signals = watch_signals();
+    if (signals < 0)
         return CTL_FAILED;
-    }
     struct screen screen = {0};
     screen_enter(&screen);
     watch(ctl, signals);

@@ -1,9 +1,9 @@
 #include "view.h"
 
 #include "ctl.h"
-#include "grid.h"
 #include "util/clock.h"
 #include "util/text.h"
+#include "view_jobs.h"
 
 #include <cjson/cJSON.h>
 #include <time.h>
@@ -24,21 +24,66 @@ const char *view_seconds(double s, char out[32])
     return out;
 }
 
-const char *view_time(const char *rfc3339, char out[32])
+/* The wall clock's reading here; false when it is no time. */
+static bool local_time(const char *rfc3339, struct tm *ret)
 {
-    struct tm utc = {0}, then, now;
-    if (sscanf(rfc3339, "%d-%d-%dT%d:%d:%d", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour,
-            &utc.tm_min, &utc.tm_sec) != 6)
-        return strcpy(out, "?");
-    utc.tm_year -= 1900;
-    utc.tm_mon -= 1;
-    time_t at = timegm(&utc), today = time(NULL);
-    localtime_r(&at, &then);
-    localtime_r(&today, &now);
-    bool same_day = then.tm_yday == now.tm_yday && then.tm_year == now.tm_year;
-    if (strftime(out, 32, same_day ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &then) == 0)
+    int64_t us;
+    if (clock_parse_utc(rfc3339, &us) < 0)
+        return false;
+    time_t at = (time_t)(us / US_PER_SEC);
+    return localtime_r(&at, ret);
+}
+
+static bool same_day(const struct tm *a, const struct tm *b)
+{
+    return a->tm_yday == b->tm_yday && a->tm_year == b->tm_year;
+}
+
+static const char *time_words(const struct tm *then, bool with_date, char out[32])
+{
+    if (strftime(out, 32, with_date ? "%Y-%m-%d %H:%M:%S" : "%H:%M:%S", then) == 0)
         return strcpy(out, "?");
     return out;
+}
+
+const char *view_time(const char *rfc3339, char out[32])
+{
+    struct tm then, now;
+    time_t today = time(NULL);
+    if (!local_time(rfc3339, &then) || !localtime_r(&today, &now))
+        return strcpy(out, "?");
+    return time_words(&then, !same_day(&then, &now), out);
+}
+
+const char *view_span(const char *from, const char *to, char out[80])
+{
+    struct tm start, end;
+    char from_words[32], to_words[32];
+    if (!local_time(from, &start) || !local_time(to, &end))
+        return strcpy(out, "?");
+    snprintf(out, 80, "%s to %s", view_time(from, from_words),
+        time_words(&end, !same_day(&start, &end), to_words));
+    return out;
+}
+
+const char *view_firing(const char *rfc3339, const char *before, char out[32])
+{
+    struct tm then, day;
+    time_t today = time(NULL);
+    if (!local_time(rfc3339, &then) || !(before ? local_time(before, &day) : !!localtime_r(&today, &day)))
+        return strcpy(out, "?");
+    time_words(&then, !same_day(&then, &day), out);
+    if (then.tm_sec == 0)
+        *strrchr(out, ':') = '\0';
+    return out;
+}
+
+double view_age(const char *rfc3339)
+{
+    int64_t us;
+    if (clock_parse_utc(rfc3339, &us) < 0)
+        return 0;
+    return (double)(clock_wall_us() - us) / US_PER_SEC;
 }
 
 bool view_is_healthy(const cJSON *status)
@@ -46,7 +91,7 @@ bool view_is_healthy(const cJSON *status)
     return strcmp(ctl_text(status, "state"), "HEALTHY") == 0;
 }
 
-static enum style state_style(const char *state)
+enum style view_style(const char *state)
 {
     static const struct {
         const char *state;
@@ -55,9 +100,12 @@ static enum style state_style(const char *state)
         {"HEALTHY", GREEN},
         {"FAILED", RED},
         {"failed", RED},
+        {"failing", RED},
         {"refused", RED},
         {"stopped", RED},
         {"running", PLAIN},
+        {"idle", PLAIN},
+        {"done", PLAIN},
         {"note", BOLD},
     };
     for (size_t i = 0; i < N_ELEMENTS(styles); i++)
@@ -85,7 +133,7 @@ static void put_head(struct buffer *to, const cJSON *status, bool color)
     buffer_printf(to, "ingestd %s · ", version);
     style_write(to, color, BOLD, name);
     buffer_printf(to, " · up %s · ", view_seconds(ctl_number(status, "uptime_s"), up));
-    style_write(to, color, state_style(state), state);
+    style_write(to, color, view_style(state), state);
     buffer_put(to, "\n", 1);
 }
 
@@ -101,7 +149,7 @@ static void put_stream(struct grid *g, const cJSON *stream)
     if (strcmp(state, "running") == 0)
         grid_cell(g, PLAIN, "%s", rate_words(ctl_number(stream, "rate"), words));
     else
-        grid_cell(g, state_style(state), "%s", state);
+        grid_cell(g, view_style(state), "%s", state);
     for (size_t i = 0; i < N_ELEMENTS(columns); i++)
         grid_cell(g, PLAIN, "%s", view_count(ctl_number(stream, columns[i]), count));
 }
@@ -143,7 +191,7 @@ static void put_condition(struct buffer *to, const cJSON *condition, bool color)
     _cleanup_free_ char *subject = printable(ctl_text(condition, "subject"));
     _cleanup_free_ char *what = printable(ctl_text(condition, "what"));
     _cleanup_free_ char *remedy = printable(ctl_text(condition, "remedy"));
-    style_write(to, color, state_style(severity), "!");
+    style_write(to, color, view_style(severity), "!");
     buffer_put_string(to, " ");
     style_write(to, color, BOLD, subject);
     buffer_printf(to, " (%s since %s, %s): %s\n", severity, view_time(ctl_text(condition, "since"), since),
@@ -171,6 +219,10 @@ void view_status(struct buffer *to, const cJSON *status, bool color)
     {
         put_stream(g, item);
     }
+    _cleanup_buffer_ struct buffer jobs = {0};
+    view_jobs_in_short(&jobs, status, color);
+    if (jobs.n > 0)
+        grid_block(g, buffer_string(&jobs));
     put_postgres(g, status);
     grid_write(g, to);
     cJSON_ArrayForEach(item, ctl_item(status, "conditions"))
@@ -230,7 +282,7 @@ static void put_block(struct buffer *to, const cJSON *stream, bool color)
     grid_cell(g, BOLD, "%s", ctl_text(stream, "name"));
     grid_row(g);
     grid_cell(g, PLAIN, "  state");
-    grid_rest(g, state_style(state), "%s since %s, %s", state, view_time(ctl_text(stream, "since"), since),
+    grid_rest(g, view_style(state), "%s since %s, %s", state, view_time(ctl_text(stream, "since"), since),
         view_seconds(ctl_number(stream, "for_s"), lasted));
     _cleanup_free_ char *source = xasprintf(
         "%s%s", ctl_text(stream, "source"), ctl_true(stream, "connected") ? "" : " (not connected)");

@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "grid.h"
+
 struct cJSON;
 
-/* The head line, a line a stream, Postgres, and what is wrong with what to do about it. */
+/* The head line, a line a stream, a line a job, Postgres, and what is wrong with what to do about it. */
 void view_status(struct buffer *to, const struct cJSON *status, bool color);
 /* A block a stream, with everything that is known. */
 void view_streams(struct buffer *to, const struct cJSON *streams, bool color);
@@ -20,3 +22,12 @@ const char *view_count(double n, char out[28]);
 const char *view_seconds(double s, char out[32]);
 /* "2026-01-02T03:04:05.678Z" as the clock on the wall shows it, with the date when it is not of today. */
 const char *view_time(const char *rfc3339, char out[32]);
+/* A time in a list, in short: with its date when it is not of the day of the one before it (NULL: of today), and
+ * with its seconds when there are any. */
+const char *view_firing(const char *rfc3339, const char *before, char out[32]);
+/* How many seconds ago it was; below 0 when it is yet to come, 0 for what is no time. */
+double view_age(const char *rfc3339);
+/* "03:00:00 to 03:10:00": the second with its date only when that is another. */
+const char *view_span(const char *from, const char *to, char out[80]);
+/* How a state, a status or a severity is written. */
+enum style view_style(const char *state);

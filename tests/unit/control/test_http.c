@@ -134,12 +134,14 @@ END_TEST
 START_TEST(metrics_are_well_formed)
 {
     fake_report(0)->name = "a\"b\\c\nd";
-    cJSON *status =
-        cJSON_Parse("{\"version\":\"1\",\"name\":\"line\\nbreak \\\"x\\\"\",\"uptime_s\":3,"
-                    "\"streams\":[{\"name\":\"s\\\\t\",\"state\":\"running\",\"inserted\":12345678901,"
-                    "\"rate\":0.25,\"lag\":-1,\"commit_us_mean\":1900,\"connected\":true}],"
-                    "\"conditions\":[{\"severity\":\"failed\"}],\"memory\":{\"rss_bytes\":4096},"
-                    "\"postgres\":{\"up\":false,\"round_trip_us\":1100}}");
+    cJSON *status = cJSON_Parse(
+        "{\"version\":\"1\",\"name\":\"line\\nbreak \\\"x\\\"\",\"uptime_s\":3,"
+        "\"streams\":[{\"name\":\"s\\\\t\",\"state\":\"running\",\"inserted\":12345678901,"
+        "\"rate\":0.25,\"lag\":-1,\"commit_us_mean\":1900,\"connected\":true}],"
+        "\"jobs\":[{\"name\":\"j\\\"\",\"state\":\"idle\",\"last_success\":\"2026-01-02T03:10:01.200Z\","
+        "\"last_duration_us\":3,\"failed\":1,\"running\":null,\"waiting\":-1}],"
+        "\"conditions\":[{\"severity\":\"failed\"}],\"memory\":{\"rss_bytes\":4096},"
+        "\"postgres\":{\"up\":false,\"round_trip_us\":1100}}");
     _cleanup_buffer_ struct buffer text = {0};
     metrics_write(&text, status);
     cJSON_Delete(status);
@@ -170,6 +172,45 @@ START_TEST(metrics_are_well_formed)
 }
 END_TEST
 
+START_TEST(metrics_tell_of_jobs)
+{
+    static const char *const wanted[] = {
+        "\ningestd_job_last_success_timestamp_seconds{job=\"revenue\"} 1767323401.2\n",
+        "\ningestd_job_last_duration_seconds{job=\"revenue\"} 1.15\n",
+        "\ningestd_job_last_lateness_seconds{job=\"revenue\"} 0.012\n",
+        "\n# TYPE ingestd_job_runs_total counter\n",
+        "\ningestd_job_runs_total{job=\"revenue\",outcome=\"succeeded\"} 4321\n",
+        "\ningestd_job_runs_total{job=\"nightly\",outcome=\"failed\"} 4\n",
+        "\ningestd_job_runs_total{job=\"revenue\",outcome=\"skipped\"} 1\n",
+        "\ningestd_job_failed_in_a_row{job=\"nightly\"} 4\n",
+        "\ningestd_job_waiting{job=\"adhoc\"} 2\n",
+        "\ningestd_job_running{job=\"adhoc\"} 1\n",
+        "\ningestd_job_running{job=\"revenue\"} 0\n",
+        "\ningestd_job_state{job=\"nightly\",state=\"failing\"} 1\n",
+        "\ningestd_job_state{job=\"nightly\",state=\"idle\"} 0\n",
+        "\ningestd_job_state{job=\"nightly\",state=\"unknown\"} 0\n",
+        "\ningestd_scheduler_leads 1\n",
+        "\ningestd_workers 1\n",
+    };
+    _cleanup_free_ char *metrics = get("GET", "/metrics");
+    for (size_t i = 0; i < N_ELEMENTS(wanted); i++)
+        ck_assert_msg(strstr(metrics, wanted[i]), "no %s", wanted[i]);
+    ck_assert(!strstr(metrics, "timestamp_seconds{job=\"nightly\"}")); /* it never succeeded */
+}
+END_TEST
+
+START_TEST(metrics_without_jobs)
+{
+    http_server_free(server);
+    the_daemon.control.scheduler = NULL;
+    ck_assert_int_eq(http_server_new(&the_daemon.control, "127.0.0.1:0", &server, NULL), 0);
+    _cleanup_free_ char *metrics = get("GET", "/metrics");
+    ck_assert_ptr_nonnull(strstr(metrics, "\ningestd_scheduler_leads 0\n"));
+    ck_assert_ptr_nonnull(strstr(metrics, "\ningestd_workers 0\n"));
+    ck_assert_ptr_null(strstr(metrics, "ingestd_job_"));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("http");
@@ -182,6 +223,8 @@ int main(void)
     tcase_add_loop_test(tc, only_loopback_is_accepted, 0, N_ELEMENTS(bad_addresses));
     tcase_add_test(tc, a_taken_port_is_an_error);
     tcase_add_test(tc, metrics_are_well_formed);
+    tcase_add_test(tc, metrics_tell_of_jobs);
+    tcase_add_test(tc, metrics_without_jobs);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -4,6 +4,7 @@
 #include "control/methods.h"
 #include "fake_daemon.h"
 #include "fake_intake.h"
+#include "fake_scheduler.h"
 
 #include <check.h>
 #include <cjson/cJSON.h>
@@ -71,6 +72,31 @@ static const struct {
     {"DeadDrop", "{\"reason\":\"wrong_type\"}", "id"},
     {"Pause", "{}", "stream"},
     {"Pause", "{\"stream\":{}}", "stream"},
+    {"Jobs", "{\"job\":\"revenue\"}", "job"},
+    {"Runs", "{\"id\":0}", "id"},
+    {"Runs", "{\"limit\":1001}", "limit"},
+    {"Runs", "{\"before\":\"9\"}", "before"},
+    {"Runs", "{\"status\":\"over\"}", "status"},
+    {"Runs", "{\"status\":\"Done\"}", "status"},
+    {"RunJob", "{}", "job"},
+    {"RunJob", "{\"job\":\"revenue\",\"at\":7}", "at"},
+    {"RunJob", "{\"job\":\"revenue\",\"at\":\"\"}", "at"},
+    {"RunJob", "{\"job\":\"revenue\",\"at\":\"2026-01-02T03:04:05\"}", "at"},
+    {"RunJob", "{\"job\":\"revenue\",\"at\":\"2026-02-31T00:00:00Z\"}", "at"},
+    {"RunJob", "{\"job\":\"revenue\",\"at\":\"1970-01-01T00:00:00Z\"}", "at"},
+    {"RunJob", "{\"job\":\"revenue\",\"dry_run\":1}", "dry_run"},
+    {"RunJob", "{\"job\":\"revenue\",\"dry_run\":\"true\"}", "dry_run"},
+    {"RunJob", "{\"job\":\"revenue\",\"dry_run\":false,\"dry_run\":[]}", "dry_run"},
+    {"RunCancel", "{}", "id"},
+    {"RunCancel", "{\"id\":-1}", "id"},
+    {"PauseJob", "{\"stream\":\"claim\"}", "stream"},
+    {"ResumeJob", "{\"job\":null}", "job"},
+    {"Backfill", "{\"job\":\"revenue\",\"from\":\"2026-01-01T00:00:00Z\"}", "to"},
+    {"Backfill", "{\"job\":\"revenue\",\"to\":\"2026-01-01T00:00:00Z\"}", "from"},
+    {"Backfill",
+        "{\"job\":\"revenue\",\"from\":\"2026-01-01T00:00:00Z\",\"to\":\"2026-01-01T01:00:00+01:00\"}", "to"},
+    {"BackfillProgress",
+        "{\"job\":\"nope\",\"from\":\"2026-01-02T00:00:00Z\",\"to\":\"2026-01-01T00:00:00Z\"}", "to"},
 };
 
 START_TEST(wrong_parameters_are_named)
@@ -81,6 +107,7 @@ START_TEST(wrong_parameters_are_named)
         refused[_i].wrong);
     expect(method, refused[_i].parameters, wanted);
     ck_assert_str_eq(fake_asked, "");
+    ck_assert_str_eq(fake_ordered, "");
 }
 END_TEST
 
@@ -124,6 +151,136 @@ START_TEST(streams_are_paused_and_resumed)
     ck_assert_int_eq(fake_report(1)->state, STREAM_RUNNING);
     expect("io.ingestd.Pause", "{\"stream\":\"nope\"}",
         "{\"error\":\"io.ingestd.NoSuchStream\",\"parameters\":{\"stream\":\"nope\"}}");
+}
+END_TEST
+
+#define SPAN "\"from\":\"2026-01-01T00:00:00Z\",\"to\":\"2026-01-02T01:00:00+01:00\""
+
+static const struct {
+    const char *method, *parameters, *ordered, *answer;
+} orders[] = {
+    {"RunJob", "{\"job\":\"revenue\"}", "run revenue at=0 dry_run=0 by uid 1000",
+        "{\"parameters\":{\"id\":43,\"scheduled_for\":\"2026-01-02T03:10:00.000Z\","
+        "\"window_start\":\"2026-01-02T03:00:00.000Z\",\"window_end\":\"2026-01-02T03:10:00.000Z\"}}"},
+    {"RunJob", "{\"job\":\"adhoc\",\"at\":\"2026-01-02T03:04:05.678Z\",\"dry_run\":true}",
+        "run adhoc at=1767323045678000 dry_run=1 by uid 1000", NULL},
+    {"RunJob", "{\"job\":\"adhoc\",\"at\":null,\"dry_run\":null}", "run adhoc at=0 dry_run=0 by uid 1000",
+        NULL},
+    {"RunCancel", "{\"id\":43}", "cancel 43 by uid 1000", "{\"parameters\":{\"status\":\"cancelled\"}}"},
+    {"PauseJob", "{\"job\":\"nightly\"}", "pause nightly by uid 1000", "{\"parameters\":{}}"},
+    {"ResumeJob", "{\"job\":\"nightly\"}", "resume nightly by uid 1000", "{\"parameters\":{}}"},
+    {"Backfill", "{\"job\":\"revenue\"," SPAN "}",
+        "backfill revenue from=1767225600000000 to=1767312000000000 by uid 1000",
+        "{\"parameters\":{\"runs\":144}}"},
+    {"BackfillProgress", "{\"job\":\"revenue\"," SPAN "}",
+        "progress revenue from=1767225600000000 to=1767312000000000",
+        "{\"parameters\":{\"waiting\":143,\"running\":1,\"done\":0,\"failed\":0,\"cancelled\":0,"
+        "\"skipped\":0}}"},
+    {"Runs", "{}", "runs id=0 job=- status=- before=0 limit=0", NULL},
+    {"Runs", "{\"job\":\"gone\",\"status\":\"failed\",\"before\":9,\"limit\":5}",
+        "runs id=0 job=gone status=failed before=9 limit=5", NULL},
+    {"Runs", "{\"id\":77}", "runs id=77 job=- status=- before=0 limit=0", "{\"parameters\":{\"runs\":[]}}"},
+};
+
+START_TEST(orders_reach_the_scheduler)
+{
+    _cleanup_free_ char *method = xasprintf("io.ingestd.%s", orders[_i].method);
+    _cleanup_free_ char *answer = ask(method, orders[_i].parameters);
+    ck_assert_str_eq(fake_ordered, orders[_i].ordered);
+    ck_assert_msg(strstr(answer, "\"parameters\":") && !strstr(answer, "\"error\":\"io."), "%s", answer);
+    if (orders[_i].answer)
+        ck_assert_str_eq(answer, orders[_i].answer);
+}
+END_TEST
+
+START_TEST(what_the_scheduler_cannot_do_is_said)
+{
+    _cleanup_free_ char *method = xasprintf("io.ingestd.%s", orders[_i].method);
+    fake_why = "Postgres is away";
+    expect(method, orders[_i].parameters,
+        "{\"error\":\"io.ingestd.Failed\",\"parameters\":{\"why\":\"Postgres is away\"}}");
+}
+END_TEST
+
+/* The scheduler answers when it can; and to nobody, where the one who asked has gone. */
+START_TEST(answers_may_come_later)
+{
+    fake_answers_later = true;
+    for (int gone = 0; gone <= 1; gone++) {
+        _cleanup_free_ char *answer = NULL;
+        _cleanup_free_ char *text = xasprintf(
+            "{\"method\":\"io.ingestd.%s\",\"parameters\":%s}", orders[_i].method, orders[_i].parameters);
+        struct varlink_call message;
+        ck_assert_int_eq(varlink_call_parse(text, strlen(text), &message, NULL), 0);
+        struct call *call =
+            call_new(&the_daemon.control, &(struct peer){.uid = 1000}, &message, keep, &answer);
+        methods_run(call);
+        ck_assert_ptr_null(answer);
+        if (gone)
+            call_abandon(call);
+        ck_assert_uint_eq(fake_answer_all(), 1);
+        ck_assert_int_eq(answer != NULL, !gone);
+    }
+}
+END_TEST
+
+/* The last two want a span too. */
+static const char *const about_a_job[] = {"RunJob", "PauseJob", "ResumeJob", "Backfill", "BackfillProgress"};
+
+START_TEST(a_job_that_nobody_knows_is_named)
+{
+    static const char *const names[] = {"nope", "Revenue", "", "revenue "};
+    for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+        _cleanup_free_ char *method = xasprintf("io.ingestd.%s", about_a_job[_i]);
+        _cleanup_free_ char *parameters = xasprintf("{\"job\":\"%s\"%s}", names[i], _i >= 3 ? "," SPAN : "");
+        _cleanup_free_ char *wanted =
+            xasprintf("{\"error\":\"io.ingestd.NoSuchJob\",\"parameters\":{\"job\":\"%s\"}}", names[i]);
+        expect(method, parameters, wanted);
+    }
+    ck_assert_str_eq(fake_ordered, "");
+}
+END_TEST
+
+START_TEST(without_jobs_there_is_no_scheduler)
+{
+    the_daemon.control.scheduler = NULL;
+    expect("io.ingestd.Jobs", NULL,
+        "{\"parameters\":{\"jobs\":[],\"leader\":null,\"leads\":false,\"workers\":0}}");
+    expect("io.ingestd.Runs", "{\"id\":7}", "{\"parameters\":{\"runs\":[]}}");
+    for (size_t i = 0; i < N_ELEMENTS(about_a_job); i++) {
+        _cleanup_free_ char *method = xasprintf("io.ingestd.%s", about_a_job[i]);
+        expect(method, i >= 3 ? "{\"job\":\"revenue\"," SPAN "}" : "{\"job\":\"revenue\"}",
+            "{\"error\":\"io.ingestd.NoSuchJob\",\"parameters\":{\"job\":\"revenue\"}}");
+    }
+    _cleanup_free_ char *cancelled = ask("io.ingestd.RunCancel", "{\"id\":7}");
+    ck_assert_ptr_nonnull(strstr(cancelled, "io.ingestd.Failed"));
+    _cleanup_free_ char *status = ask("io.ingestd.Status", NULL);
+    ck_assert_ptr_nonnull(strstr(status, "\"jobs\":[],\"leader\":null,\"leads\":false,\"workers\":0"));
+}
+END_TEST
+
+START_TEST(a_job_is_described)
+{
+    fake_n_jobs = 2;
+    fake_leader = "";
+    expect("io.ingestd.Jobs", NULL,
+        "{\"parameters\":{\"jobs\":[{\"name\":\"revenue\",\"kind\":\"rollup\",\"schedule\":\"every 10m\","
+        "\"time_zone\":\"Europe/"
+        "Berlin\",\"state\":\"idle\",\"why\":\"\",\"since\":\"2026-01-02T03:10:00.000Z\","
+        "\"next\":[\"2026-01-02T03:20:00.000Z\",\"2026-01-02T03:30:00.000Z\",\"2026-01-02T03:40:00.000Z\"],"
+        "\"running\":null,\"running_since\":null,\"progress\":null,"
+        "\"last_success\":\"2026-01-02T03:10:01.200Z\",\"last_window_end\":\"2026-01-02T03:10:00.000Z\","
+        "\"last_duration_us\":1150000,\"last_lateness_us\":12000,\"last_failure\":null,\"succeeded\":4321,"
+        "\"failed\":2,\"skipped\":1,\"failed_in_a_row\":0,\"waiting\":0},"
+        "{\"name\":\"nightly\",\"kind\":\"query\",\"schedule\":\"30 2 * * mon-fri\","
+        "\"time_zone\":\"Europe/Berlin\",\"state\":\"failing\","
+        "\"why\":\"nightly.sql: line 3: relation \\\"visits\\\" does not exist\","
+        "\"since\":\"2026-01-02T01:30:00.000Z\","
+        "\"next\":[\"2026-01-03T01:30:00.000Z\",\"2026-01-04T01:30:00.000Z\"],"
+        "\"running\":null,\"running_since\":null,\"progress\":null,\"last_success\":null,"
+        "\"last_window_end\":null,\"last_duration_us\":null,\"last_lateness_us\":null,"
+        "\"last_failure\":\"2026-01-02T01:30:00.000Z\",\"succeeded\":0,\"failed\":4,\"skipped\":0,"
+        "\"failed_in_a_row\":4,\"waiting\":0}],\"leader\":null,\"leads\":true,\"workers\":1}}");
 }
 END_TEST
 
@@ -182,12 +339,15 @@ static void expect_described(const cJSON *object, const char *text)
 
 START_TEST(the_interface_describes_every_answer)
 {
-    static const char *const asked[] = {"Status", "Streams", "DeadList", "Reconcile"};
+    static const char *const asked[] = {"Status", "Streams", "DeadList", "Reconcile", "Jobs", "Runs"};
     health_raise(the_daemon.control.health, "postgres", "away", SEVERITY_NOTE, "wait", "away");
     for (size_t i = 0; i < N_ELEMENTS(asked); i++) {
         _cleanup_free_ char *method = xasprintf("io.ingestd.%s", asked[i]);
         _cleanup_free_ char *answer = ask(method, NULL);
         cJSON *message = cJSON_Parse(answer);
+        cJSON *run =
+            cJSON_GetArrayItem(cJSON_GetObjectItem(cJSON_GetObjectItem(message, "parameters"), "runs"), 0);
+        cJSON_DeleteItemFromObject(run, "stats"); /* these are the job's own */
         expect_described(cJSON_GetObjectItem(message, "parameters"), interface_find("io.ingestd")->text);
         cJSON_Delete(message);
     }
@@ -217,6 +377,12 @@ int main(void)
     tcase_add_loop_test(tc, an_unknown_method_is_an_error, 0, N_ELEMENTS(unknown));
     tcase_add_test(tc, filters_reach_the_intake);
     tcase_add_test(tc, streams_are_paused_and_resumed);
+    tcase_add_loop_test(tc, orders_reach_the_scheduler, 0, N_ELEMENTS(orders));
+    tcase_add_loop_test(tc, what_the_scheduler_cannot_do_is_said, 0, N_ELEMENTS(orders));
+    tcase_add_loop_test(tc, answers_may_come_later, 0, N_ELEMENTS(orders));
+    tcase_add_loop_test(tc, a_job_that_nobody_knows_is_named, 0, N_ELEMENTS(about_a_job));
+    tcase_add_test(tc, without_jobs_there_is_no_scheduler);
+    tcase_add_test(tc, a_job_is_described);
     tcase_add_test(tc, a_reload_says_its_note_or_its_problems);
     tcase_add_test(tc, an_upgrade_is_not_implemented);
     tcase_add_test(tc, the_interface_describes_every_method);
