@@ -70,14 +70,21 @@ static void set_tz(const char *tz)
     tzset();
 }
 
-/* Where TZ is set. A file that the library cannot read any more (tzdata was removed) leaves it with a zone
- * without a name: then what was known last holds on. */
-static int64_t offset_at(const struct zone *z, int64_t instant)
+/* Where TZ is set. A file that the library cannot read leaves it with a zone that is UTC but has no name. */
+static bool ask(int64_t instant, int64_t *ret_offset)
 {
     struct tm t;
     time_t seconds = instant;
-    if (localtime_r(&seconds, &t) && t.tm_zone && t.tm_zone[0])
-        z->found->last_offset = t.tm_gmtoff;
+    if (!localtime_r(&seconds, &t) || !t.tm_zone || !t.tm_zone[0])
+        return false;
+    *ret_offset = t.tm_gmtoff;
+    return true;
+}
+
+/* Where tzdata was removed under us, what was known last holds on. */
+static int64_t offset_at(const struct zone *z, int64_t instant)
+{
+    ask(instant, &z->found->last_offset);
     return z->found->last_offset;
 }
 
@@ -126,8 +133,7 @@ static const struct stretch *stretch_at(const struct zone *z, int64_t instant)
         return s;
     s->number = number;
     s->n = 0;
-    const char *now = getenv("TZ");
-    _cleanup_free_ char *before = xstrdup(now);
+    _cleanup_free_ char *before = xstrdup(getenv("TZ"));
     set_tz(z->tz);
     look_up(z, s);
     set_tz(before);
@@ -200,16 +206,32 @@ static int refuse(const char *name, struct error *err)
         typed(name, quoted));
 }
 
+/* The library says nothing of a broken file, so it is asked something. */
+static int try_zone(const struct zone *z, struct error *err)
+{
+    char quoted[TYPED_MAX];
+    _cleanup_free_ char *before = xstrdup(getenv("TZ"));
+    set_tz(z->tz);
+    bool known = ask(0, &z->found->last_offset);
+    set_tz(before);
+    if (known)
+        return 0;
+    return error_set(err, "time zone %s: its file in " ZONE_DIR " is broken; install tzdata again",
+        typed(z->name, quoted));
+}
+
 int zone_open(const char *name, struct zone **ret_zone, struct error *err)
 {
     bool utc = strcmp(name, "UTC") == 0;
     if (!utc && !is_zone_file(name))
         return refuse(name, err);
-    struct zone *z = xnew(struct zone);
+    _cleanup_(zone_freep) struct zone *z = xnew(struct zone);
     z->name = xstrdup(name);
     z->tz = utc ? NULL : xasprintf(":" ZONE_DIR "/%s", name);
     z->found = xnew(struct found);
-    *ret_zone = z;
+    if (!utc && try_zone(z, err) < 0)
+        return -1;
+    *ret_zone = TAKE(z);
     return 0;
 }
 

@@ -9,14 +9,26 @@
 #include "util/clock.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
+
+/* A chain that turns back would never end. */
+static void print_firing(int64_t at, bool advances)
+{
+    if (!advances) {
+        fprintf(stderr, "stuck at %" PRId64 "\n", at);
+        exit(3);
+    }
+    printf("%" PRId64 "\n", at / US_PER_SEC);
+}
 
 static void print_chains(const struct schedule *s, int64_t from, int64_t to)
 {
-    for (int64_t at = schedule_next(s, from - 1); at < to; at = schedule_next(s, at))
-        printf("%" PRId64 "\n", at / US_PER_SEC);
+    int64_t at, last = from - 1;
+    for (; (at = schedule_next(s, last)) < to; last = at)
+        print_firing(at, at > last);
     printf("\n");
-    for (int64_t at = schedule_previous(s, to); at >= from; at = schedule_previous(s, at))
-        printf("%" PRId64 "\n", at / US_PER_SEC);
+    for (last = to; (at = schedule_previous(s, last)) >= from; last = at)
+        print_firing(at, at < last);
 }
 
 static void print_neighbours(const struct schedule *s)
