@@ -67,7 +67,7 @@ const char *const record_make_sql[] = {
     "CREATE INDEX IF NOT EXISTS run_by_job ON {s}.run (job, id)",
     "CREATE SEQUENCE IF NOT EXISTS {s}.pass",
     "CREATE TABLE IF NOT EXISTS {s}.scheduler ("
-    " only boolean PRIMARY KEY DEFAULT true CHECK (only),"
+    " one boolean PRIMARY KEY DEFAULT true CHECK (one),"
     " leader text NOT NULL,"
     " since timestamptz NOT NULL)",
     NULL,
@@ -81,7 +81,7 @@ const char record_be_sql[] =
 const char record_lead_sql[] =
     "WITH l AS MATERIALIZED (SELECT pg_catalog.pg_try_advisory_lock(" LOCK_CLASS ", " LEAD_KEY ") AS got),"
     " w AS (INSERT INTO {s}.scheduler AS o (leader, since) SELECT $1::text, now() FROM l WHERE got"
-    "   ON CONFLICT (only) DO UPDATE SET leader = excluded.leader, since = excluded.since)"
+    "   ON CONFLICT (one) DO UPDATE SET leader = excluded.leader, since = excluded.since)"
     " SELECT got FROM l";
 
 const char record_absent_sql[] =

@@ -329,7 +329,9 @@ def to_yaml(value, indent=""):
     """The little YAML a configuration needs: nested mappings, scalars quoted as JSON does."""
     lines = []
     for key, item in value.items():
-        if isinstance(item, dict):
+        if item == {}:
+            lines.append(f"{indent}{key}: {{}}")
+        elif isinstance(item, dict):
             lines += [f"{indent}{key}:", to_yaml(item, indent + "  ").rstrip("\n")]
         elif item is not None:
             lines.append(f"{indent}{key}: {json.dumps(item, ensure_ascii=False)}")
