@@ -120,7 +120,7 @@ static int read_item(const struct field *f, char *item, uint64_t *bits, struct e
             return error_set(err, "a step needs a range: write %d-%d/%d", low, f->last, step);
         high = low;
     }
-    for (int v = low; v <= high; v += step)
+    for (int v = low; v <= high && v < 64; v += step)
         *bits |= UINT64_C(1) << v;
     return 0;
 }
