@@ -66,7 +66,7 @@ static void end_line(struct page *page)
 
 void last_words_show(const struct last_words *w, char out[LAST_WORDS_MAX + 1])
 {
-    char raw[LAST_WORDS_MAX];
+    char raw[LAST_WORDS_MAX] = {0};
     size_t n = unroll(w, raw);
     struct page page = {.out = out};
     for (size_t i = 0, len; i < n; i += MAX(len, (size_t)1)) {
