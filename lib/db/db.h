@@ -25,8 +25,9 @@ struct db_options {
     int64_t statement_timeout_us; /* 0: none; where the server can be told */
 };
 
-/* postgresql://…, libpq's key=value words, or mysql://[user[:password]@]host[:port]/database. Messages show no
- * password and no row data. */
+/* postgresql://…, libpq's key=value words, or mysql://[user[:password]@]host[:port]/database with, behind a ?,
+ * socket=/path, ssl=verify|required|no (default: when the server has it), ssl_ca=/file. Messages show no password and
+ * no row data. */
 int db_open(const char *url, const struct db_options *options, struct db **ret_db, struct db_fault *fault);
 void db_close(struct db *db);
 DEFINE_CLEANUP(struct db *, db_closep, db_close)
@@ -50,10 +51,13 @@ struct db_sink {
     /* A statement returns rows: its columns. */
     bool (*columns)(void *arg, int n, const char *const *names);
     bool (*row)(void *arg, int n, const struct db_value *values);
-    /* It is over. tag: "SELECT", "INSERT" where the server says so, else "". rows: returned or affected. */
+    /* A statement is over. tag: "SELECT", "INSERT" where the server says so, else "" (MySQL). rows: returned or
+     * affected. */
     bool (*end)(void *arg, const char *tag, int64_t rows);
     void *arg;
 };
+
+/* After a fault the connection serves the next call, unless it is lost: then each says so, as a transient fault. */
 
 /* One statement with n text parameters ($1… in Postgres, ? in MySQL). sink may be NULL. */
 int db_query(struct db *db, const char *sql, int n, const char *const *parameters, const struct db_sink *sink,
@@ -61,5 +65,6 @@ int db_query(struct db *db, const char *sql, int n, const char *const *parameter
 /* The same for the first value of the first row: a new string, NULL where there is no row or it is NULL. */
 int db_value(struct db *db, const char *sql, int n, const char *const *parameters, char **ret_value,
     struct db_fault *fault);
-/* Any number of statements as one text, split by the server. */
+/* Any number of statements as one text, split by the server; what stands after one that fails is not run. Postgres
+ * takes them as one transaction where the text says nothing else, MySQL commits each. */
 int db_script(struct db *db, const char *sql, const struct db_sink *sink, struct db_fault *fault);

@@ -10,10 +10,11 @@
 struct db_driver {
     const char *name;
     /* The options are complete: timeouts have their defaults. Sets label and driver of *ret_db. */
-    int (*open)(const char *url, const struct db_options *options, struct db **ret_db, struct db_fault *fault);
+    int (*open)(
+        const char *url, const struct db_options *options, struct db **ret_db, struct db_fault *fault);
     void (*close)(struct db *db);
-    int (*query)(struct db *db, const char *sql, int n, const char *const *parameters, const struct db_sink *sink,
-        struct db_fault *fault);
+    int (*query)(struct db *db, const char *sql, int n, const char *const *parameters,
+        const struct db_sink *sink, struct db_fault *fault);
     int (*script)(struct db *db, const char *sql, const struct db_sink *sink, struct db_fault *fault);
 };
 
@@ -29,7 +30,8 @@ const struct db_driver *db_driver_for(const char *url);
 
 /* Writes the fault and returns -1, as error_set() does; the first of one call stays. What is no printable text in it
  * (line breaks, bytes that are no UTF-8) is replaced, so that it can be stored and logged as it is. */
-int db_fault_set(struct db_fault *fault, const char *sqlstate, bool transient, const char *fmt, ...) _printf_(4, 5);
+int db_fault_set(struct db_fault *fault, const char *sqlstate, bool transient, const char *fmt, ...)
+    _printf_(4, 5);
 
 /* The sink said stop. */
 int db_fault_given_up(struct db_fault *fault, const char *label);

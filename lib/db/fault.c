@@ -52,7 +52,8 @@ int db_fault_set(struct db_fault *fault, const char *sqlstate, bool transient, c
 
 int db_fault_given_up(struct db_fault *fault, const char *label)
 {
-    return db_fault_set(fault, "", false, "%s: given up: whoever takes the result wanted no more of it", label);
+    return db_fault_set(
+        fault, "", false, "%s: given up: whoever takes the result wanted no more of it", label);
 }
 
 bool db_sqlstate_among(const char *sqlstate, const char *const *prefixes, size_t n)

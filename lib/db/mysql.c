@@ -6,6 +6,7 @@
 
 #include "util/clock.h"
 
+#include <mysqld_error.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -36,7 +37,8 @@ static void choose_options(MYSQL *conn, const struct mysql *my, const char *appl
 {
     unsigned seconds = (unsigned)((my->connect_timeout_us + US_PER_SEC - 1) / US_PER_SEC);
     unsigned no_local_files = 0; /* a server could ask for any file of this machine */
-    unsigned protocol = my->target.socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP; /* localhost is TCP too */
+    unsigned protocol =
+        my->target.socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP; /* localhost is TCP too */
     mysql_optionsv(conn, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
     mysql_optionsv(conn, MYSQL_OPT_LOCAL_INFILE, &no_local_files);
     mysql_optionsv(conn, MYSQL_OPT_PROTOCOL, &protocol);
@@ -72,17 +74,18 @@ static MYSQL *dial(const struct mysql *my, const char *application_name, struct 
         return NULL;
     }
     choose_options(conn, my, application_name);
-    if (!mysql_real_connect(
-            conn, t->host, t->url.user, t->password, t->database, t->port, t->socket, CLIENT_MULTI_RESULTS)) {
+    if (!mysql_real_connect(conn, t->socket ? NULL : t->host, t->url.user, t->password, t->database, t->port,
+            t->socket, CLIENT_MULTI_RESULTS)) {
         struct mysql_failure f = {
             .code = mysql_errno(conn), .sqlstate = mysql_sqlstate(conn), .text = mysql_error(conn)};
         mysql_fault_connect(fault, my->base.label, &f);
         mysql_close(conn);
         return NULL;
     }
-    if (!t->socket && (t->tls == MYSQL_TLS_REQUIRED || t->tls == MYSQL_TLS_VERIFY) && !mysql_get_ssl_cipher(conn)) {
-        db_fault_set(fault, "", false, "cannot connect to %s: it offers no TLS, which ssl= of the URL demands",
-            my->base.label);
+    if (!t->socket && (t->tls == MYSQL_TLS_REQUIRED || t->tls == MYSQL_TLS_VERIFY) &&
+        !mysql_get_ssl_cipher(conn)) {
+        db_fault_set(fault, "", false,
+            "cannot connect to %s: it offers no TLS, which ssl= of the URL demands", my->base.label);
         mysql_close(conn);
         return NULL;
     }
@@ -144,7 +147,8 @@ void mysql_stop(struct mysql *my)
     snprintf(sql, sizeof(sql), "KILL QUERY %lu", mysql_thread_id(my->conn));
     MYSQL *second = dial(my, NULL, &ignored);
     if (!second || mysql_query(second, sql) != 0)
-        shutdown(mysql_get_socket(my->conn), SHUT_RDWR); /* reading to the end would last as long as the work does */
+        shutdown(mysql_get_socket(my->conn),
+            SHUT_RDWR); /* reading to the end would last as long as the work does */
     if (second)
         mysql_close(second);
 }
@@ -220,10 +224,16 @@ static void drain(struct mysql *my)
     mysql_settle(my);
 }
 
+/* A text, or the rest of one, without a statement in it is none, as with Postgres. */
+static int refused(struct mysql *my, const char *sql, int statement, struct db_fault *fault)
+{
+    return mysql_errno(my->conn) == ER_EMPTY_QUERY ? 0 : mysql_fault_here(my, sql, statement, fault);
+}
+
 static int run_text(struct mysql *my, const char *sql, const struct db_sink *sink, struct db_fault *fault)
 {
     if (mysql_real_query(my->conn, sql, strlen(sql)) != 0)
-        return mysql_fault_here(my, sql, 1, fault);
+        return refused(my, sql, 1, fault);
     for (int statement = 1;; statement++) {
         if (take_result(my, sql, statement, sink, fault) < 0) {
             drain(my);
@@ -231,7 +241,7 @@ static int run_text(struct mysql *my, const char *sql, const struct db_sink *sin
         }
         int next = mysql_next_result(my->conn);
         if (next > 0)
-            return mysql_fault_here(my, sql, statement + 1, fault);
+            return refused(my, sql, statement + 1, fault);
         if (next < 0)
             return 0;
     }

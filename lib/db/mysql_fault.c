@@ -31,8 +31,8 @@ static const struct {
     {1048, 0, "NULL where NOT NULL is demanded"},
     {1053, TRY_AGAIN | SHOW, NULL}, /* shutdown in progress */
     {1062, 0, "a unique key that is there already"},
-    {1099, SHOW, NULL}, /* table locked with READ */
-    {1100, SHOW, NULL}, /* table not locked */
+    {1099, SHOW, NULL},             /* table locked with READ */
+    {1100, SHOW, NULL},             /* table not locked */
     {1114, TRY_AGAIN | SHOW, NULL}, /* table is full */
     {1129, SHOW, NULL},             /* host blocked after many errors */
     {1130, SHOW, NULL},             /* host not allowed */
@@ -105,9 +105,9 @@ static const struct {
     {1130, "let it accept this user from this host"},
     {CR_UNKNOWN_HOST, "check the host's name"},
     {CR_SSL_CONNECTION_ERROR, "check ssl= of the URL and the server's certificate"},
-    {CR_AUTH_PLUGIN_CANNOT_LOAD,
-        "the client library has no such way to log in: is libmariadb3 installed with its plugin folder? else set "
-        "MARIADB_PLUGIN_DIR, or let the user log in with mysql_native_password"},
+    {CR_AUTH_PLUGIN_CANNOT_LOAD, "the client library has no such way to log in: is libmariadb3 installed "
+                                 "with its plugin folder? else set "
+                                 "MARIADB_PLUGIN_DIR, or let the user log in with mysql_native_password"},
     {CR_PLUGIN_NOT_ALLOWED, "it wants the password in clear text: that needs ssl=verify"},
 };
 
@@ -174,8 +174,8 @@ int mysql_fault(struct db_fault *fault, const char *label, const struct mysql_fa
     if (by_client(f->code))
         return db_fault_set(
             fault, "", again, "the connection to %s failed%s: %.300s (%u)", label, where, f->text, f->code);
-    return db_fault_set(fault, sqlstate, again, "%s refused the statement%s: SQLSTATE %s, error %u: %.250s", label,
-        where, sqlstate, f->code, words_of(f, sqlstate));
+    return db_fault_set(fault, sqlstate, again, "%s: the statement failed%s: SQLSTATE %s, error %u: %.250s",
+        label, where, sqlstate, f->code, words_of(f, sqlstate));
 }
 
 int mysql_fault_connect(struct db_fault *fault, const char *label, const struct mysql_failure *f)

@@ -6,7 +6,8 @@
 
 #include "util/buffer.h"
 
-#define CELL_FIRST 256 /* enough for every number and date: the library rounds them to the room that there is */
+#define CELL_FIRST                                                                                           \
+    256 /* enough for every number and date: the library rounds them to the room that there is */
 
 /* One row's cells, reused for the next. */
 struct cells {
@@ -108,7 +109,8 @@ static int take_row(struct run *r, struct cells *c)
     if (fetch_long(r, c, &grown) < 0)
         return -1;
     for (int i = 0; i < c->n; i++)
-        c->values[i] = (struct db_value){c->nulls[i] ? NULL : c->buffers[i].p, c->nulls[i] ? 0 : c->lengths[i]};
+        c->values[i] =
+            (struct db_value){c->nulls[i] ? NULL : c->buffers[i].p, c->nulls[i] ? 0 : c->lengths[i]};
     if (!db_sink_row(r->sink, c->n, c->values))
         return give_up(r);
     return grown && mysql_stmt_bind_result(r->stmt, c->binds) ? fault_statement(r) : 0;

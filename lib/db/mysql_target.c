@@ -20,7 +20,8 @@ static int take_tls(struct mysql_target *t, const char *value, struct db_fault *
             return 0;
         }
     return db_fault_set(fault, "", false,
-        "ssl= in the database's URL is none of verify, required, no (without it TLS is used when the server has it)");
+        "ssl= in the database's URL is none of verify, required, no (without it TLS is used when the server "
+        "has it)");
 }
 
 static int take_path(char **to, const char *name, const char *value, struct db_fault *fault)
@@ -62,8 +63,8 @@ static int take_query(struct mysql_target *t, struct db_fault *fault)
 static int take_url(struct mysql_target *t, struct db_fault *fault)
 {
     if (t->url.path[0] != '/' || !t->url.path[1])
-        return db_fault_set(
-            fault, "", false, "the database's URL names no database: expected mysql://user@host:port/database");
+        return db_fault_set(fault, "", false,
+            "the database's URL names no database: expected mysql://user@host:port/database");
     t->database = t->url.path + 1;
     t->host = t->url.host ? t->url.host : "localhost";
     t->port = t->url.port ? (unsigned)t->url.port : PORT;

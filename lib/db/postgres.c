@@ -23,10 +23,10 @@ struct reading {
     const char *sql;
     const struct db_sink *sink;
     struct db_fault *fault;
-    int statement;     /* which of the text, from 1 */
-    bool in_rows;      /* its columns have been told */
-    int64_t n_rows;    /* of this statement */
-    bool stopped;      /* nobody listens any more: what still comes is dropped */
+    int statement;  /* which of the text, from 1 */
+    bool in_rows;   /* its columns have been told */
+    int64_t n_rows; /* of this statement */
+    bool stopped;   /* nobody listens any more: what still comes is dropped */
     struct db_value *values;
     int n_values;
 };
@@ -120,7 +120,8 @@ static void postgres_close(struct db *db)
     free(pg);
 }
 
-static int open_with(struct postgres *pg, const char *url, const struct db_options *options, struct db_fault *fault)
+static int open_with(
+    struct postgres *pg, const char *url, const struct db_options *options, struct db_fault *fault)
 {
     struct error err;
     struct pg_keywords keywords;
@@ -157,7 +158,11 @@ static int fault_connection(struct postgres *pg, struct db_fault *fault)
 {
     const char *why = PQerrorMessage(pg->conn);
     int n = (int)strcspn(why, "\n");
-    return db_fault_set(fault, "", true, "the connection to %s is gone: %.*s", pg->base.label, MIN(n, 300), why);
+    if (PQstatus(pg->conn) == CONNECTION_OK)
+        return db_fault_set(
+            fault, "", false, "%s: the statement could not be sent: %.*s", pg->base.label, MIN(n, 300), why);
+    return db_fault_set(
+        fault, "", true, "the connection to %s is gone: %.*s", pg->base.label, MIN(n, 300), why);
 }
 
 static void fault_result(struct reading *r, const PGresult *res)
@@ -240,9 +245,9 @@ static bool tell_end(struct reading *r, PGresult *res)
 static void refuse_copy(struct reading *r, const PGresult *res)
 {
     bool in = PQresultStatus(res) == PGRES_COPY_IN;
-    db_fault_set(r->fault, "0A000", false,
-        "%s, statement %d: COPY … %s has no client here that %s: use %s", r->pg->base.label, r->statement,
-        in ? "FROM STDIN" : "TO STDOUT", in ? "sends rows" : "takes rows", in ? "INSERT" : "SELECT");
+    db_fault_set(r->fault, "0A000", false, "%s, statement %d: COPY … %s has no client here that %s: use %s",
+        r->pg->base.label, r->statement, in ? "FROM STDIN" : "TO STDOUT", in ? "sends rows" : "takes rows",
+        in ? "INSERT" : "SELECT");
     if (!r->stopped)
         stop(r);
     char *bytes = NULL;
@@ -280,7 +285,8 @@ static void take_result(struct reading *r, PGresult *res)
         give_up(r);
 }
 
-static int read_results(struct postgres *pg, const char *sql, const struct db_sink *sink, struct db_fault *fault)
+static int read_results(
+    struct postgres *pg, const char *sql, const struct db_sink *sink, struct db_fault *fault)
 {
     struct reading r = {.pg = pg, .sql = sql, .sink = sink, .fault = fault, .statement = 1};
     PQsetSingleRowMode(pg->conn);
@@ -314,4 +320,5 @@ static int postgres_script(struct db *db, const char *sql, const struct db_sink 
     return read_results(pg, sql, sink, fault);
 }
 
-const struct db_driver db_postgres = {"postgres", postgres_open, postgres_close, postgres_query, postgres_script};
+const struct db_driver db_postgres = {
+    "postgres", postgres_open, postgres_close, postgres_query, postgres_script};

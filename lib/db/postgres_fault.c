@@ -4,13 +4,13 @@
  */
 #include "db/postgres.h"
 
-/* Worth another try: connection, rollback, resources, locks, shutdown, a standby during a failover. */
+/* Worth another try: connection (08P01 is a mistake of the caller's), rollback, resources, locks, shutdown, a standby during a failover. */
 static const char *const transient[] = {
-    "08", "25006", "40", "53", "55006", "55P03", "57P01", "57P02", "57P03", "57P05", "58030"};
+    "0800", "25006", "40", "53", "55006", "55P03", "57P01", "57P02", "57P03", "57P05", "58030"};
 
 /* 25 transaction state, 28 authorization, 3D and 3F names, 42 syntax and rights, 55 and 57 locks and the operator. */
-static const char *const shown[] = {"08", "0A", "0B", "21", "24", "25", "26", "28", "2B", "2D", "34", "3B", "3D", "3F",
-    "40", "42", "53", "55", "57", "58", "XX001", "XX002"};
+static const char *const shown[] = {"08", "0A", "0B", "21", "24", "25", "26", "28", "2B", "2D", "34", "3B",
+    "3D", "3F", "40", "42", "53", "55", "57", "58", "XX001", "XX002"};
 
 /* Condition names of the most frequent states that are not shown. */
 static const struct {
@@ -82,8 +82,8 @@ static void put_place(char *out, size_t size, const struct postgres_error *e, co
         snprintf(out + n, size - n, ", statement %d", statement);
 }
 
-int postgres_fault(struct db_fault *fault, const char *label, const struct postgres_error *e, const char *sql,
-    int statement)
+int postgres_fault(
+    struct db_fault *fault, const char *label, const struct postgres_error *e, const char *sql, int statement)
 {
     char where[256] = "";
     put_place(where, sizeof(where), e, sql, statement);
@@ -91,7 +91,7 @@ int postgres_fault(struct db_fault *fault, const char *label, const struct postg
     put_name(where, sizeof(where), "column", e->column);
     put_name(where, sizeof(where), "constraint", e->constraint);
     return db_fault_set(fault, e->sqlstate, postgres_is_transient(e->sqlstate),
-        "%s refused the statement%s: SQLSTATE %s: %.200s", label, where, e->sqlstate, words_of(e));
+        "%s: the statement failed%s: SQLSTATE %s: %.200s", label, where, e->sqlstate, words_of(e));
 }
 
 /* libpq does not give the state of a failed connect but in its verbose message: "FATAL:  28P01: password …". The word
@@ -112,20 +112,22 @@ static const char *advice_for(const char *sqlstate)
     return "check its settings";
 }
 
-int postgres_fault_connect(struct db_fault *fault, const char *label, const char *message, bool needs_password)
+int postgres_fault_connect(
+    struct db_fault *fault, const char *label, const char *message, bool needs_password)
 {
     const char *state = find_state(message);
     if (needs_password)
-        return db_fault_set(
-            fault, "", false, "cannot connect to %s: it wants a password: give one with password_file", label);
+        return db_fault_set(fault, "", false,
+            "cannot connect to %s: it wants a password: give one with password_file", label);
     if (!state) {
         int n = (int)strcspn(message, "\n");
-        return db_fault_set(fault, "", true, "cannot connect to %s: %.*s: is it up, and is its address right?", label,
-            MIN(n, 300), message);
+        return db_fault_set(fault, "", true,
+            "cannot connect to %s: %.*s: is it up, and is its address right?", label, MIN(n, 300), message);
     }
     char sqlstate[6];
     snprintf(sqlstate, sizeof(sqlstate), "%.5s", state);
     int n = (int)strcspn(state + 6, "\n");
-    return db_fault_set(fault, sqlstate, postgres_is_transient(sqlstate), "cannot connect to %s: SQLSTATE %s:%.*s: %s",
-        label, sqlstate, MIN(n, 300), state + 6, advice_for(sqlstate));
+    return db_fault_set(fault, sqlstate, postgres_is_transient(sqlstate),
+        "cannot connect to %s: SQLSTATE %s:%.*s: %s", label, sqlstate, MIN(n, 300), state + 6,
+        advice_for(sqlstate));
 }

@@ -6,6 +6,7 @@
  *   --value                  only its first value
  *   --statement-timeout MS   --connect-timeout MS   --password-file FILE
  *   --stop-after N           the sink wants no more after N rows
+ *   --stop-at-end            nor after the first statement's end
  *   --count                  no rows, only how many
  *   --then SQL               one more statement on the same connection, whatever came of the first
  */
@@ -16,7 +17,6 @@
 
 #include <cjson/cJSON.h>
 #include <getopt.h>
-#include <sys/resource.h>
 
 #define PARAMS_MAX 32
 
@@ -24,7 +24,7 @@ struct how {
     struct db_options options;
     const char *params[PARAMS_MAX];
     int n_params;
-    bool query, value, count;
+    bool query, value, count, stop_at_end;
     int64_t stop_after;
     const char *then;
 };
@@ -83,10 +83,11 @@ static bool print_row(void *arg, int n, const struct db_value *values)
 
 static bool print_end(void *arg, const char *tag, int64_t rows)
 {
+    const struct taken *t = arg;
     cJSON *line = cJSON_CreateObject();
     cJSON_AddStringToObject(line, "end", tag);
     cJSON_AddNumberToObject(line, "rows", (double)rows);
-    return print(line);
+    return print(line) && !t->how->stop_at_end;
 }
 
 static void print_fault(const struct db_fault *fault)
@@ -134,10 +135,15 @@ static void print_about(const struct db *db)
 
 static void print_peak(void)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
+    char text[256];
+    long kb = 0;
+    FILE *f = fopen("/proc/self/status", "re"); /* getrusage would tell of the parent that forked us, too */
+    while (f && kb == 0 && fgets(text, sizeof(text), f))
+        sscanf(text, "VmHWM: %ld", &kb);
+    if (f)
+        fclose(f);
     cJSON *line = cJSON_CreateObject();
-    cJSON_AddNumberToObject(line, "peak_kb", (double)usage.ru_maxrss);
+    cJSON_AddNumberToObject(line, "peak_kb", (double)kb);
     print(line);
 }
 
@@ -145,12 +151,14 @@ static struct how read_options(int argc, char **argv)
 {
     static const struct option options[] = {{"param", 1, 0, 'p'}, {"null", 0, 0, 'n'}, {"query", 0, 0, 'q'},
         {"value", 0, 0, 'v'}, {"statement-timeout", 1, 0, 's'}, {"connect-timeout", 1, 0, 'c'},
-        {"password-file", 1, 0, 'f'}, {"stop-after", 1, 0, 'x'}, {"count", 0, 0, 'k'}, {"then", 1, 0, 't'}, {0}};
+        {"password-file", 1, 0, 'f'}, {"stop-after", 1, 0, 'x'}, {"count", 0, 0, 'k'},
+        {"stop-at-end", 0, 0, 'e'}, {"then", 1, 0, 't'}, {0}};
     struct how how = {.options.application_name = "run_sql"};
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         how.query |= o == 'q';
         how.value |= o == 'v';
         how.count |= o == 'k';
+        how.stop_at_end |= o == 'e';
         if ((o == 'p' || o == 'n') && how.n_params < PARAMS_MAX)
             how.params[how.n_params++] = o == 'p' ? optarg : NULL;
         else if (o == 's')
