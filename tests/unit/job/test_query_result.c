@@ -119,7 +119,8 @@ START_TEST(cells)
     cell_is(text, 1024, shown, false);
     snprintf(shown, sizeof(shown), "%.1024s…", text);
     cell_is(text, 1025, shown, true);
-    memcpy(text + 1023, "\xc3\xbc", 2); /* would be cut in the middle */
+    text[1023] = '\xc3'; /* would be cut in the middle */
+    text[1024] = '\xbc';
     snprintf(shown, sizeof(shown), "%.1023s…", text);
     cell_is(text, 1100, shown, true);
 }

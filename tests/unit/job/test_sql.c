@@ -102,8 +102,8 @@ START_TEST(what_ends_a_transaction)
     static const char *const in_both[] = {"commit", "/* x */ Commit work", "rollback", "rollback and chain"};
     static const char *const in_mysql[] = {"create table x(a int)", "drop table x", "truncate x",
         "alter table x", "rename table x to y", "grant all on x to y", "begin", "start transaction",
-        "lock tables x read", "/*!40101 commit */", "select 1 /*M! , 2 */", "prepare s from 'commit'",
-        "execute immediate 'commit'", "set autocommit = 1", "create or replace table x(a int)"};
+        "lock tables x read", "select 1 /*M! , 2 */", "prepare s from 'commit'", "execute immediate 'commit'",
+        "set autocommit = 1", "create or replace table x(a int)"};
     static const char *const in_postgres[] = {"end", "abort", "prepare transaction 'x'"};
     static const char *const in_none[] = {"select 1", "insert into committed values (1)", "rollback to x",
         "rollback work to savepoint x", "savepoint x", "create temporary table x(a int)", "committed"};
