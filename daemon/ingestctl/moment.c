@@ -12,7 +12,7 @@ static bool shows(const struct tm *a, const struct tm *b)
            a->tm_mday == b->tm_mday;
 }
 
-/* The first instant at which this machine's clocks show the time: there may be one in summer and one in winter. */
+/* The first instant at which this machine's clocks show the time: summer and winter may have one each. */
 static bool find_instant(const struct tm *local, time_t *ret)
 {
     bool found = false;
@@ -28,7 +28,7 @@ static bool find_instant(const struct tm *local, time_t *ret)
     return found;
 }
 
-/* What is written as if it were UTC, so that one reader checks it: the date alone, to the minute or the second. */
+/* Read as if it were UTC, so that one reader checks it: the date alone, to the minute or the second. */
 static bool read_local(const char *text, struct tm *ret)
 {
     static const char *const endings[] = {"T00:00:00Z", ":00Z", "Z"};

@@ -22,8 +22,8 @@ const char *view_count(double n, char out[28]);
 const char *view_seconds(double s, char out[32]);
 /* "2026-01-02T03:04:05.678Z" as the clock on the wall shows it, with the date when it is not of today. */
 const char *view_time(const char *rfc3339, char out[32]);
-/* A time in a list, in short: with its date when it is not of the day of the one before it (NULL: of today), and
- * with its seconds when there are any. */
+/* A time in a list, in short: with its date when it is not of the day of the one before it (NULL: of today),
+ * and with its seconds when there are any. */
 const char *view_firing(const char *rfc3339, const char *before, char out[32]);
 /* How many seconds ago it was; below 0 when it is yet to come, 0 for what is no time. */
 double view_age(const char *rfc3339);

@@ -6,7 +6,7 @@ struct cJSON;
 
 /* A line a job: its schedule, state, last success and next firing. Nothing where there is no job. */
 void view_jobs_in_short(struct buffer *to, const struct cJSON *status, bool color);
-/* A line a job with its next firings, below it what is wrong and what to do; then who leads. answer: of Jobs. */
+/* A line a job with its next firings, below it what is wrong and what to do; then who leads. Of Jobs. */
 void view_jobs(struct buffer *to, const struct cJSON *answer, bool color);
 /* One job, with everything that is known. */
 void view_job(struct buffer *to, const struct cJSON *job, bool color);

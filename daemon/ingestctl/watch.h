@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Asking the daemon again and again until something is done, or until the person has seen enough: Ctrl-C ends
- * the watching, not what is watched. From watch_open() on SIGINT, SIGTERM and SIGHUP are told by the functions
- * here alone.
+ * the watching, not what is watched. From watch_open() on SIGINT, SIGTERM and SIGHUP are told by the
+ * functions here alone.
  */
 #include "ctl.h"
 

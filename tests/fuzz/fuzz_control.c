@@ -1,6 +1,6 @@
 /*
- * The control socket's bytes: framing, parsing, and every call run to its answer against the fake intake and scheduler.
- * Half of the questions are answered later, some after their caller has gone.
+ * The control socket's bytes: framing, parsing, and every call run to its answer against the fake intake and
+ * scheduler. Half of the questions are answered later, some after their caller has gone.
  */
 #include "control/call.h"
 #include "control/methods.h"

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * A scheduler of canned values in place of lib/schedule: three jobs, and runs that go one step further each time
- * somebody looks. It answers as the fake intake does: see fake_answers_later and fake_why there.
+ * A scheduler of canned values in place of lib/schedule: three jobs, and runs that go one step further each
+ * time somebody looks. It answers as the fake intake does: see fake_answers_later and fake_why there.
  */
 #include "schedule/scheduler.h"
 
