@@ -8,6 +8,7 @@ import tempfile
 
 import pytest
 
+import mariadb
 import office as office_module
 import programs
 import servers
@@ -61,6 +62,21 @@ def postgres(postgres_server):
     if not postgres_server.running:
         postgres_server.start()
     return postgres_server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(session_home):
+    """Shared by the tests that ask for it; whoever stops it need not start it again."""
+    server = mariadb.MariaDB(session_home["home"] / "mariadb").start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def maria(mariadb_server):
+    if not mariadb_server.running:
+        mariadb_server.start()
+    return mariadb_server
 
 
 @pytest.fixture
