@@ -3,6 +3,10 @@
  * What a worker is told: one job's work as a JSON object, which the daemon writes to the worker's standard
  * input (so that nothing of it is seen in a list of processes). Both ends are here, so that they cannot drift
  * apart. Times are microseconds since 1970-01-01T00:00:00Z.
+ *
+ * The members are named as the fields; windows are [[start_us, end_us], …]. A whole number is a JSON number up to
+ * 2^53, where every reader holds it exactly, and a string of its digits beyond. A member that is unknown, missing
+ * or there twice is an error; `table` and `password_file` may be absent. Messages name members, never values.
  */
 #include "util/error.h"
 

@@ -1,0 +1,258 @@
+#include "job/spec.h"
+
+#include "job/member.h"
+
+#include <cjson/cJSON.h>
+#include <stddef.h>
+
+#define WHAT "the job's spec"
+
+/* -- the members, in the order they are written ---------------------------------------------------------- */
+
+enum type { STRING, MAYBE_STRING, INT, UINT, BOOL, DATABASE, WINDOWS };
+
+static const struct member {
+    const char *name;
+    enum type type;
+    size_t at; /* in struct job_spec; unused for WINDOWS, which are two fields */
+} members[] = {
+    {"job", STRING, offsetof(struct job_spec, job)},
+    {"kind", STRING, offsetof(struct job_spec, kind)},
+    {"run", INT, offsetof(struct job_spec, run)},
+    {"pass", INT, offsetof(struct job_spec, pass)},
+    {"scheduled_us", INT, offsetof(struct job_spec, scheduled_us)},
+    {"windows", WINDOWS, 0},
+    {"sql", STRING, offsetof(struct job_spec, sql)},
+    {"table", MAYBE_STRING, offsetof(struct job_spec, table)},
+    {"time_zone", STRING, offsetof(struct job_spec, time_zone)},
+    {"database", DATABASE, offsetof(struct job_spec, database)},
+    {"books", DATABASE, offsetof(struct job_spec, books)},
+    {"schema", STRING, offsetof(struct job_spec, schema)},
+    {"time_limit_us", INT, offsetof(struct job_spec, time_limit_us)},
+    {"memory_max", UINT, offsetof(struct job_spec, memory_max)},
+    {"result_rows", UINT, offsetof(struct job_spec, result_rows)},
+    {"transaction", BOOL, offsetof(struct job_spec, transaction)},
+    {"dry_run", BOOL, offsetof(struct job_spec, dry_run)},
+};
+
+/* The place of a member in a spec. */
+#define FIELD(spec, m, T) ((T *)(void *)((char *)(spec) + (m)->at))
+
+static const struct member *find_member(const char *name)
+{
+    for (size_t i = 0; i < N_ELEMENTS(members); i++)
+        if (strcmp(members[i].name, name) == 0)
+            return &members[i];
+    return NULL;
+}
+
+/* -- writing --------------------------------------------------------------------------------------------- */
+
+static void add_string(cJSON *object, const char *name, const char *value)
+{
+    if (value)
+        cJSON_AddStringToObject(object, name, value);
+}
+
+static void add_database(cJSON *object, const char *name, const struct job_database *d)
+{
+    cJSON *o = cJSON_AddObjectToObject(object, name);
+    add_string(o, "url", d->url);
+    add_string(o, "password_file", d->password_file);
+}
+
+static void add_windows(cJSON *object, const char *name, const struct job_spec *spec)
+{
+    cJSON *list = cJSON_AddArrayToObject(object, name);
+    for (size_t i = 0; i < spec->n_windows; i++) {
+        cJSON *window = cJSON_CreateArray();
+        cJSON_AddItemToArray(window, member_new_int(spec->windows[i].start_us));
+        cJSON_AddItemToArray(window, member_new_int(spec->windows[i].end_us));
+        cJSON_AddItemToArray(list, window);
+    }
+}
+
+static void add_member(cJSON *object, const struct member *m, struct job_spec *spec)
+{
+    switch (m->type) {
+    case STRING:
+    case MAYBE_STRING:
+        add_string(object, m->name, *FIELD(spec, m, char *));
+        break;
+    case INT:
+        member_add_int(object, m->name, *FIELD(spec, m, int64_t));
+        break;
+    case UINT:
+        member_add_uint(object, m->name, *FIELD(spec, m, uint64_t));
+        break;
+    case BOOL:
+        cJSON_AddBoolToObject(object, m->name, *FIELD(spec, m, bool));
+        break;
+    case DATABASE:
+        add_database(object, m->name, FIELD(spec, m, struct job_database));
+        break;
+    case WINDOWS:
+        add_windows(object, m->name, spec);
+        break;
+    }
+}
+
+char *job_spec_to_json(const struct job_spec *spec)
+{
+    struct job_spec copy = *spec; /* shallow, only so that one macro serves reading and writing */
+    cJSON *object = cJSON_CreateObject();
+    for (size_t i = 0; i < N_ELEMENTS(members); i++)
+        add_member(object, &members[i], &copy);
+    return member_print(object);
+}
+
+/* -- reading --------------------------------------------------------------------------------------------- */
+
+static int wrong(struct error *err, const char *name, const char *rule)
+{
+    return error_set(err, WHAT ": \"%s\" %s", name, rule);
+}
+
+static int read_string(const cJSON *item, const char *name, bool needed, char **ret, struct error *err)
+{
+    if (!needed && (!item || cJSON_IsNull(item)))
+        return 0;
+    const char *s = cJSON_GetStringValue(item);
+    if (!s || *s == '\0')
+        return wrong(err, name, "is not a string with something in it");
+    *ret = xstrdup(s);
+    return 0;
+}
+
+static int read_database(const cJSON *item, const char *name, struct job_database *ret, struct error *err)
+{
+    if (!cJSON_IsObject(item))
+        return wrong(err, name, "is not an object");
+    for (const cJSON *c = item->child; c; c = c->next)
+        if (strcmp(c->string, "url") != 0 && strcmp(c->string, "password_file") != 0)
+            return wrong(err, name, "has a member that is neither url nor password_file");
+    struct error inner;
+    const cJSON *url = cJSON_GetObjectItemCaseSensitive(item, "url");
+    const cJSON *file = cJSON_GetObjectItemCaseSensitive(item, "password_file");
+    if (read_string(url, "url", true, &ret->url, &inner) < 0 ||
+        read_string(file, "password_file", false, &ret->password_file, &inner) < 0)
+        return error_set(err, "in \"%s\": %s", name, inner.text);
+    return 0;
+}
+
+/* [start, end), in microseconds. */
+static bool read_window(const cJSON *item, struct job_window *ret)
+{
+    return cJSON_IsArray(item) && cJSON_GetArraySize(item) == 2 && member_int(item->child, &ret->start_us) &&
+           member_int(item->child->next, &ret->end_us) && ret->start_us < ret->end_us;
+}
+
+static int read_windows(const cJSON *item, const char *name, struct job_spec *spec, struct error *err)
+{
+    if (!cJSON_IsArray(item))
+        return wrong(err, name, "is not an array");
+    spec->windows = xcalloc((size_t)cJSON_GetArraySize(item), sizeof(struct job_window));
+    const struct job_window *before = NULL;
+    for (const cJSON *w = item->child; w; w = w->next) {
+        struct job_window *window = &spec->windows[spec->n_windows];
+        if (!read_window(w, window))
+            return wrong(err, name, "holds something that is not [start, end] with start before end");
+        if (before && window->start_us < before->end_us)
+            return wrong(err, name, "are not in order of time, or overlap");
+        before = window;
+        spec->n_windows++;
+    }
+    return 0;
+}
+
+static int read_member(const cJSON *item, const struct member *m, struct job_spec *spec, struct error *err)
+{
+    switch (m->type) {
+    case STRING:
+    case MAYBE_STRING:
+        return read_string(item, m->name, m->type == STRING, FIELD(spec, m, char *), err);
+    case INT:
+        if (!member_int(item, FIELD(spec, m, int64_t)))
+            return wrong(err, m->name, "is not a whole number of 64 bits");
+        return 0;
+    case UINT:
+        if (!member_uint(item, FIELD(spec, m, uint64_t)))
+            return wrong(err, m->name, "is not a whole number from 0 on");
+        return 0;
+    case BOOL:
+        if (!cJSON_IsBool(item))
+            return wrong(err, m->name, "is not true or false");
+        *FIELD(spec, m, bool) = cJSON_IsTrue(item);
+        return 0;
+    case DATABASE:
+        return read_database(item, m->name, FIELD(spec, m, struct job_database), err);
+    case WINDOWS:
+        return read_windows(item, m->name, spec, err);
+    }
+    return -1;
+}
+
+/* Every member once, and none that we do not know: the two ends may not drift apart unseen. */
+static int check_names(const cJSON *object, struct error *err)
+{
+    bool seen[N_ELEMENTS(members)] = {false};
+    for (const cJSON *item = object->child; item; item = item->next) {
+        const struct member *m = find_member(item->string);
+        if (!m)
+            return error_set(err,
+                WHAT " has a member \"%.40s\" that this worker does not know: are the daemon and the worker "
+                     "of one version?",
+                item->string);
+        if (seen[m - members])
+            return wrong(err, m->name, "is there twice");
+        seen[m - members] = true;
+    }
+    for (size_t i = 0; i < N_ELEMENTS(members); i++)
+        if (!seen[i] && members[i].type != MAYBE_STRING)
+            return wrong(err, members[i].name, "is missing");
+    return 0;
+}
+
+static int read_spec(const cJSON *object, struct job_spec *spec, struct error *err)
+{
+    if (check_names(object, err) < 0)
+        return -1;
+    for (size_t i = 0; i < N_ELEMENTS(members); i++) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, members[i].name);
+        if (read_member(item, &members[i], spec, err) < 0)
+            return -1;
+    }
+    return spec->time_limit_us < 0 ? wrong(err, "time_limit_us", "is negative") : 0;
+}
+
+int job_spec_parse(const char *text, size_t n, struct job_spec *ret_spec, struct error *err)
+{
+    cJSON *object;
+    if (member_parse_object(text, n, WHAT, &object, err) < 0)
+        return -1;
+    _cleanup_job_spec_ struct job_spec spec = {0};
+    int r = read_spec(object, &spec, err);
+    cJSON_Delete(object);
+    if (r < 0)
+        return -1;
+    *ret_spec = spec;
+    spec = (struct job_spec){0};
+    return 0;
+}
+
+static void database_done(struct job_database *d)
+{
+    free(d->url);
+    free(d->password_file);
+}
+
+void job_spec_done(struct job_spec *spec)
+{
+    char *strings[] = {spec->job, spec->kind, spec->sql, spec->table, spec->time_zone, spec->schema};
+    for (size_t i = 0; i < N_ELEMENTS(strings); i++)
+        free(strings[i]);
+    free(spec->windows);
+    database_done(&spec->database);
+    database_done(&spec->books);
+    *spec = (struct job_spec){0};
+}

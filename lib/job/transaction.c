@@ -1,0 +1,114 @@
+#include "job/transaction.h"
+
+#include "util/cleanup.h"
+
+/*
+ * How it is noticed. Postgres: a setting of our own, made for the length of the transaction, is gone after it.
+ * (It needs no snapshot, so that SET TRANSACTION is still possible after it.) MySQL: a savepoint is gone.
+ */
+#define MARK "ingestd.transaction"
+
+enum sql_dialect transaction_dialect(const struct db *db)
+{
+    return strcmp(db_driver(db), "mysql") == 0 ? SQL_MYSQL : SQL_POSTGRES;
+}
+
+int transaction_begin(struct db *db, struct db_fault *fault)
+{
+    bool mysql = transaction_dialect(db) == SQL_MYSQL;
+    if (db_script(db, mysql ? "START TRANSACTION" : "BEGIN", NULL, fault) < 0)
+        return -1;
+    return db_script(
+        db, mysql ? "SAVEPOINT ingestd_transaction" : "SET LOCAL " MARK " = 'ours'", NULL, fault);
+}
+
+/* SQLSTATE 42000, error 1305: there is no such savepoint. */
+static int savepoint_is_there(struct db *db, bool *ret_ours, struct db_fault *fault)
+{
+    int r = db_script(db, "RELEASE SAVEPOINT ingestd_transaction", NULL, fault);
+    if (r < 0 && strcmp(fault->sqlstate, "42000") != 0)
+        return -1;
+    *ret_ours = r == 0;
+    return 0;
+}
+
+int transaction_is_ours(struct db *db, bool *ret_ours, struct db_fault *fault)
+{
+    if (transaction_dialect(db) == SQL_MYSQL)
+        return savepoint_is_there(db, ret_ours, fault);
+    _cleanup_free_ char *mark = NULL;
+    if (db_value(db, "SELECT pg_catalog.current_setting('" MARK "', true)", 0, NULL, &mark, fault) < 0)
+        return -1;
+    *ret_ours = mark && strcmp(mark, "ours") == 0;
+    return 0;
+}
+
+bool transaction_fault_is_loss(const struct db_fault *fault)
+{
+    const char *s = fault->sqlstate;
+    return *s == '\0' || strncmp(s, "08", 2) == 0 || strncmp(s, "57P", 3) == 0;
+}
+
+int transaction_commit(struct db *db, struct db_fault *fault)
+{
+    if (db_script(db, "COMMIT", NULL, fault) == 0)
+        return 0;
+    if (!transaction_fault_is_loss(fault))
+        return error_prefix(&fault->error, "the COMMIT failed, nothing was changed");
+    fault->transient = false;
+    return error_prefix(&fault->error,
+        "the connection was lost during the COMMIT: whether the changes are there is not known, look before "
+        "you run it again");
+}
+
+static bool find_kept(void *arg, int n, const struct db_value *values)
+{
+    /* Level, Code, Message; 1196: "Some non-transactional changed tables couldn't be rolled back" */
+    if (n > 1 && values[1].p && values[1].n == 4 && memcmp(values[1].p, "1196", 4) == 0)
+        *(bool *)arg = true;
+    return true;
+}
+
+int transaction_roll_back(struct db *db, bool *ret_kept, struct db_fault *fault)
+{
+    bool kept = false;
+    struct db_sink sink = {.row = find_kept, .arg = &kept};
+    if (db_script(db, "ROLLBACK", NULL, fault) < 0)
+        return -1;
+    if (transaction_dialect(db) == SQL_MYSQL && db_script(db, "SHOW WARNINGS", &sink, fault) < 0)
+        return -1;
+    *ret_kept = kept;
+    return 0;
+}
+
+/* -- statements ------------------------------------------------------------------------------------------ */
+
+static const char *const ends_postgres[] = {"COMMIT", "END", "ROLLBACK", "ABORT", "PREPARE TRANSACTION"};
+
+/* MySQL 8.0 Reference Manual, 13.3.3 "Statements That Cause an Implicit Commit", MariaDB's page of that name,
+ * and those that run a text which is not seen here. */
+static const char *const ends_mysql[] = {"ALTER", "ANALYZE", "BACKUP", "BEGIN", "CACHE", "CHANGE", "CHECK",
+    "COMMIT", "CREATE", "DROP", "EXECUTE", "FLUSH", "GRANT", "IMPORT", "INSTALL", "LOAD INDEX", "LOCK",
+    "OPTIMIZE", "PREPARE", "PURGE", "RENAME", "REPAIR", "RESET", "REVOKE", "ROLLBACK", "SET AUTOCOMMIT",
+    "SET PASSWORD", "START", "STOP", "TRUNCATE", "UNINSTALL", "UNLOCK", "XA"};
+
+/* Looks like one of them and is none. */
+static const char *const harmless[] = {"CREATE TEMPORARY", "CREATE OR REPLACE TEMPORARY", "DROP TEMPORARY",
+    "ROLLBACK TO", "ROLLBACK WORK TO", "ROLLBACK TRANSACTION TO"};
+
+static bool is_among(const struct sql_statement *s, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (sql_begins(s, list[i]))
+            return true;
+    return false;
+}
+
+bool transaction_is_ended_by(enum sql_dialect dialect, const struct sql_statement *s)
+{
+    if (is_among(s, harmless, N_ELEMENTS(harmless)))
+        return false;
+    if (dialect == SQL_POSTGRES)
+        return is_among(s, ends_postgres, N_ELEMENTS(ends_postgres));
+    return s->hidden || is_among(s, ends_mysql, N_ELEMENTS(ends_mysql));
+}

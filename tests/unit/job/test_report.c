@@ -1,0 +1,198 @@
+/* What a worker says comes out as it was said; what is no report is refused. */
+#include "job/report.h"
+#include "util/cleanup.h"
+
+#include "../util/suite.h"
+
+#include <cjson/cJSON.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+/* -- what the worker writes, read back ------------------------------------------------------------------- */
+
+static int saved, file;
+
+/* From here to stop_taking() the standard output is a file of ours. */
+static void take_output(void)
+{
+    fflush(stdout);
+    saved = dup(STDOUT_FILENO);
+    file = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+    ck_assert_int_ge(file, 0);
+    dup2(file, STDOUT_FILENO);
+}
+
+static char *stop_taking(void)
+{
+    dup2(saved, STDOUT_FILENO);
+    close(saved);
+    off_t n = lseek(file, 0, SEEK_END);
+    char *text = xcalloc((size_t)n + 1, 1);
+    ck_assert_int_eq(pread(file, text, (size_t)n, 0), n);
+    close(file);
+    return text;
+}
+
+/* Exactly one line. */
+static struct report read_back(void)
+{
+    _cleanup_free_ char *text = stop_taking();
+    size_t n = strlen(text);
+    ck_assert_uint_gt(n, 1);
+    ck_assert_ptr_eq(strchr(text, '\n'), text + n - 1);
+    struct report r;
+    struct error err = {""};
+    ck_assert_msg(report_parse(text, n - 1, &r, &err) == 0, "%s in %s", err.text, text);
+    return r;
+}
+
+static void progress_is(
+    const struct report *r, const char *stage, const char *unit, int64_t done, int64_t total)
+{
+    ck_assert_int_eq(r->kind, REPORT_PROGRESS);
+    ck_assert_str_eq(r->progress.stage, stage);
+    ck_assert_str_eq(r->progress.unit, unit);
+    ck_assert_int_eq(r->progress.done, done);
+    ck_assert_int_eq(r->progress.total, total);
+}
+
+START_TEST(progress)
+{
+    take_output();
+    report_progress("compute", "windows", INT64_MAX, -1);
+    _cleanup_report_ struct report r = read_back();
+    progress_is(&r, "compute", "windows", INT64_MAX, -1);
+}
+END_TEST
+
+START_TEST(progress_that_does_not_fit)
+{
+    take_output();
+    report_progress("a stage whose name is longer than anybody want\xc3\xa4", "\x1b[2J\xff", -5, -7);
+    _cleanup_report_ struct report r = read_back();
+    progress_is(&r, "a stage whose name is longer than anybody want", " [2J?", 0, -1);
+}
+END_TEST
+
+START_TEST(done)
+{
+    take_output();
+    cJSON *stats = cJSON_CreateObject();
+    cJSON_AddStringToObject(stats, "words", "\"\n\\");
+    report_done(stats);
+    _cleanup_report_ struct report r = read_back();
+    ck_assert_int_eq(r.kind, REPORT_DONE);
+    ck_assert_str_eq(cJSON_GetObjectItem(r.stats, "words")->valuestring, "\"\n\\");
+}
+END_TEST
+
+START_TEST(done_with_too_much)
+{
+    take_output();
+    cJSON *stats = cJSON_CreateObject();
+    _cleanup_free_ char *much = xcalloc(REPORT_LINE_MAX + 1, 1);
+    memset(much, 'x', REPORT_LINE_MAX);
+    cJSON_AddStringToObject(stats, "words", much);
+    report_done(stats);
+    _cleanup_report_ struct report r = read_back();
+    ck_assert_int_eq(r.kind, REPORT_DONE);
+    ck_assert_ptr_nonnull(cJSON_GetObjectItem(r.stats, "warning"));
+}
+END_TEST
+
+START_TEST(failed)
+{
+    take_output();
+    report_failed("relation \"x\" is \xc3\xbc"
+                  "ble,\nand \x1b[31mred",
+        "42P01", true);
+    _cleanup_report_ struct report r = read_back();
+    ck_assert_int_eq(r.kind, REPORT_FAILED);
+    ck_assert_str_eq(r.error, "relation \"x\" is \xc3\xbc"
+                              "ble, and  [31mred");
+    ck_assert_str_eq(r.sqlstate, "42P01");
+    ck_assert(r.transient);
+}
+END_TEST
+
+START_TEST(failed_with_bytes_and_much)
+{
+    _cleanup_free_ char *much = xcalloc(100001, 1);
+    memset(much, 0xff, 100000);
+    take_output();
+    report_failed(much, NULL, false);
+    _cleanup_report_ struct report r = read_back();
+    ck_assert_uint_eq(strlen(r.error), 4096);
+    ck_assert_uint_eq(strspn(r.error, "?"), 4096);
+    ck_assert_str_eq(r.sqlstate, "");
+}
+END_TEST
+
+/* A worker that nobody listens to ends, whatever SIGPIPE is set to. */
+START_TEST(nobody_listens)
+{
+    int ends[2], status;
+    ck_assert_int_eq(pipe(ends), 0);
+    close(ends[0]);
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGPIPE, SIG_IGN);
+        dup2(ends[1], STDOUT_FILENO);
+        report_progress("compute", "", 0, -1);
+        _exit(77);
+    }
+    close(ends[1]);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILURE);
+}
+END_TEST
+
+/* -- what the daemon refuses ----------------------------------------------------------------------------- */
+
+START_TEST(refused)
+{
+    static const char *const lines[] = {"", "{}", "[]", "null", "done", "{\"done\": 5}", "{\"done\": []}",
+        "{\"done\": {}, \"failed\": {}}", "{\"done\": {}} {}", "{\"done\": {}", "{\"Done\": {}}",
+        "{\"over\": {}}", "{\"progress\": {}}",
+        "{\"progress\": {\"stage\": \"x\", \"unit\": \"\", \"done\": 1}}",
+        "{\"progress\": {\"stage\": \"x\", \"unit\": \"\", \"done\": -1, \"total\": 1}}",
+        "{\"progress\": {\"stage\": \"x\", \"unit\": \"\", \"done\": 1, \"total\": -2}}",
+        "{\"progress\": {\"stage\": \"x\", \"unit\": \"\", \"done\": 1.5, \"total\": 2}}",
+        "{\"progress\": {\"stage\": 1, \"unit\": \"\", \"done\": 1, \"total\": 2}}",
+        "{\"progress\": {\"stage\": \"\\u001b[2J\", \"unit\": \"\", \"done\": 1, \"total\": 2}}",
+        "{\"progress\": {\"stage\": \"123456789012345678901234567890123456789012345678\", \"unit\": \"\", "
+        "\"done\": 1, \"total\": 2}}",
+        "{\"progress\": {\"stage\": \"x\", \"unit\": \"123456789012345678901234\", \"done\": 1, \"total\": "
+        "2}}",
+        "{\"failed\": {}}", "{\"failed\": {\"error\": 1, \"sqlstate\": \"\", \"transient\": false}}",
+        "{\"failed\": {\"error\": \"x\", \"sqlstate\": \"123456\", \"transient\": false}}",
+        "{\"failed\": {\"error\": \"x\", \"sqlstate\": \"\", \"transient\": 0}}",
+        "{\"failed\": {\"error\": \"x\", \"sqlstate\": \"\"}}", "{\"failed\": \"\xff\"}"};
+    for (size_t i = 0; i < N_ELEMENTS(lines); i++) {
+        struct report r;
+        struct error err = {""};
+        ck_assert_msg(report_parse(lines[i], strlen(lines[i]), &r, &err) < 0, "taken: %s", lines[i]);
+        ck_assert_str_ne(err.text, "");
+    }
+}
+END_TEST
+
+START_TEST(the_longest_line)
+{
+    struct report r;
+    _cleanup_free_ char *line = xcalloc(REPORT_LINE_MAX + 2, 1);
+    memset(line, ' ', REPORT_LINE_MAX + 1);
+    memcpy(line, "{\"done\": {}}", strlen("{\"done\": {}}"));
+    ck_assert_int_eq(report_parse(line, REPORT_LINE_MAX, &r, NULL), 0);
+    report_clear(&r);
+    ck_assert_int_lt(report_parse(line, REPORT_LINE_MAX + 1, &r, NULL), 0);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {progress, progress_that_does_not_fit, done, done_with_too_much, failed,
+        failed_with_bytes_and_much, nobody_listens, refused, the_longest_line};
+    return run_tests("report", tests, N_ELEMENTS(tests));
+}
