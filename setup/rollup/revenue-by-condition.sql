@@ -34,14 +34,18 @@ DO $$
 DECLARE
     of_table text := split_part(obj_description(to_regclass('{schema}.{name}_condition'), 'pg_class'), ' ', 1);
     tsp text := (SELECT format_type(atttypid, NULL) FROM pg_attribute
-                 WHERE attrelid = 'public.claim'::regclass AND attname = 'tsp');
+                 WHERE attrelid = to_regclass('public.claim') AND attname = 'tsp');
 BEGIN
     IF of_table <> split_part({version}, ' ', 1) THEN
-        RAISE EXCEPTION 'the notes in {schema}.{name}_… belong to the rollup of %', of_table
-            USING HINT = 'two rollups cannot fill tables of one name: give this one another';
-    ELSIF tsp IS DISTINCT FROM 'timestamp without time zone' THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_table', MESSAGE = format(
+            'the rollup of %s has its notes under this name already: give this table another', of_table);
+    ELSIF to_regclass('public.claim') IS NULL OR to_regclass('public.diagnose') IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = 'there is no public.claim or no public.diagnose';
+    ELSIF tsp IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_column', MESSAGE = 'public.claim has no column tsp';
+    ELSIF tsp <> 'timestamp without time zone' THEN
         RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
-            MESSAGE = format('public.claim.tsp is %s, not timestamp without time zone', coalesce(tsp, 'not there'));
+            MESSAGE = format('public.claim.tsp is %s, not timestamp without time zone', tsp);
     END IF;
 END $$;
 
