@@ -9,8 +9,7 @@
 
 #define SQL_MAX (4 * 1024 * 1024)
 
-/* &job_rollup comes here with rollup.c. */
-static const struct job_kind *const kinds[] = {&job_query};
+static const struct job_kind *const kinds[] = {&job_rollup, &job_query};
 
 const struct job_kind *job_kind_find(const char *name)
 {
