@@ -29,7 +29,7 @@ struct daemon {
     struct health *health;
     struct resolver *resolver;
     struct intake *intake;
-    struct scheduler *scheduler; /* NULL: no job is configured */
+    struct scheduler *scheduler;
     struct control_server *control;
     struct http_server *http;
     struct event *on_term, *on_int, *on_hup, *watchdog, *status_line;
@@ -61,18 +61,6 @@ static int refuse_reload(struct daemon *d, char *problems, char **ret_problems)
     return -1;
 }
 
-/* The first job brings the timer into being; after the last it stays, with nothing to do. */
-static void reload_jobs(struct daemon *d, const struct config *wanted)
-{
-    if (d->scheduler) {
-        scheduler_reload(d->scheduler, wanted);
-    } else if (wanted->n_jobs > 0) {
-        d->scheduler = scheduler_new(d->base, d->resolver, d->health, wanted);
-        scheduler_start(d->scheduler);
-    }
-    d->face.scheduler = d->scheduler;
-}
-
 static int take_config(struct daemon *d, char **ret_problems)
 {
     struct config_problems problems = {0};
@@ -90,7 +78,7 @@ static int take_config(struct daemon *d, char **ret_problems)
     if (level >= 0)
         log_set_level((enum log_level)level);
     intake_reload(d->intake, wanted);
-    reload_jobs(d, wanted);
+    scheduler_reload(d->scheduler, wanted);
     config_free(d->config);
     d->config = TAKE(wanted);
     health_clear(d->health, "config", "broken");
@@ -134,9 +122,8 @@ static void on_stop(evutil_socket_t signal, short what, void *arg)
     log_notice("ingestd", NULL, "%s: committing what is in flight, then ending",
         signal == SIGTERM ? "SIGTERM" : "interrupted");
     notify_stopping();
-    d->draining = d->scheduler ? 2 : 1;
-    if (d->scheduler)
-        scheduler_drain(d->scheduler, DRAIN_US, on_drained, d);
+    d->draining = 2;
+    scheduler_drain(d->scheduler, DRAIN_US, on_drained, d);
     intake_drain(d->intake, DRAIN_US, on_drained, d);
 }
 
@@ -211,8 +198,7 @@ static int start(struct daemon *d, struct error *err)
     d->health = health_new();
     d->resolver = resolver_new(d->base);
     d->intake = intake_new(d->base, d->resolver, d->health, d->config);
-    if (d->config->n_jobs > 0)
-        d->scheduler = scheduler_new(d->base, d->resolver, d->health, d->config);
+    d->scheduler = scheduler_new(d->base, d->resolver, d->health, d->config);
     if (open_doors(d, err) < 0)
         return -1;
     signal(SIGPIPE, SIG_IGN);
@@ -224,8 +210,7 @@ static int start(struct daemon *d, struct error *err)
     if (getenv("NOTIFY_SOCKET"))
         d->status_line = every(d, STATUS_LINE_SEC * US_PER_SEC, on_status_line);
     intake_start(d->intake);
-    if (d->scheduler)
-        scheduler_start(d->scheduler);
+    scheduler_start(d->scheduler);
     return 0;
 }
 

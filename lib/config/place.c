@@ -1,5 +1,6 @@
 /* Values that name a place: paths, addresses, time zones, URLs. No message here repeats a URL as it was
  * typed: there may be a password in it. */
+#include "calendar/zone.h"
 #include "config/problems.h"
 #include "config/value.h"
 #include "util/text.h"
@@ -90,38 +91,10 @@ int check_listen(const struct key *key, const char *text, struct error *err)
         quote_text(text, quoted));
 }
 
-/* The name becomes part of a path here, so anything but plain words between single slashes is out. */
-static bool is_zone_name(const char *s)
-{
-    if (!isalpha((unsigned char)s[0]) || strlen(s) > 64 || strstr(s, "//") || s[strlen(s) - 1] == '/')
-        return false;
-    for (; *s; s++)
-        if (!isalnum((unsigned char)*s) && !strchr("_+-/", *s))
-            return false;
-    return true;
-}
-
-/* "posix/", "right/" and the other files there are not names that Postgres knows. */
-static bool zone_exists(const char *name)
-{
-    if (strncmp(name, "posix/", 6) == 0 || strncmp(name, "right/", 6) == 0)
-        return false;
-    _cleanup_free_ char *path = xasprintf(ZONE_DIR "/%s", name);
-    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    char magic[4];
-    return fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) && memcmp(magic, "TZif", 4) == 0;
-}
-
 int check_time_zone(const struct key *key, const char *text, struct error *err)
 {
-    struct stat st;
-    char quoted[QUOTE_MAX];
-    if (strcmp(text, "UTC") == 0)
-        return 0;
-    if (is_zone_name(text) && (stat(ZONE_DIR, &st) < 0 || zone_exists(text)))
-        return 0;
-    return error_set(err, "%s is not a time zone that this machine knows: a name as UTC or Europe/Berlin",
-        quote_text(text, quoted));
+    _cleanup_(zone_freep) struct zone *zone = NULL;
+    return zone_open(text, &zone, err);
 }
 
 /* libpq has the last word on it, at connect; here only what is surely something else is refused. */

@@ -172,8 +172,10 @@ static void limit(pid_t pid, uint64_t memory_max)
 {
     const struct rlimit none = {0, 0}, memory = {memory_max, memory_max};
     prlimit(pid, RLIMIT_CORE, &none, NULL);
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow is private memory too: such a worker could not begin */
     if (memory_max)
         prlimit(pid, RLIMIT_DATA, &memory, NULL);
+#endif
     oom_first(pid);
 }
 

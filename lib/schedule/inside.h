@@ -72,6 +72,7 @@ struct scheduler {
     struct pass **passes;
     size_t n_passes;
 
+    bool begun;              /* there are jobs: the session is wanted */
     bool open;               /* our tables are there */
     bool opening;            /* they are being looked at */
     bool is, leads, joining; /* we hold our own lock, the leader's; one is being asked for */

@@ -154,18 +154,22 @@ static char *words_or_null(const char *words)
 }
 
 /* The rows of a query are kept apart from what is counted. */
-static void take_stats(struct pass *p, cJSON *stats)
+static void take_stats(struct pass *p, const struct process_end *e)
 {
+    static const struct {
+        const char *from, *to;
+    } parts[] = {{"columns", "columns"}, {"result", "rows"}, {"truncated", "truncated"}};
     cJSON *result = cJSON_CreateObject();
-    static const char *const parts[] = {"columns", "result", "truncated"};
     for (size_t i = 0; i < N_ELEMENTS(parts); i++) {
-        cJSON *part = cJSON_DetachItemFromObjectCaseSensitive(stats, parts[i]);
+        cJSON *part = cJSON_DetachItemFromObjectCaseSensitive(e->stats, parts[i].from);
         if (part)
-            cJSON_AddItemToObject(result, parts[i], part);
+            cJSON_AddItemToObject(result, parts[i].to, part);
     }
     if (cJSON_GetArraySize(result) > 0)
         p->result = cJSON_PrintUnformatted(result);
-    p->stats = cJSON_PrintUnformatted(stats);
+    cJSON_AddNumberToObject(e->stats, "peak_bytes", (double)e->peak_bytes);
+    cJSON_AddNumberToObject(e->stats, "cpu_us", (double)e->cpu_us);
+    p->stats = cJSON_PrintUnformatted(e->stats);
     cJSON_Delete(result);
 }
 
@@ -173,7 +177,7 @@ static void on_ended(void *arg, struct process_end *e)
 {
     struct pass *p = arg;
     if (e->stats)
-        take_stats(p, e->stats);
+        take_stats(p, e);
     p->error = words_or_null(e->error);
     p->sqlstate = words_or_null(e->sqlstate);
     p->last_words = words_or_null(e->last_words);

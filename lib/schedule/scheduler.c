@@ -107,6 +107,27 @@ static void set_tick(struct scheduler *s)
     event_add(s->tick, &tv);
 }
 
+/* The session and the ticks are there as long as there is a job: without one nothing is asked of the database,
+ * and another daemon may lead. */
+static void begin(struct scheduler *s)
+{
+    if (s->begun || s->stopping)
+        return;
+    s->begun = true;
+    s->lost_us = clock_mono_us();
+    set_tick(s);
+    pg_session_start(s->session);
+}
+
+static void cease(struct scheduler *s)
+{
+    s->begun = false;
+    lead_lost(s);
+    event_del(s->tick);
+    alarm_set(s->alarm, INT64_MAX);
+    pg_session_stop(s->session);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct scheduler *s = arg;
@@ -120,6 +141,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     passes_record(s);
     if (s->stopping)
         return;
+    if (s->n_jobs == 0 && s->n_passes == 0) {
+        cease(s);
+        return;
+    }
     lead_tick(s);
     if (now >= s->look_due_us)
         look_now(s);
@@ -212,6 +237,7 @@ void scheduler_reload(struct scheduler *s, const struct config *config)
     }
     free(old);
     s->config = config;
+    scheduler_start(s);
     if (s->leads)
         lead_name_jobs(s);
     s->looking = false;
@@ -290,9 +316,8 @@ void scheduler_free(struct scheduler *s)
 
 void scheduler_start(struct scheduler *s)
 {
-    set_tick(s);
-    s->lost_us = clock_mono_us();
-    pg_session_start(s->session);
+    if (s->n_jobs > 0)
+        begin(s);
 }
 
 /* -- draining -------------------------------------------------------------------------------------------- */

@@ -26,6 +26,7 @@ struct scheduler *scheduler_new(
     struct event_base *base, struct resolver *resolver, struct health *health, const struct config *config);
 void scheduler_free(struct scheduler *s);
 DEFINE_CLEANUP(struct scheduler *, scheduler_freep, scheduler_free)
+/* Connects, if there is a job; else a reload that brings one does. */
 void scheduler_start(struct scheduler *s);
 /* Fires no more, ends the workers, records how, and then calls done once; at the latest after timeout_us. */
 void scheduler_drain(struct scheduler *s, int64_t timeout_us, void (*done)(void *arg), void *arg);

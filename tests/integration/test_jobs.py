@@ -18,7 +18,7 @@ def test_a_schedule_fires_on_the_clock_and_each_run_is_on_record(office):
         assert run["cause"] == "schedule" and run["attempt"] == 1 and run["exit_code"] == 0
         assert run["lateness_us"] >= 0 and run["duration_us"] > 0 and run["pid"] > 0
         assert run["stats"]["statements"] == 1 and run["stats"]["rows"] == 1
-        assert run["result"]["columns"] == ["answer"] and run["result"]["result"] == [["42"]]
+        assert run["result"]["columns"] == ["answer"] and run["result"]["rows"] == [["42"]]
     assert len({r["scheduled_for"] for r in done}) == len(done)
     seen = wait_until(lambda: (lambda j: j if j["succeeded"] >= 3 else None)(job(daemon, "tick")), 10, "the job's count")
     assert seen["failed"] == 0 and len(seen["next"]) == 3
