@@ -211,7 +211,7 @@ class Life:
     def change(self, by):
         what = self.rng.choice(["tsp = %s", "price = %s", "patient_id = %s"])
         value = {"t": self.at, "p": self.price}.get(what[0]) if what[1] in "sr" else lambda: self.rng.randint(1, 25)
-        self.site.sql(f"UPDATE claim SET {what} WHERE id %% 97 = %s", value(), self.rng.randrange(97), by=by)
+        self.site.sql(f"UPDATE claim SET {what} WHERE id %% 31 = %s", value(), self.rng.randrange(31), by=by)
 
     def change_diagnoses(self, by):
         self.site.sql("UPDATE diagnose SET icd10_code = %s, patient_id = %s WHERE id = %s", self.rng.choice(CODES),
@@ -319,6 +319,47 @@ def test_a_year_old_claim_touches_one_window_and_all_totals(site):
     claim(site, 1, 1, "2026-03-10 00:05:00")
     stats = job.run(span(300))
     assert (stats["recomputed"], stats["changed"]) == (1, 301 + 1)  # Amnesia's rows, and a new row of Asthma
+    job.check()
+
+
+def test_a_claim_that_moves_leaves_one_window_and_comes_to_another(site):
+    job = Rollup(site)
+    diagnose(site, 1, 1)
+    claim(site, 1, 1, "2026-03-10 00:05")
+    job.run(span(0, 3))
+    site.sql("UPDATE claim SET tsp = '2026-03-10 00:25'")
+    assert job.run(span(3))["recomputed"] == 2
+    job.check()
+
+
+def test_a_price_that_is_no_number_spoils_totals_only_while_it_is_there(site):
+    job = Rollup(site)
+    diagnose(site, 1, 1)
+    claim(site, 1, 1, "2026-03-10 00:05", "NaN")
+    claim(site, 2, 1, "2026-03-10 00:15")
+    job.run(span(0, 4))
+    job.check()
+    site.sql("DELETE FROM claim WHERE id = 1")
+    job.run(span(4))
+    job.check()
+
+
+def test_a_window_of_another_length_takes_the_place_of_one_that_was_touched(site):
+    job = Rollup(site)
+    diagnose(site, 1, 1)
+    job.run(span(0, 4))
+    claim(site, 1, 1, "2026-03-10 00:05")
+    job.run(span(0, 1, 60))
+    job.check()
+
+
+def test_a_time_that_the_clock_skipped(site):
+    """Half past two was never shown; it means half past three, in a window whose clock begins at 03:20."""
+    job = Rollup(site, "Europe/Berlin")
+    diagnose(site, 1, 1)
+    claim(site, 1, 1, "2026-03-29 02:30")
+    job.run(span(8, origin=datetime.datetime(2026, 3, 29, 0, 10, tzinfo=UTC)))
+    assert [int(r[4]) for r in job.rows()] == [5, 0]
     job.check()
 
 
