@@ -257,19 +257,17 @@ WITH asked AS MATERIALIZED (
     UNION ALL
     SELECT condition, part_start, window_end, width_bucket(part_start, b.bounds), width_bucket(window_end, b.bounds) - 1
     FROM parts CROSS JOIN bounds AS b WHERE anew
+), around AS (
+    SELECT unnest(ARRAY[interval '-26 hours', '0', '26 hours']) AS d
 ), span AS MATERIALIZED (
-    -- The same on the clock of claim.tsp, widened where that clock is changed, so that no claim is lost; the slots
-    -- themselves are told by the instant: in the doubled hour of autumn a claim is in exactly one.
+    -- Which slots are asked for, and from when to when that is on the clock of claim.tsp: on any that was in force around
+    -- that time, so that no claim is lost where clocks are changed. The slots themselves are told by the instant: in the
+    -- doubled hour of autumn a claim is in exactly one.
     SELECT bounds,
            (SELECT array_agg(EXISTS (SELECT FROM wanted_slots AS s WHERE i BETWEEN s.first_slot AND s.last_slot) ORDER BY i)
             FROM generate_series(1, cardinality(bounds)) AS i) AS wanted,
-           (SELECT min((bounds[1] + d) AT TIME ZONE $3 - d) - CASE WHEN count(DISTINCT (bounds[1] + d) AT TIME ZONE $3 - d) > 1
-                   THEN interval '26 hours' ELSE interval '0' END
-            FROM unnest(ARRAY[interval '-26 hours', '0', '26 hours']) AS d) AS first,
-           (SELECT max((bounds[cardinality(bounds)] + d) AT TIME ZONE $3 - d)
-                   + CASE WHEN count(DISTINCT (bounds[cardinality(bounds)] + d) AT TIME ZONE $3 - d) > 1
-                   THEN interval '26 hours' ELSE interval '0' END
-            FROM unnest(ARRAY[interval '-26 hours', '0', '26 hours']) AS d) AS last
+           (SELECT min((bounds[1] + d) AT TIME ZONE $3 - d) FROM around) AS first,
+           (SELECT max((bounds[cardinality(bounds)] + d) AT TIME ZONE $3 - d) FROM around) AS last
     FROM bounds
 ), slots AS MATERIALIZED (
     SELECT c.slot, p.condition, c.patient_id, sum(c.price) AS revenue, count(*) AS claims
