@@ -431,7 +431,7 @@ const char record_take_sql[] =
     "WITH p AS (SELECT nextval({q} || '.pass') AS pass),"
     " d AS (SELECT r.id, r.dry_run, r.attempt FROM {s}.run r WHERE r.job = $1::text AND r.status = 'waiting'"
     "   AND r.not_before <= " AT(
-        "$2::bigint") " ORDER BY r.attempt, r.scheduled_for LIMIT 1),"
+        "$2::bigint") " ORDER BY r.not_before, r.scheduled_for LIMIT 1),"
                       " c AS (SELECT r.id FROM {s}.run r, d WHERE r.job = $1::text AND r.status = 'waiting'"
                       "   AND r.not_before <= " AT(
                           "$2::bigint") "   AND (r.id = d.id OR $3::boolean AND NOT d.dry_run AND NOT "

@@ -54,7 +54,7 @@ def test_a_leader_that_loses_its_database_leads_no_more(office):
     wait_until(lambda: leads(left), 20, "the first to lead", every=0.02)
     right = office.daemon([], name="right", config=office.config([], jobs=jobs, name="right"))
     wait_runs(office, 2, "tick")
-    proxy.close()
+    proxy.freeze()
     wait_until(lambda: leads(right), 10, "the other to lead", every=0.02)
     wait_until(lambda: not left.ctl("status")[1]["leads"], 10, "the first to know")
     n = len(runs(office, "tick", "done"))
@@ -87,9 +87,6 @@ def test_the_leader_is_killed_again_and_again(office):
         if draw.random() < 0.7:
             wait_until(lambda: leader_of(left, right), 5, "a takeover", every=0.02)
         victim.start()
-    newest = runs(office, "tick")[-1]["scheduled_for"]
-    wait_until(lambda: not [r for r in runs(office, "tick") if r["scheduled_for"] <= newest and r["status"] != "done"], 60,
-               "every window to be done")
     once_each(office)
     done = [r["scheduled_for"] for r in runs(office, "tick", "done")]
     assert len(set(done)) == len(done)

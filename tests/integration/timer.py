@@ -12,7 +12,7 @@ COUNTING_SQL = """
 -- name: prepare
 CREATE TABLE IF NOT EXISTS {table} (window_start timestamptz PRIMARY KEY, window_end timestamptz NOT NULL, n int NOT NULL);
 -- name: compute
-INSERT INTO {table} AS t SELECT s, e, 1 FROM unnest($1, $2) AS u(s, e) WHERE $3 <> ''
+INSERT INTO {table} AS t SELECT s, e, 1 FROM unnest($1::timestamptz[], $2::timestamptz[]) AS u(s, e) WHERE $3 <> ''
 ON CONFLICT (window_start) DO UPDATE SET n = t.n + 1
 """
 
