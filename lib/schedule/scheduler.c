@@ -61,18 +61,24 @@ int64_t number_at(const PGresult *res, int row, int column)
 
 /* -- the session ----------------------------------------------------------------------------------------- */
 
-/* So that the server notices within seconds that we are gone, and lets our locks go (runtime-config-connection
- * in the PostgreSQL manual). Over a Unix socket they mean nothing, and need not. */
-static const char notice_us_sql[] =
+/*
+ * So that the server notices within seconds that we are gone, and lets our locks go (runtime-config-connection
+ * in the PostgreSQL manual): the host by its silence (over a Unix socket that means nothing, and need not), a
+ * daemon that hangs by its own: it asks something each second. Servers before 14 do not know the last.
+ */
+static const char *const notice_us_sql[] = {
     "SELECT pg_catalog.set_config(k, v, false) FROM (VALUES ('tcp_keepalives_idle', '2'),"
-    " ('tcp_keepalives_interval', '1'), ('tcp_keepalives_count', '2'), ('tcp_user_timeout', '4000')) AS t(k, "
-    "v)";
+    " ('tcp_keepalives_interval', '1'), ('tcp_keepalives_count', '2'), ('tcp_user_timeout', '3500')) AS t(k, "
+    "v)",
+    "SELECT pg_catalog.set_config('idle_session_timeout', '3500', false)",
+};
 
 static void on_ready(void *arg)
 {
     struct scheduler *s = arg;
     s->lost_us = 0;
-    pg_session_query(s->session, notice_us_sql, 0, NULL, NULL, NULL);
+    for (size_t i = 0; i < N_ELEMENTS(notice_us_sql); i++)
+        pg_session_query(s->session, notice_us_sql[i], 0, NULL, NULL, NULL);
     lead_tick(s);
 }
 
