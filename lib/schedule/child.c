@@ -167,15 +167,20 @@ static void oom_first(pid_t pid)
         return; /* then the kernel chooses as it likes */
 }
 
+/* A sanitizer's shadow is private memory too: a worker that is built with it could not begin under a limit. */
+#ifdef __SANITIZE_ADDRESS__
+static const bool has_shadow = true;
+#else
+static const bool has_shadow = false;
+#endif
+
 /* It has begun already. That does no harm: a limit holds for what is asked of the kernel from now on. */
 static void limit(pid_t pid, uint64_t memory_max)
 {
     const struct rlimit none = {0, 0}, memory = {memory_max, memory_max};
     prlimit(pid, RLIMIT_CORE, &none, NULL);
-#ifndef __SANITIZE_ADDRESS__ /* whose shadow is private memory too: such a worker could not begin */
-    if (memory_max)
+    if (memory_max && !has_shadow)
         prlimit(pid, RLIMIT_DATA, &memory, NULL);
-#endif
     oom_first(pid);
 }
 

@@ -58,7 +58,6 @@ static void begin_to_lead(struct scheduler *s)
     free(s->leader);
     s->leader = xstrdup(s->name);
     log_notice("schedule", NULL, "%s leads: it fires the jobs from now on", s->name);
-    requeue(s, s->name, "the daemon that ran it was ended before it could finish");
     lead_name_jobs(s);
     look_now(s);
 }
@@ -81,6 +80,8 @@ static void on_be(void *arg, const PGresult *res)
     if (s->is) {
         s->joined_fail_us = 0;
         health_clear(s->health, "schedule", "namesake");
+        /* Whoever leads now takes us for alive: what we had under way before we died is ours to give back. */
+        requeue(s, s->name, "the daemon that ran it was ended before it could finish");
         look_now(s);
         lead_tick(s);
         return;
