@@ -163,6 +163,13 @@ static void done_arrays(struct firing_arrays *a)
     buffer_done(&a->status);
 }
 
+/* A run, or the next attempt at one. What waits for a time of its own, by a person's word, is not in the way. */
+static bool is_under_way(const struct job *j, int64_t now)
+{
+    const struct job_row *r = &j->row;
+    return job_is_busy(j) || r->running > 0 || r->retrying || (r->waiting > 0 && r->due_us <= now);
+}
+
 /* Windows of a rollup add up: each must be computed. Of anything else a firing that finds the one before still
  * at work is skipped, and counted. */
 static void fire(struct job *j, const struct plan *plan, int64_t now)
@@ -170,7 +177,7 @@ static void fire(struct job *j, const struct plan *plan, int64_t now)
     struct scheduler *s = j->s;
     struct firing_arrays a = {0};
     char now_text[24], handled[24], skipped[24], why[96];
-    bool overlaps = !j->rollup && (job_is_busy(j) || j->row.running > 0 || j->row.waiting > 0);
+    bool overlaps = !j->rollup && is_under_way(j, now);
     for (size_t i = 0; i < plan->n_firings; i++)
         put_firing(&a, j, &plan->firings[i], overlaps);
     close_arrays(&a);

@@ -115,6 +115,7 @@ void lead_name_jobs(struct scheduler *s);
 /* look.c */
 void look_now(struct scheduler *s);
 void job_judge(struct job *j);
+void job_tell_late(struct job *j);
 
 /* fire.c */
 void fire_due(struct scheduler *s);

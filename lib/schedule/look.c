@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 
+#define LATE_TOLD_US      (10 * US_PER_SEC)
 #define LOOK_LEADING_US   (900 * US_PER_MS)
 #define LOOK_FOLLOWING_US (2900 * US_PER_MS)
 
@@ -69,6 +70,33 @@ static void tell_health(const struct job *j)
             "it is paused: it does not fire");
     else
         health_clear(j->s->health, subject, "paused");
+}
+
+/* What should have begun and has not: the database that stands still, or workers that are all at work. */
+void job_tell_late(struct job *j)
+{
+    char subject[64], when[40];
+    const struct job_row *r = &j->row;
+    int64_t now = clock_wall_us(), due = INT64_MAX;
+    bool idle = r->known && r->running == 0 && !job_is_busy(j);
+    snprintf(subject, sizeof(subject), "job %s", j->config->name);
+    if (j->schedule && r->known && !r->paused)
+        due = schedule_next(j->schedule, j->handled_us);
+    clock_format_utc(due, when, sizeof(when));
+    if (due < now - LATE_TOLD_US)
+        health_raise(j->s->health, subject, "late", SEVERITY_DEGRADED,
+            "does the database answer? ingestctl doctor looks; it is made good by itself, as catch_up says",
+            "it should have fired at %s and has not", when);
+    else
+        health_clear(j->s->health, subject, "late");
+    clock_format_utc(r->due_us, when, sizeof(when));
+    if (idle && r->waiting > 0 && r->due_us < now - LATE_TOLD_US)
+        health_raise(j->s->health, subject, "queue", SEVERITY_DEGRADED,
+            "ingestctl runs --status running shows them; raise workers: in the configuration if they are too "
+            "few",
+            "a run waits for a worker since %s: all %" PRIu64 " are at work", when, j->s->config->workers);
+    else
+        health_clear(j->s->health, subject, "queue");
 }
 
 void job_judge(struct job *j)

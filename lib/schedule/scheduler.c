@@ -142,6 +142,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     alarm_look(s->alarm);
     if (s->lost_us && now - s->lost_us > LEASE_HELD_US)
         passes_interrupt(s, "the database that keeps the record has been away for ten seconds");
+    for (size_t i = 0; i < s->n_jobs; i++)
+        job_tell_late(s->jobs[i]);
     if (!pg_session_ready(s->session))
         return;
     passes_record(s);
