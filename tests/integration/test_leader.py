@@ -1,5 +1,7 @@
 """Two daemons on one database: one leads, the other takes over; every window is computed exactly once."""
+import os
 import random
+import signal
 import time
 
 import pytest
@@ -7,6 +9,9 @@ import pytest
 from servers import wait_until
 from test_jobs import SLOW_SQL, once_each
 from timer import leads, query, rollup, runs, wait_runs
+
+
+KILLS = int(os.environ.get("LEADER_KILLS", 8))  # more for an afternoon's test
 
 
 def pair(office, jobs, **more):
@@ -76,7 +81,7 @@ def test_the_leader_is_killed_again_and_again(office):
     jobs = {"tick": rollup(office, SLOW_SQL, retry_after="200ms")}
     left, right = pair(office, jobs)
     draw = random.Random(3)
-    for _ in range(8):
+    for _ in range(KILLS):
         wait_until(lambda: leader_of(left, right), 20, "a leader", every=0.02)
         time_of_death = time.monotonic() + draw.random() * 3
         wait_until(lambda t=time_of_death: time.monotonic() > t, 10, "a moment to die", every=0.01)
@@ -91,3 +96,18 @@ def test_the_leader_is_killed_again_and_again(office):
     done = [r["scheduled_for"] for r in runs(office, "tick", "done")]
     assert len(set(done)) == len(done)
     assert all((b - a).total_seconds() == 1 for a, b in zip(done, done[1:])), "a firing was left out"
+
+
+def test_a_leader_that_hangs_is_replaced_and_computes_nothing_twice(office):
+    """It stands still, as on a host that froze: its connection lives, but it says nothing any more."""
+    left, right = pair(office, {"tick": rollup(office, SLOW_SQL, retry_after="200ms")})
+    wait_until(lambda: runs(office, "tick", "running"), 20, "a run under way", every=0.01)
+    first = leader_of(left, right)
+    other = right if first is left else left
+    first.signal(signal.SIGSTOP)
+    wait_until(lambda: leads(other), 8, "the other to lead", every=0.02)
+    first.signal(signal.SIGCONT)
+    wait_until(lambda: not leads(first), 8, "the first to know")
+    n = len(runs(office, "tick", "done"))
+    wait_runs(office, n + 3, "tick")
+    once_each(office)
