@@ -148,6 +148,13 @@ CREATE OR REPLACE TRIGGER {name}_truncate AFTER TRUNCATE ON public.diagnose
 INSERT INTO {schema}.{name}_diagnosed VALUES (NULL, NULL, true);
 COMMENT ON TABLE {schema}.{name}_condition IS {version};
 
+-- name: settings
+-- How many windows, slots and notes there are the planner cannot know. A nested loop over what it takes for few would go on
+-- for hours; compiling what it takes for many would take longer than running it.
+SET LOCAL enable_nestloop = off;
+SET LOCAL jit = off;
+SET LOCAL work_mem = '32MB';
+
 -- name: touched
 -- Takes the notes, brings {schema}.{name}_patient up to date, and says which windows of the table are not right any more.
 WITH claimed AS (
@@ -273,26 +280,27 @@ WITH asked AS MATERIALIZED (
            (SELECT min((bounds[1] + d) AT TIME ZONE $3 - d) FROM around) AS first,
            (SELECT max((bounds[cardinality(bounds)] + d) AT TIME ZONE $3 - d) FROM around) AS last
     FROM bounds
-), slots AS MATERIALIZED (
-    SELECT c.slot, p.condition, c.patient_id, sum(c.price) AS revenue, count(*) AS claims
+), sorted AS NOT MATERIALIZED (
+    SELECT c.slot, p.condition, c.patient_id, c.price
     FROM (SELECT patient_id, price, width_bucket(tsp AT TIME ZONE $3, (SELECT bounds FROM span)) AS slot
           FROM public.claim
           WHERE tsp >= (SELECT first FROM span) AND tsp < (SELECT last FROM span) OFFSET 0) AS c
     JOIN {schema}.{name}_patient AS p USING (patient_id)
     WHERE ((SELECT is_wanted FROM span))[c.slot]
-    GROUP BY 1, 2, 3
 ), slot_sums AS MATERIALIZED (
-    SELECT slot, condition, sum(revenue) AS revenue, sum(claims) AS claims, count(*) AS patients FROM slots GROUP BY 1, 2
+    SELECT slot, condition, sum(price) AS revenue, count(*) AS claims, count(DISTINCT patient_id) AS patients
+    FROM sorted GROUP BY 1, 2
 ), figures AS (
     SELECT w.window_start, s.condition, s.revenue, s.claims, s.patients
     FROM wanted AS w JOIN slot_sums AS s USING (slot)
     WHERE w.part_of IS NULL AND w.first_slot = w.last_slot
     UNION ALL
-    -- A window that overlaps others is of several slots, and a patient may be in each of them.
-    SELECT w.window_start, s.condition, sum(s.revenue), sum(s.claims), count(DISTINCT s.patient_id)
-    FROM wanted AS w JOIN slots AS s USING (slot)
+    -- A window that overlaps others is of several slots, and a patient may be in each of them. Where there is such a one
+    -- the table is read once more.
+    SELECT w.window_start, s.condition, sum(s.price), count(*), count(DISTINCT s.patient_id)
+    FROM wanted AS w JOIN sorted AS s USING (slot)
     WHERE w.part_of IS NULL AND w.first_slot < w.last_slot
-      AND EXISTS (SELECT FROM wanted WHERE part_of IS NULL AND first_slot < last_slot) -- or slots is not even looked at
+      AND EXISTS (SELECT FROM wanted WHERE part_of IS NULL AND first_slot < last_slot)
     GROUP BY 1, 2
 ), sums AS (
     SELECT s.condition, w.window_end, sum(s.revenue) AS revenue
