@@ -22,7 +22,8 @@
 #define SESSION_SQL                                                                                          \
     "SET client_min_messages = warning; SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'; SET lock_timeout = "     \
     "'10s'"
-#define PREPARE_LOCK_SQL "SET LOCAL lock_timeout = '2s'"
+/* Below deadlock_timeout (1 s as it comes): where a writer has one of two tables and we the other, we give way. */
+#define PREPARE_LOCK_SQL "SET LOCAL lock_timeout = '800ms'"
 
 struct rollup {
     const struct job_spec *spec;
