@@ -1,6 +1,8 @@
 #include "ctl.h"
 
 #include "config/config.h"
+#include "job/job.h"
+#include "job/rollup_file.h"
 #include "stream/source.h"
 
 #include <cjson/cJSON.h>
@@ -21,6 +23,45 @@ static int check_sources(const struct config *config, const char *path)
     return n_wrong;
 }
 
+static int check_sql(const struct config *config, const struct config_job *job, struct error *err)
+{
+    _cleanup_free_ char *text = NULL;
+    if (job_read_sql(job->sql, &text, err) < 0)
+        return -1;
+    if (strcmp(job->kind, "rollup") != 0)
+        return 0;
+    const struct rollup_names names = {
+        .job = job->name,
+        .table = job->table,
+        .schema = config->postgres.schema,
+        .time_zone = job->time_zone,
+    };
+    _cleanup_rollup_file_ struct rollup_file file = {0};
+    return rollup_file_parse(job->sql, text, &names, &file, err);
+}
+
+/* Whether each job's SQL file is there, and is what its kind takes. What the SQL means only a server can judge. */
+static int check_jobs(const struct config *config, const char *path)
+{
+    int n_wrong = 0;
+    for (size_t i = 0; i < config->n_jobs; i++) {
+        const struct config_job *job = &config->jobs[i];
+        struct error err;
+        if (check_sql(config, job, &err) == 0)
+            continue;
+        fprintf(stderr, "%s:%d:1: job %s: %s\n", path, job->line, job->name, err.text);
+        n_wrong++;
+    }
+    return n_wrong;
+}
+
+static void say_good(const char *path, const struct config *config)
+{
+    size_t streams = config->n_streams, jobs = config->n_jobs;
+    printf("%s: ok, %zu stream%s, %zu job%s\n", path, streams, streams == 1 ? "" : "s", jobs,
+        jobs == 1 ? "" : "s");
+}
+
 static int run(struct ctl *ctl, const struct command *self, int argc, char **argv)
 {
     int code, first = ctl_arguments(ctl, self, argc, argv, 0, 1, &code);
@@ -28,13 +69,17 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         return code;
     const char *path = first < argc ? argv[first] : ctl->config;
     _cleanup_(config_freep) struct config *config = ctl_read_config(path);
-    bool ok = config && check_sources(config, path) == 0;
+    int n_wrong = config ? check_sources(config, path) + check_jobs(config, path) : 1;
+    bool ok = n_wrong == 0;
     if (ctl->json)
-        printf("{\"ok\": %s, \"streams\": %zu}\n", ok ? "true" : "false", config ? config->n_streams : 0);
+        printf("{\"ok\": %s, \"streams\": %zu, \"jobs\": %zu}\n", ok ? "true" : "false",
+            config ? config->n_streams : 0, config ? config->n_jobs : 0);
     else if (ok)
-        printf("%s: ok, %zu stream%s\n", path, config->n_streams, config->n_streams == 1 ? "" : "s");
+        say_good(path, config);
     return ok ? CTL_DONE : CTL_FAILED;
 }
 
 const struct command command_check = {"check", "[FILE]", "find the mistakes in a configuration file",
-    "Touches no server and needs no daemon. Each mistake is a line FILE:LINE:COLUMN: TEXT on stderr.\n", run};
+    "Reads the jobs' SQL files too. Touches no server and needs no daemon. Each mistake is a line\n"
+    "FILE:LINE:COLUMN: TEXT on stderr.\n",
+    run};

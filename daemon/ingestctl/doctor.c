@@ -1,13 +1,19 @@
 #include "ctl.h"
 #include "grid.h"
+#include "work.h"
 
 #include "config/config.h"
+#include "job/worker_path.h"
 #include "stream/probe.h"
 #include "stream/source.h"
+#include "util/clock.h"
+#include "util/text.h"
 
 #include <cjson/cJSON.h>
 
 #define MOST_FAILURES 100
+/* For one database: the worker gives up connecting after 10 s by itself, and says why. */
+#define PATIENCE_US (15 * US_PER_SEC)
 
 struct findings {
     const struct ctl *ctl;
@@ -45,6 +51,78 @@ static int probe_source(struct findings *f, const struct config *config, const s
     return !ok;
 }
 
+/* -- the worker, and what it alone can reach ------------------------------------------------------------- */
+
+static int probe_worker(struct findings *f, const char *worker)
+{
+    struct error err;
+    _cleanup_free_ char *version = NULL, *words = NULL;
+    bool ok = work_version(worker, &version, &err) == 0;
+    if (ok && strcmp(version, INGESTD_VERSION) == 0) {
+        words = xasprintf("%s, version %s", worker, version);
+    } else if (ok) {
+        words = xasprintf("%s is of version %s, but ingestctl is of " INGESTD_VERSION
+                          ": install both from one build",
+            worker, version);
+        ok = false;
+    } else {
+        words = xstrdup(err.text);
+    }
+    say(f, ok, "worker", words);
+    return !ok;
+}
+
+static char *words_of_good(const struct work_end *end)
+{
+    char lasted[32];
+    const char *server = ctl_text(end->stats, "server");
+    text_duration((int64_t)(ctl_number(end->stats, "seconds") * US_PER_SEC), lasted);
+    return xasprintf("%s, %s", server[0] ? server : "answers", lasted);
+}
+
+static char *words_of_bad(const struct work_end *end)
+{
+    char patience[32];
+    if (end->outcome == PROCESS_KILLED)
+        return xasprintf("gave no answer within %s", text_duration(PATIENCE_US, patience));
+    const char *between = end->last_words[0] ? "; its last words: " : "";
+    return xasprintf("%s%s%s", end->error, between, end->last_words);
+}
+
+/* 0 or 1 failed, or -1: we were interrupted. */
+static int probe_database(struct findings *f, const char *worker, const struct config_database *d)
+{
+    const struct process_limits limits = {.time_us = PATIENCE_US};
+    _cleanup_job_spec_ struct job_spec spec = {0};
+    _cleanup_work_end_ struct work_end end = {0};
+    work_spec("probe", "doctor", &(struct job_database){d->url, d->password_file}, &spec);
+    spec.time_limit_us = PATIENCE_US;
+    work_run(worker, &spec, &limits, NULL, NULL, &end);
+    if (end.interrupted)
+        return -1;
+    bool ok = end.outcome == PROCESS_DONE;
+    _cleanup_free_ char *what = xasprintf("database %s", d->name);
+    _cleanup_free_ char *words = ok ? words_of_good(&end) : words_of_bad(&end);
+    say(f, ok, what, words);
+    return !ok;
+}
+
+/* How many failed, or -1: we were interrupted. Without jobs and databases nobody needs the worker. */
+static int probe_work(struct findings *f, const struct config *config)
+{
+    if (config->n_jobs == 0 && config->n_databases == 0)
+        return 0;
+    _cleanup_free_ char *worker = worker_path();
+    int n_failed = probe_worker(f, worker);
+    for (size_t i = 0; i < config->n_databases; i++) {
+        int r = probe_database(f, worker, &config->databases[i]);
+        if (r < 0)
+            return -1;
+        n_failed += r;
+    }
+    return n_failed;
+}
+
 static int run(struct ctl *ctl, const struct command *self, int argc, char **argv)
 {
     int code;
@@ -57,11 +135,14 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
     int n_failed = intake_probe(config, say, &f);
     for (size_t i = 0; i < config->n_streams; i++)
         n_failed += probe_source(&f, config, &config->streams[i]);
+    int n_more = probe_work(&f, config);
     if (f.list)
         ctl_print_json(f.list);
     cJSON_Delete(f.list);
-    return MIN(n_failed, MOST_FAILURES);
+    return n_more < 0 ? CTL_INTERRUPTED : MIN(n_failed + n_more, MOST_FAILURES);
 }
 
 const struct command command_doctor = {"doctor", "", "try every server the configuration names",
-    "Needs no daemon. The exit code is the number of failed probes, at most 100.\n", run};
+    "Databases that jobs name are tried by the worker, as their jobs would use them. Needs no daemon.\n"
+    "The exit code is the number of failed probes, at most 100.\n",
+    run};

@@ -15,7 +15,8 @@ struct job_kind {
     int (*run)(const struct job_spec *spec, struct cJSON **ret_stats, struct db_fault *fault);
 };
 
-extern const struct job_kind job_rollup, job_query;
+/* probe is no job of a configuration: `ingestctl doctor` asks for it. */
+extern const struct job_kind job_rollup, job_query, job_probe;
 
 /* NULL when there is none of that name. */
 const struct job_kind *job_kind_find(const char *name);

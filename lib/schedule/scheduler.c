@@ -2,6 +2,7 @@
 
 #include "calendar/schedule.h"
 #include "config/config.h"
+#include "job/worker_path.h"
 #include "pg/tables.h"
 #include "schedule/inside.h"
 #include "schedule/record.h"
@@ -254,23 +255,6 @@ void scheduler_reload(struct scheduler *s, const struct config *config)
 
 /* -- life ------------------------------------------------------------------------------------------------ */
 
-/* Beside the daemon's own file in a build folder, in ../libexec/ingestd of where it is installed, or where it
- * was to be installed when it was built. */
-static char *find_worker(void)
-{
-    static const char *const beside[] = {
-        "../ingest-worker/ingest-worker", "../libexec/ingestd/ingest-worker"};
-    char self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash = n > 0 ? memrchr(self, '/', (size_t)n) : NULL;
-    for (size_t i = 0; slash && i < N_ELEMENTS(beside); i++) {
-        _cleanup_free_ char *path = xasprintf("%.*s/%s", (int)(slash - self), self, beside[i]);
-        if (access(path, X_OK) == 0)
-            return TAKE(path);
-    }
-    return xstrdup(INGESTD_LIBEXECDIR "/ingest-worker");
-}
-
 struct scheduler *scheduler_new(
     struct event_base *base, struct resolver *resolver, struct health *health, const struct config *config)
 {
@@ -281,7 +265,7 @@ struct scheduler *scheduler_new(
     struct scheduler *s = xnew(struct scheduler);
     *s = (struct scheduler){.base = base, .resolver = resolver, .health = health, .config = config};
     s->name = xasprintf("%s@%s", config->name, host);
-    s->worker = find_worker();
+    s->worker = worker_path();
     s->leader = xstrdup("");
     const struct pg_target target = {
         .url = config->postgres.url,

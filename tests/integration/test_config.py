@@ -106,6 +106,7 @@ QUERY = {"kind": "query", "sql": "q.sql"}
     ({**ROLLUP, "schedule": "0 0 31 2 *"}, "31 2", "never fires"),
     ({**ROLLUP, "schedule": "every 0m"}, "every 0m", "every"),
     ({**ROLLUP, "kind": "rolup"}, "rolup", "rollup"),
+    ({**QUERY, "kind": "probe"}, '"probe"', "query"),
     ({**ROLLUP, "table": "Revenue; DROP"}, "DROP", "a-z"),
     ({k: v for k, v in ROLLUP.items() if k != "schedule"}, '"rollup"', "schedule"),
     ({**QUERY, "table": "revenue"}, '"revenue"', "for rollup jobs"),

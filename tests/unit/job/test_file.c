@@ -107,6 +107,7 @@ END_TEST
 START_TEST(kinds)
 {
     ck_assert_ptr_eq(job_kind_find("query"), &job_query);
+    ck_assert_ptr_eq(job_kind_find("probe"), &job_probe);
     ck_assert_ptr_null(job_kind_find("Query"));
     ck_assert_ptr_null(job_kind_find(""));
 }

@@ -1,0 +1,30 @@
+#pragma once
+/*
+ * The worker, started from the command line: as the daemon starts it (schedule/process.h), but waited for. It is
+ * for commands that do a worker's work without a daemon, or that ask for what its drivers alone can tell.
+ */
+#include "job/spec.h"
+#include "schedule/process.h"
+
+/* A spec of its own in which everything that need not be said has a value; job_spec_done() releases it. The
+ * books are the database: such work keeps no record. */
+void work_spec(const char *kind, const char *job, const struct job_database *database, struct job_spec *ret);
+
+/* How it ended. */
+struct work_end {
+    enum process_outcome outcome; /* of one that could not be started: PROCESS_FAILED */
+    bool interrupted;             /* by a signal to us (SIGINT, SIGTERM, SIGHUP); it was killed then */
+    char *error;                  /* "" when done */
+    char *last_words;             /* the end of its standard error, "" */
+    struct cJSON *stats;          /* of done */
+};
+void work_end_done(struct work_end *end);
+#define _cleanup_work_end_ _cleanup_(work_end_done)
+
+/* Does the spec's work in the worker program, and blocks until it ended. progress may be NULL. Our terminal's Ctrl-C
+ * does not reach the worker by itself: it ends it through us. */
+void work_run(const char *program, const struct job_spec *spec, const struct process_limits *limits,
+    void (*progress)(void *arg, const struct job_progress *progress), void *arg, struct work_end *ret_end);
+
+/* Which version the worker program says it is: "0.1.0", a new string. Waits five seconds at most. */
+int work_version(const char *program, char **ret_version, struct error *err);

@@ -1,0 +1,67 @@
+/*
+ * The probe: whether a database can be had at all, and which server it is. `ingestctl doctor` asks for it,
+ * because the drivers are the worker's alone. Nothing is changed, and no file is read.
+ */
+#include "job/job.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#include <cjson/cJSON.h>
+
+#define WORDS_MAX 64
+
+/* Both drivers' answer to SELECT version(), as a person says it: "PostgreSQL 15.6 (Debian …) on …" is "PostgreSQL
+ * 15.6", "10.11.6-MariaDB-0+deb12u1" is "MariaDB 10.11.6". It is a server's text: what is no plain letter is not
+ * passed on. */
+static void name_server(const char *driver, const char *version, char out[WORDS_MAX])
+{
+    if (strcmp(driver, "mysql") == 0) {
+        const char *name = strstr(version, "MariaDB") ? "MariaDB" : "MySQL";
+        snprintf(out, WORDS_MAX, "%s %.*s", name, (int)strcspn(version, "- "), version);
+    } else {
+        size_t name = strcspn(version, " ");
+        size_t number = version[name] ? strcspn(version + name + 1, " ,") + 1 : 0;
+        snprintf(out, WORDS_MAX, "%.*s", (int)(name + number), version);
+    }
+    for (char *p = out; *p; p++)
+        if (*p < 0x20 || *p > 0x7e)
+            *p = '?';
+}
+
+static int try_it(struct db *db, char server[WORDS_MAX], struct db_fault *fault)
+{
+    _cleanup_free_ char *one = NULL, *version = NULL;
+    struct db_fault ignored;
+    if (db_value(db, "SELECT 1", 0, NULL, &one, fault) < 0)
+        return -1;
+    if (!one || strcmp(one, "1") != 0)
+        return error_set(&fault->error, "%s answers SELECT 1 with something else", db_label(db));
+    /* One that does not say who it is answers all the same. */
+    if (db_value(db, "SELECT version()", 0, NULL, &version, &ignored) == 0 && version)
+        name_server(db_driver(db), version, server);
+    return 0;
+}
+
+static int probe_run(const struct job_spec *spec, cJSON **ret_stats, struct db_fault *fault)
+{
+    int64_t began_us = clock_mono_us();
+    _cleanup_(db_closep) struct db *db = NULL;
+    _cleanup_free_ char *name = xasprintf("ingestd job %s", spec->job);
+    char server[WORDS_MAX] = "", seconds[32];
+    struct db_options options = {
+        .password_file = spec->database.password_file,
+        .application_name = name,
+        .statement_timeout_us = spec->time_limit_us,
+    };
+    *fault = (struct db_fault){0};
+    if (db_open(spec->database.url, &options, &db, fault) < 0 || try_it(db, server, fault) < 0)
+        return -1;
+    snprintf(seconds, sizeof(seconds), "%.6f", (double)(clock_mono_us() - began_us) / US_PER_SEC);
+    cJSON *stats = cJSON_CreateObject();
+    cJSON_AddStringToObject(stats, "server", server);
+    cJSON_AddRawToObject(stats, "seconds", seconds);
+    *ret_stats = stats;
+    return 0;
+}
+
+const struct job_kind job_probe = {"probe", probe_run};
