@@ -80,7 +80,7 @@ struct scheduler {
     bool looking;
     char *leader;
     int64_t joined_fail_us; /* since when another has our name; 0: nobody has */
-    int64_t lost_us;        /* since when the database is away; 0: it is not (monotonic) */
+    int64_t lost_us;        /* since when we do not hold our own lock; 0: we do (monotonic) */
     int64_t look_due_us, absent_due_us, forget_due_us;
     struct absent *absent; /* daemons that are gone and have running runs */
     size_t n_absent;
