@@ -202,6 +202,12 @@ static void fire(struct job *j, const struct plan *plan, int64_t now)
     j->row.due_us = j->row.due_us ? MIN(j->row.due_us, now) : now;
 }
 
+void fire_turn_back(struct scheduler *s)
+{
+    char now[24];
+    scheduler_ask(s, record_turn_back_sql, 1, (const char *const[]){number_text(clock_wall_us(), now)}, NULL, NULL);
+}
+
 /* A clock that ran ahead had fired what was not due yet. Set right again, it must not wait until it gets there
  * a second time. */
 static void turn_back(struct job *j, int64_t now)
@@ -212,6 +218,7 @@ static void turn_back(struct job *j, int64_t now)
         "computed before their time are computed again",
         j->config->name, text_duration(j->handled_us - now, ahead));
     j->handled_us = now;
+    fire_turn_back(j->s);
     scheduler_ask(j->s, record_handled_sql, 2, (const char *const[]){j->config->name, number_text(now, text)},
         NULL, NULL);
 }

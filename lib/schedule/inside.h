@@ -120,6 +120,8 @@ void job_tell_late(struct job *j);
 /* fire.c */
 void fire_due(struct scheduler *s);
 void fire_set_alarm(struct scheduler *s);
+/* The clock was set back: what waits for a time that it showed before is due. */
+void fire_turn_back(struct scheduler *s);
 void take_due(struct scheduler *s);
 /* A worker of ours is at it, or about to be. */
 bool job_is_busy(const struct job *j);

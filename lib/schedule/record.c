@@ -139,7 +139,10 @@ const char record_look_sql[] =
 
 /* -- firing and taking ----------------------------------------------------------------------------------- */
 
-/* A run on record that ended before its own time is one of a clock that was wrong: its time comes now. */
+/*
+ * A run on record that ended before its own time, or will have ended only in the future, is one of a clock that
+ * was wrong, or was ordered for later and cancelled: its time comes now.
+ */
 const char record_fire_sql[] =
     "WITH f AS (SELECT * FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[])"
     "   AS f(at, start, cause, status)),"
@@ -155,7 +158,8 @@ const char record_fire_sql[] =
     "     status = excluded.status, cause = excluded.cause, attempt = 0,"
     "     not_before = excluded.not_before, finished = excluded.finished,"
     "     error = excluded.error, cancel_by = NULL"
-    "   WHERE r.status = 'done' AND r.finished < r.scheduled_for"
+    "   WHERE r.status NOT IN ('waiting', 'running')"
+    "     AND (r.finished < r.scheduled_for OR r.finished > " AT("$6::bigint") ")"
     "   RETURNING r.status)"
     " UPDATE {s}.job SET handled_until = " AT("$7::bigint") ","
     "   skipped = skipped + $8::bigint + (SELECT count(*) FROM n WHERE n.status = 'skipped')"
@@ -236,6 +240,10 @@ const char record_again_sql[] =
 
 const char record_handled_sql[] =
     "UPDATE {s}.job SET handled_until = " AT("$2::bigint") " WHERE name = $1::text";
+
+const char record_turn_back_sql[] =
+    "UPDATE {s}.run SET not_before = greatest(scheduled_for, " AT("$1::bigint") ")"
+    " WHERE status = 'waiting' AND not_before > greatest(scheduled_for, " AT("$1::bigint") ")";
 
 const char record_forget_sql[] =
     "DELETE FROM {s}.run WHERE id IN (SELECT id FROM {s}.run"

@@ -176,6 +176,8 @@ static void on_jumped(void *arg, const struct alarm_jump *jump)
     if (jump->set_us)
         log_notice("schedule", NULL, "the clock was set %s by %s", jump->set_us > 0 ? "forward" : "back",
             text_duration(jump->set_us > 0 ? jump->set_us : -jump->set_us, by));
+    if (s->leads && jump->set_us < 0)
+        fire_turn_back(s);
     fire_due(s);
 }
 
