@@ -30,7 +30,8 @@ void lead_name_jobs(struct scheduler *s)
     char now[24];
     _cleanup_buffer_ struct buffer names = {0};
     for (size_t i = 0; i < s->n_jobs; i++)
-        buffer_printf(&names, "%s\"%s\"", names.n ? "," : "{", s->jobs[i]->config->name); /* "null" is a name */
+        buffer_printf(
+            &names, "%s\"%s\"", names.n ? "," : "{", s->jobs[i]->config->name); /* "null" is a name */
     buffer_put(&names, "}", 1);
     if (s->n_jobs > 0)
         scheduler_ask(s, record_jobs_sql, 2,
