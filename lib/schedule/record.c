@@ -197,7 +197,7 @@ const char record_take_sql[] =
 const char record_end_sql[] =
     "WITH e AS (UPDATE {s}.run r SET"
     "   status = CASE WHEN r.status = 'done' THEN 'done'"
-    "     WHEN $2::text = 'interrupted' AND r.cancel_by IS NOT NULL THEN 'cancelled'"
+    "     WHEN $2::text IN ('interrupted', 'failed') AND r.cancel_by IS NOT NULL THEN 'cancelled'"
     "     WHEN $2::text = 'interrupted' THEN 'waiting'"
     "     WHEN $2::text = 'failed' AND r.attempt <= $14::int AND NOT r.dry_run THEN 'waiting'"
     "     ELSE $2::text END,"
