@@ -166,19 +166,21 @@ const char record_fire_sql[] =
     " WHERE name = $1::text";
 
 /*
- * A dry run goes alone. Of a rollup all windows that are due make one pass; but those that failed before do
+ * A dry run goes alone, and so does a run without a window, which the job of a rollup has from when it was a
+ * query. Of a rollup all windows that are due make one pass; but those that failed before do
  * not go with fresh ones, and what failed again and again goes one by one: a window that cannot be computed
  * must not take others with it.
  */
 const char record_take_sql[] =
     "WITH p AS (SELECT nextval({q} || '.pass') AS pass),"
-    " d AS (SELECT r.id, r.dry_run, r.attempt FROM {s}.run r"
+    " d AS (SELECT r.id, r.dry_run, r.attempt, r.window_end FROM {s}.run r"
     "   WHERE r.job = $1::text AND r.status = 'waiting' AND r.not_before <= " AT("$2::bigint")
     "   ORDER BY r.not_before, r.scheduled_for LIMIT 1),"
     " c AS (SELECT r.id FROM {s}.run r, d"
     "   WHERE r.job = $1::text AND r.status = 'waiting' AND r.not_before <= " AT("$2::bigint")
     "   AND (r.id = d.id OR $3::boolean AND NOT d.dry_run AND NOT r.dry_run"
-    "     AND r.attempt = d.attempt AND d.attempt <= $5::int + 1)"
+    "     AND r.attempt = d.attempt AND d.attempt <= $5::int + 1"
+    "     AND r.window_end IS NOT NULL AND d.window_end IS NOT NULL)"
     "   ORDER BY r.scheduled_for LIMIT 10000 FOR UPDATE OF r)"
     " UPDATE {s}.run r SET status = 'running', attempt = r.attempt + 1, pass = p.pass,"
     "   daemon = $4::text, started = " AT("$2::bigint") ", finished = NULL, duration_us = NULL,"
