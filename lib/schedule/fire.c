@@ -121,14 +121,17 @@ static void on_fired(void *arg, const PGresult *res)
 
 static void say_skipped(const struct job *j, const struct plan *plan)
 {
-    if (plan->n_skipped == 0)
+    char from[32], to[32], count[48] = "";
+    if (plan->n_skipped == 0 && !plan->more_skipped)
         return;
-    char from[32], to[32];
     clock_format_utc(j->handled_us, from, sizeof(from));
-    clock_format_utc(plan->handled_us, to, sizeof(to));
+    clock_format_utc(plan->n_firings ? plan->firings[0].at_us : plan->handled_us, to, sizeof(to));
+    if (plan->n_skipped > 0)
+        snprintf(count, sizeof(count), "%s%zu ", plan->more_skipped ? "more than " : "", plan->n_skipped);
     log_notice("schedule", NULL,
-        "job %s: %s%zu firings between %s and %s were missed and, by catch_up: %s, not run", j->config->name,
-        plan->more_skipped ? "more than " : "", plan->n_skipped, from, to, j->config->catch_up);
+        "job %s: %sfirings between %s and %s were missed and are not run: catch_up is %s%s", j->config->name,
+        count, from, to, j->config->catch_up,
+        j->catch_up == CATCH_UP_ALL ? ", for the newest 10,000; ingestctl backfill runs the others" : "");
 }
 
 /* The arrays of record_fire_sql. */
@@ -202,6 +205,13 @@ static void fire(struct job *j, const struct plan *plan, int64_t now)
     j->row.due_us = j->row.due_us ? MIN(j->row.due_us, now) : now;
 }
 
+void fire_turn_back(struct scheduler *s)
+{
+    char now[24];
+    scheduler_ask(
+        s, record_turn_back_sql, 1, (const char *const[]){number_text(clock_wall_us(), now)}, NULL, NULL);
+}
+
 /* A clock that ran ahead had fired what was not due yet. Set right again, it must not wait until it gets there
  * a second time. */
 static void turn_back(struct job *j, int64_t now)
@@ -212,6 +222,7 @@ static void turn_back(struct job *j, int64_t now)
         "computed before their time are computed again",
         j->config->name, text_duration(j->handled_us - now, ahead));
     j->handled_us = now;
+    fire_turn_back(j->s);
     scheduler_ask(j->s, record_handled_sql, 2, (const char *const[]){j->config->name, number_text(now, text)},
         NULL, NULL);
 }

@@ -80,7 +80,7 @@ struct scheduler {
     bool looking;
     char *leader;
     int64_t joined_fail_us; /* since when another has our name; 0: nobody has */
-    int64_t lost_us;        /* since when the database is away; 0: it is not (monotonic) */
+    int64_t lost_us;        /* since when we do not hold our own lock; 0: we do (monotonic) */
     int64_t look_due_us, absent_due_us, forget_due_us;
     struct absent *absent; /* daemons that are gone and have running runs */
     size_t n_absent;
@@ -120,6 +120,8 @@ void job_tell_late(struct job *j);
 /* fire.c */
 void fire_due(struct scheduler *s);
 void fire_set_alarm(struct scheduler *s);
+/* The clock was set back: what waits for a time that it showed before is due. */
+void fire_turn_back(struct scheduler *s);
 void take_due(struct scheduler *s);
 /* A worker of ours is at it, or about to be. */
 bool job_is_busy(const struct job *j);

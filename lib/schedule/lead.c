@@ -30,7 +30,8 @@ void lead_name_jobs(struct scheduler *s)
     char now[24];
     _cleanup_buffer_ struct buffer names = {0};
     for (size_t i = 0; i < s->n_jobs; i++)
-        buffer_printf(&names, "%s%s", names.n ? "," : "{", s->jobs[i]->config->name);
+        buffer_printf(
+            &names, "%s\"%s\"", names.n ? "," : "{", s->jobs[i]->config->name); /* "null" is a name */
     buffer_put(&names, "}", 1);
     if (s->n_jobs > 0)
         scheduler_ask(s, record_jobs_sql, 2,
@@ -78,7 +79,7 @@ static void on_be(void *arg, const PGresult *res)
         return;
     s->is = PQgetvalue(res, 0, 0)[0] == 't';
     if (s->is) {
-        s->joined_fail_us = 0;
+        s->joined_fail_us = s->lost_us = 0;
         health_clear(s->health, "schedule", "namesake");
         /* Whoever leads now takes us for alive: what we had under way before we died is ours to give back. */
         requeue(s, s->name, "the daemon that ran it was ended before it could finish");
@@ -124,13 +125,6 @@ void lead_tick(struct scheduler *s)
         return;
     s->joining = scheduler_ask(s, s->is ? record_lead_sql : record_be_sql, 1, (const char *const[]){s->name},
         s->is ? on_lead : on_be, s);
-}
-
-void lead_lost(struct scheduler *s)
-{
-    if (s->leads)
-        log_notice("schedule", NULL, "%s leads no more: its session with the database is gone", s->name);
-    s->is = s->leads = s->looked = s->open = false;
 }
 
 /* -- daemons that are gone ------------------------------------------------------------------------------- */
@@ -191,4 +185,15 @@ void lead_forget(struct scheduler *s)
     drop_returned(s);
     free(s->absent);
     s->absent = NULL;
+}
+
+void lead_lost(struct scheduler *s)
+{
+    if (s->leads)
+        log_notice("schedule", NULL, "%s leads no more: its session with the database is gone", s->name);
+    s->is = s->leads = s->looked = s->open = false;
+    s->joined_fail_us = 0;
+    free(s->leader);
+    s->leader = xstrdup(""); /* nobody knows */
+    lead_forget(s);          /* whoever was away may have come back, unseen by us */
 }

@@ -83,6 +83,8 @@ extern const char record_end_sql[];
 extern const char record_again_sql[];
 /* $1 job, $2 handled until. */
 extern const char record_handled_sql[];
+/* $1 now: runs that wait for a later attempt, as a clock that ran ahead saw it, need wait no more. */
+extern const char record_turn_back_sql[];
 /* $1: runs that ended before are forgotten. */
 extern const char record_forget_sql[];
 

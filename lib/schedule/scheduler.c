@@ -77,7 +77,6 @@ static const char *const notice_us_sql[] = {
 static void on_ready(void *arg)
 {
     struct scheduler *s = arg;
-    s->lost_us = 0;
     for (size_t i = 0; i < N_ELEMENTS(notice_us_sql); i++)
         pg_session_query(s->session, notice_us_sql[i], 0, NULL, NULL, NULL);
     lead_tick(s);
@@ -130,6 +129,7 @@ static void cease(struct scheduler *s)
 {
     s->begun = false;
     lead_lost(s);
+    health_clear_subject(s->health, "schedule");
     event_del(s->tick);
     alarm_set(s->alarm, INT64_MAX);
     pg_session_stop(s->session);
@@ -145,15 +145,15 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         passes_interrupt(s, "the database that keeps the record has been away for ten seconds");
     for (size_t i = 0; i < s->n_jobs; i++)
         job_tell_late(s->jobs[i]);
+    if (s->n_jobs == 0 && s->n_passes == 0 && !s->stopping) {
+        cease(s);
+        return;
+    }
     if (!pg_session_ready(s->session))
         return;
     passes_record(s);
     if (s->stopping)
         return;
-    if (s->n_jobs == 0 && s->n_passes == 0) {
-        cease(s);
-        return;
-    }
     lead_tick(s);
     if (now >= s->look_due_us)
         look_now(s);
@@ -177,6 +177,8 @@ static void on_jumped(void *arg, const struct alarm_jump *jump)
     if (jump->set_us)
         log_notice("schedule", NULL, "the clock was set %s by %s", jump->set_us > 0 ? "forward" : "back",
             text_duration(jump->set_us > 0 ? jump->set_us : -jump->set_us, by));
+    if (s->leads && jump->set_us < 0)
+        fire_turn_back(s);
     fire_due(s);
 }
 
