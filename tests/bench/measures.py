@@ -12,6 +12,7 @@ import psycopg2
 
 import oracle
 from office import claim, diagnose
+from revenue import rollup
 from scene import all_acknowledged, median, publish_backlog, published_counts, rewind, wait_until
 from servers import HOST
 
@@ -273,4 +274,4 @@ def memory(scene):
 
 
 MEASURES = {f.__name__.replace("_", "-"): f for f in
-            (backlog, poison, both_streams, per_row, latency, pipe, idle, memory)}
+            (backlog, poison, both_streams, per_row, latency, pipe, rollup, idle, memory)}
