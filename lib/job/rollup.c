@@ -18,14 +18,12 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-/*
- * Waits for locks are short: a statement that waits for a table keeps all others waiting behind it. JIT would take
- * longer than what it speeds up; its price follows the planner's guess of rows, which is far too high here.
- */
+/* Waits for locks are short: a statement that waits for a table keeps all others waiting behind it. */
 #define SESSION_SQL                                                                                          \
-    "SET client_min_messages = warning; SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'; SET jit = off;"          \
-    " SET work_mem = '32MB'; SET lock_timeout = '10s'"
-#define PREPARE_LOCK_SQL "SET LOCAL lock_timeout = '2s'"
+    "SET client_min_messages = warning; SET TIME ZONE 'UTC'; SET DateStyle = 'ISO'; SET lock_timeout = "     \
+    "'10s'"
+/* Below deadlock_timeout (1 s as it comes): where a writer has one of two tables and we the other, we give way. */
+#define PREPARE_LOCK_SQL "SET LOCAL lock_timeout = '800ms'"
 
 struct rollup {
     const struct job_spec *spec;
@@ -192,6 +190,14 @@ static int prepare(struct rollup *r, struct db_fault *fault)
     if (db_script(r->db, "BEGIN", NULL, fault) < 0 || run_prepare(r, fault) < 0)
         return -1;
     return db_script(r->db, "COMMIT", NULL, fault);
+}
+
+/* What the file wants its statements to be planned and run by. */
+static int set_up(struct rollup *r, struct db_fault *fault)
+{
+    if (!r->file.text[ROLLUP_SETTINGS] || db_script(r->db, r->file.text[ROLLUP_SETTINGS], NULL, fault) == 0)
+        return 0;
+    return section_failed(r, ROLLUP_SETTINGS, fault);
 }
 
 /* -- which windows --------------------------------------------------------------------------------------- */
@@ -392,7 +398,8 @@ static int work(struct rollup *r, struct db_fault *fault)
         return -1;
     if (!dry && db_script(r->db, "BEGIN", NULL, fault) < 0)
         return -1;
-    if (find_touched(r, fault) < 0 || choose_windows(r, fault) < 0 || compute(r, fault) < 0)
+    if (set_up(r, fault) < 0 || find_touched(r, fault) < 0 || choose_windows(r, fault) < 0 ||
+        compute(r, fault) < 0)
         return -1;
     return finish(r, fault);
 }

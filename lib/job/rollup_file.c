@@ -16,6 +16,7 @@ static const struct {
 } sections[N_ROLLUP_SECTIONS] = {
     [ROLLUP_READY] = {"ready", true, 0},
     [ROLLUP_PREPARE] = {"prepare", false, 0},
+    [ROLLUP_SETTINGS] = {"settings", false, 0},
     [ROLLUP_TOUCHED] = {"touched", true, 1},
     [ROLLUP_COMPUTE] = {"compute", true, 3},
 };
@@ -84,8 +85,9 @@ static int begin_section(
         *ret = (enum rollup_section)i;
         return 0;
     }
-    return error_set(err, "%s:%d: unknown section \"%.*s\": there are ready, prepare, touched and compute",
-        r->path, line, (int)MIN(word.n, 40), word.p);
+    return error_set(err,
+        "%s:%d: unknown section \"%.*s\": there are ready, prepare, settings, touched and compute", r->path,
+        line, (int)MIN(word.n, 40), word.p);
 }
 
 /* What is before the first section can be blanks and `--` comments alone. */
@@ -279,7 +281,7 @@ static int check_section(struct reader *r, enum rollup_section section, struct e
     if (n == 0)
         return error_set(err, "%s:%d: section %s holds no statement", r->path, r->file.line[section],
             sections[section].name);
-    if (section != ROLLUP_PREPARE && r->file.n_parameters[section] > sections[section].parameters)
+    if (sections[section].one_statement && r->file.n_parameters[section] > sections[section].parameters)
         return error_set(err, "%s:%d: section %s uses $%d, but is given %d parameters", r->path,
             r->file.line[section], sections[section].name, r->file.n_parameters[section],
             sections[section].parameters);

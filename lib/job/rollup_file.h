@@ -5,7 +5,14 @@
  */
 #include "util/error.h"
 
-enum rollup_section { ROLLUP_READY, ROLLUP_PREPARE, ROLLUP_TOUCHED, ROLLUP_COMPUTE, N_ROLLUP_SECTIONS };
+enum rollup_section {
+    ROLLUP_READY,
+    ROLLUP_PREPARE,
+    ROLLUP_SETTINGS,
+    ROLLUP_TOUCHED,
+    ROLLUP_COMPUTE,
+    N_ROLLUP_SECTIONS
+};
 
 /* What the file is read for. */
 struct rollup_names {
@@ -23,7 +30,7 @@ struct rollup_file {
     int n_parameters[N_ROLLUP_SECTIONS]; /* the highest $n that it uses */
 };
 
-/* "ready", "prepare", "touched", "compute". */
+/* "ready", "prepare" and so on. */
 const char *rollup_section_to_string(enum rollup_section section);
 
 /* path is for messages, which say "path:line: …". */

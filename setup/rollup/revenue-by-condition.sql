@@ -148,6 +148,13 @@ CREATE OR REPLACE TRIGGER {name}_truncate AFTER TRUNCATE ON public.diagnose
 INSERT INTO {schema}.{name}_diagnosed VALUES (NULL, NULL, true);
 COMMENT ON TABLE {schema}.{name}_condition IS {version};
 
+-- name: settings
+-- How many windows, slots and notes there are the planner cannot know. A nested loop over what it takes for few would go on
+-- for hours; compiling what it takes for many would take longer than running it.
+SET LOCAL enable_nestloop = off;
+SET LOCAL jit = off;
+SET LOCAL work_mem = '32MB';
+
 -- name: touched
 -- Takes the notes, brings {schema}.{name}_patient up to date, and says which windows of the table are not right any more.
 WITH claimed AS (
@@ -250,13 +257,17 @@ WITH asked AS MATERIALIZED (
     SELECT array_agg(at ORDER BY at) AS bounds FROM (
         SELECT window_start AS at FROM asked UNION SELECT window_end FROM asked
         UNION SELECT part_start FROM parts WHERE anew UNION SELECT window_end FROM parts WHERE anew) AS b
-), wanted_slots AS MATERIALIZED (
-    SELECT NULL::text AS part_of, window_start, window_end, width_bucket(window_start, b.bounds) AS first_slot,
-           width_bucket(window_end, b.bounds) - 1 AS last_slot
-    FROM asked CROSS JOIN bounds AS b
-    UNION ALL
-    SELECT condition, part_start, window_end, width_bucket(part_start, b.bounds), width_bucket(window_end, b.bounds) - 1
-    FROM parts CROSS JOIN bounds AS b WHERE anew
+), wanted AS MATERIALIZED (
+    -- Which slots each window and each part is made of; most are of one. Expanded here, so that it is joined by equality.
+    SELECT r.*, n.slot
+    FROM (
+        SELECT NULL AS part_of, window_start, window_end, width_bucket(window_start, b.bounds) AS first_slot,
+               width_bucket(window_end, b.bounds) - 1 AS last_slot
+        FROM asked CROSS JOIN bounds AS b
+        UNION ALL
+        SELECT condition, NULL, window_end, width_bucket(part_start, b.bounds), width_bucket(window_end, b.bounds) - 1
+        FROM parts CROSS JOIN bounds AS b WHERE anew
+    ) AS r CROSS JOIN LATERAL generate_series(r.first_slot, r.last_slot) AS n (slot)
 ), around AS (
     SELECT unnest(ARRAY[interval '-26 hours', '0', '26 hours']) AS d
 ), span AS MATERIALIZED (
@@ -264,36 +275,36 @@ WITH asked AS MATERIALIZED (
     -- that time, so that no claim is lost where clocks are changed. The slots themselves are told by the instant: in the
     -- doubled hour of autumn a claim is in exactly one.
     SELECT bounds,
-           (SELECT array_agg(EXISTS (SELECT FROM wanted_slots AS s WHERE i BETWEEN s.first_slot AND s.last_slot) ORDER BY i)
-            FROM generate_series(1, cardinality(bounds)) AS i) AS wanted,
+           (SELECT array_agg(w.slot IS NOT NULL ORDER BY i) FROM generate_series(1, cardinality(bounds)) AS i
+            LEFT JOIN (SELECT DISTINCT slot FROM wanted) AS w ON w.slot = i) AS is_wanted,
            (SELECT min((bounds[1] + d) AT TIME ZONE $3 - d) FROM around) AS first,
            (SELECT max((bounds[cardinality(bounds)] + d) AT TIME ZONE $3 - d) FROM around) AS last
     FROM bounds
-), slots AS MATERIALIZED (
-    SELECT c.slot, p.condition, c.patient_id, sum(c.price) AS revenue, count(*) AS claims
+), sorted AS NOT MATERIALIZED (
+    SELECT c.slot, p.condition, c.patient_id, c.price
     FROM (SELECT patient_id, price, width_bucket(tsp AT TIME ZONE $3, (SELECT bounds FROM span)) AS slot
           FROM public.claim
           WHERE tsp >= (SELECT first FROM span) AND tsp < (SELECT last FROM span) OFFSET 0) AS c
     JOIN {schema}.{name}_patient AS p USING (patient_id)
-    WHERE ((SELECT wanted FROM span))[c.slot]
-    GROUP BY 1, 2, 3
+    WHERE ((SELECT is_wanted FROM span))[c.slot]
 ), slot_sums AS MATERIALIZED (
-    SELECT slot, condition, sum(revenue) AS revenue, sum(claims) AS claims, count(*) AS patients FROM slots GROUP BY 1, 2
+    SELECT slot, condition, sum(price) AS revenue, count(*) AS claims, count(DISTINCT patient_id) AS patients
+    FROM sorted GROUP BY 1, 2
 ), figures AS (
     SELECT w.window_start, s.condition, s.revenue, s.claims, s.patients
-    FROM wanted_slots AS w JOIN slot_sums AS s ON s.slot = w.first_slot
+    FROM wanted AS w JOIN slot_sums AS s USING (slot)
     WHERE w.part_of IS NULL AND w.first_slot = w.last_slot
     UNION ALL
-    -- A window that overlaps others is of several slots, and a patient may be in each of them.
-    SELECT w.window_start, s.condition, sum(s.revenue), sum(s.claims), count(DISTINCT s.patient_id)
-    FROM wanted_slots AS w CROSS JOIN LATERAL generate_series(w.first_slot, w.last_slot) AS n (slot)
-    JOIN slots AS s USING (slot)
+    -- A window that overlaps others is of several slots, and a patient may be in each of them. Where there is such a one
+    -- the table is read once more.
+    SELECT w.window_start, s.condition, sum(s.price), count(*), count(DISTINCT s.patient_id)
+    FROM wanted AS w JOIN sorted AS s USING (slot)
     WHERE w.part_of IS NULL AND w.first_slot < w.last_slot
+      AND EXISTS (SELECT FROM wanted WHERE part_of IS NULL AND first_slot < last_slot)
     GROUP BY 1, 2
 ), sums AS (
-    SELECT p.part_of AS condition, p.window_end, sum(s.revenue) AS revenue
-    FROM wanted_slots AS p CROSS JOIN LATERAL generate_series(p.first_slot, p.last_slot) AS n (slot)
-    JOIN slot_sums AS s ON s.slot = n.slot AND s.condition = p.part_of
+    SELECT s.condition, w.window_end, sum(s.revenue) AS revenue
+    FROM wanted AS w JOIN slot_sums AS s ON s.slot = w.slot AND s.condition = w.part_of
     GROUP BY 1, 2
 ), steps AS (
     -- By how much each end's total is above the one before it.

@@ -608,14 +608,15 @@ def test_a_dropped_table_is_made_again(site):
 
 # Files of one's own.
 
-def test_a_plain_file(site):
-    """compute alone, in the fewest words."""
-    site.sql("CREATE TABLE counts (window_start timestamptz PRIMARY KEY, n bigint)", by=site.ours)
+def test_the_shortest_file_of_the_page(site):
+    site.sql("CREATE TABLE counts (window_start timestamptz PRIMARY KEY, claims bigint)", by=site.ours)
     path = site.home / "counts.sql"
-    path.write_text("-- name: compute\nINSERT INTO {table} SELECT s, (SELECT count(*) FROM claim) FROM"
-                    " unnest($1::timestamptz[]) AS s ON CONFLICT (window_start) DO UPDATE SET n = excluded.n\n")
-    stats = Rollup(site, table="counts", sql=path).run(span(0, 5))
-    assert (stats["rows"], stats["changed"]) == (5, 5)
+    path.write_text(re.search(r"```sql\n(.*?)```", (REPO / "docs/rollup.md").read_text(), re.S)[1])
+    claim(site, 1, 1, "2026-03-10 00:15")
+    job = Rollup(site, table="counts", sql=path)
+    stats = job.run(span(0, 3))
+    assert (stats["rows"], stats["changed"], stats["recomputed"]) == (3, 3, 0)
+    assert site.sql("SELECT claims FROM counts ORDER BY window_start") == [(0,), (1,), (0,)]
 
 
 @pytest.mark.parametrize("text, words", [
