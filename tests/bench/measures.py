@@ -4,16 +4,17 @@ The figures, one function each. Each returns rows of the table: (what, reached, 
 Every ratio is of two measurements of one run on one machine, taken in turn, and of the medians of each.
 """
 import json
-import multiprocessing
 import os
 import time
 
 import psycopg2
 
 import oracle
+from jobs import firing_lateness, spawn_latency, takeover, triggers
+from live import delays, ingest_once, share
 from office import claim, diagnose
-from scene import all_acknowledged, median, publish_backlog, published_counts, rewind, wait_until
-from servers import HOST
+from revenue import rollup
+from scene import median, publish_backlog, published_counts, rewind, wait_until
 
 ROUNDS = 3
 TABLES = {"claim": "id, code, price, patient_id, tsp", "diagnose": "id, icd10_code, patient_id, tsp"}
@@ -24,24 +25,6 @@ def row(what, reached, wanted, well):
 
 
 # Backlog against COPY.
-
-def ingest_once(scene, streams):
-    """Seconds from the daemon's start until everything is committed and acknowledged."""
-    office = scene.office
-    scene.checkpoint()
-    daemon = office.daemon([office.redis_stream(s) for s in streams], start=False, name=f"daemon-{time.monotonic_ns()}")
-    began = time.monotonic()
-    daemon.start(wait=False)
-    with scene.watch_memory(daemon):
-        wait_until(lambda: all(all_acknowledged(office, s) for s in streams), 600, "the whole backlog", every=0.02)  # asking costs a core, too
-        took = time.monotonic() - began
-    for s in streams:
-        accounts = office.accounted(s)
-        assert accounts == office.client.xlen(s), f"{s}: {accounts} of {office.client.xlen(s)}"
-    oracle.reconcile_ok(daemon)
-    assert daemon.terminate() == 0
-    return took
-
 
 def dump_rows(office, stream):
     """The rows that ended in the table, as COPY wants them; and how many."""
@@ -142,50 +125,13 @@ def per_row(scene):
 
 # From XADD until a reader of the table can see the row.
 
-def publish_steadily(port, rate, seconds, sent):
-    """A process of its own: one XADD each 1/rate seconds, with the time just before it was sent."""
-    import redis
-    c = redis.Redis(host=HOST, port=port)
-    began, times = time.monotonic(), []
-    for i in range(int(rate * seconds)):
-        due = began + i / rate
-        while (left := due - time.monotonic()) > 0:
-            time.sleep(left if left > 0.0003 else 0)
-        times.append(time.monotonic())
-        c.xadd("claim", {"data": json.dumps(claim(i, 1 + i % 1000))})
-    sent.send(times)
-
-
 def latency(scene):
-    """
-    A second connection polls for new ids as fast as it can (some 0.2 ms a turn, which counts against us). It asks
-    for what is above the first id not seen yet, because batches side by side may commit in another order.
-    """
     office = scene.fresh_office()
     daemon = office.daemon([office.redis_stream("claim")])
     daemon.wait_healthy()
     rate, seconds = 1000, scene.size(20, 5)
-    ours, theirs = multiprocessing.get_context("fork").Pipe()
-    publisher = multiprocessing.get_context("fork").Process(target=publish_steadily,
-                                                            args=(office.redis.port, rate, seconds, theirs))
-    c = office.postgres.connect(office.database)
-    q = c.cursor()
-    q.execute("PREPARE news AS SELECT id FROM claim WHERE id > $1 ORDER BY id")
-    publisher.start()
-    seen, low, deadline = {}, 0, time.monotonic() + seconds + 20
-    while low < rate * seconds and time.monotonic() < deadline:
-        q.execute("EXECUTE news(%s)", (low - 1,))
-        now = time.monotonic()
-        for (key,) in q.fetchall():
-            seen.setdefault(key, now)
-        while low in seen:
-            low += 1
-    times = ours.recv()
-    publisher.join()
-    c.close()
-    assert len(seen) == len(times), f"{len(seen)} of {len(times)} were seen in time"
-    delays = sorted((seen[i] - sent) * 1000 for i, sent in enumerate(times) if i >= rate)  # the first second warms up
-    p50, p99 = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
+    late = [ms for _, ms in delays(office, rate, seconds)[rate:]]  # the first second warms up
+    p50, p99 = share(late, 0.5), share(late, 0.99)
     return [row("XADD to visible in Postgres at 1,000 events/s, p50 / p99", f"{p50:.1f} ms / {p99:.1f} ms",
                 "≤ 3 ms / ≤ 15 ms", p50 <= 3 and p99 <= 15)]
 
@@ -273,4 +219,5 @@ def memory(scene):
 
 
 MEASURES = {f.__name__.replace("_", "-"): f for f in
-            (backlog, poison, both_streams, per_row, latency, pipe, idle, memory)}
+            (backlog, poison, both_streams, per_row, latency, pipe, rollup, firing_lateness, takeover, spawn_latency, triggers, idle,
+             memory)}
