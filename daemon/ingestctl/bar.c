@@ -60,7 +60,7 @@ static void cut(struct buffer *line, size_t n)
 static void put_elapsed(struct buffer *to, const struct bar_reading *now, int64_t elapsed_us)
 {
     char words[32];
-    buffer_printf(to, "%s  %s", now->what, view_seconds((double)(elapsed_us / US_PER_SEC), words));
+    buffer_printf(to, "%s  %s", now->what, view_seconds((double)elapsed_us / (double)US_PER_SEC, words));
 }
 
 void bar_words(struct buffer *to, const struct bar_reading *since, const struct bar_reading *now,

@@ -45,12 +45,6 @@ void call_hold(struct call *c)
     c->held = true;
 }
 
-void call_release(struct call *c)
-{
-    c->held = false;
-    free_when_done(c);
-}
-
 const struct control_daemon *call_daemon(const struct call *c)
 {
     return c->daemon;
@@ -132,6 +126,7 @@ void call_fail(struct call *c, const char *why)
 
 void call_settle(struct call *c, const char *name, cJSON *result, const char *why)
 {
+    c->held = false; /* so the last answer frees it */
     if (!result) {
         call_fail(c, why ? why : "no reason was given");
     } else if (name) {
@@ -141,5 +136,4 @@ void call_settle(struct call *c, const char *name, cJSON *result, const char *wh
     } else {
         call_reply(c, result);
     }
-    call_release(c);
 }

@@ -48,9 +48,8 @@ void call_error_about(struct call *c, const char *error, const char *parameter, 
 /* io.ingestd.Failed. */
 void call_fail(struct call *c, const char *why);
 
-/* Between the two somebody else holds the call: it stays until the answer is there, abandoned or not. */
+/* Somebody else holds the call from here on: it stays until it is settled, abandoned or not. */
 void call_hold(struct call *c);
-void call_release(struct call *c);
-/* The held call's answer, and its release: result (taken) as it is, or, where it has a name, {name: result};
+/* The held call's answer, and its end: result (taken) as it is, or, where it has a name, {name: result};
  * or, where there is none, why. */
 void call_settle(struct call *c, const char *name, struct cJSON *result, const char *why);
