@@ -35,13 +35,8 @@ static void on_taken(void *arg, const PGresult *res)
     struct job *j = scheduler_find_job(s, t->job);
     if (j)
         j->taking = false;
-    if (res && PQresultStatus(res) != PGRES_TUPLES_OK) {
-        char words[256];
-        log_error("schedule", NULL, "job %s: its runs could not be taken: %s", t->job,
-            pg_describe(res, words, sizeof(words)));
-    } else if (res && j && PQntuples(res) > 0) {
+    if (j && scheduler_heard_of(s, t->job, "taking", res, "its runs cannot be taken") && PQntuples(res) > 0)
         pass_start(j, res, t->asked_us);
-    }
     /* A job that left the configuration meanwhile: its runs are requeued as any that no daemon works at. */
     free(t->job);
     free(t);
@@ -106,11 +101,7 @@ static void on_fired(void *arg, const PGresult *res)
     struct job *j = scheduler_find_job(n->s, n->job);
     if (j)
         j->firing = false;
-    if (res && pg_fault_of(res) != PG_FAULT_NONE) {
-        char words[256];
-        log_error("schedule", NULL, "job %s: its firing could not be written down: %s", n->job,
-            pg_describe(res, words, sizeof(words)));
-    } else if (res && j) {
+    if (j && scheduler_heard_of(n->s, n->job, "firing", res, "its firing cannot be written down")) {
         /* After a failure the next look tries again, not the alarm: it would ring at once. */
         j->handled_us = MAX(j->handled_us, n->handled_us);
         fire_set_alarm(n->s);

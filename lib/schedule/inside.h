@@ -95,6 +95,13 @@ struct scheduler {
 /* One statement of record.h with text parameters. False when the database is away (fn is not called then). */
 bool scheduler_ask(
     struct scheduler *s, const char *sql, int n, const char *const *values, pg_reply_fn *fn, void *arg);
+/* Whether a statement succeeded. Where Postgres refused it a condition of the subject, of this code, says so until
+ * one succeeds. */
+bool scheduler_heard(
+    struct scheduler *s, const char *subject, const char *code, const PGresult *res, const char *what);
+/* The same of a job's own statement. */
+bool scheduler_heard_of(
+    struct scheduler *s, const char *job, const char *code, const PGresult *res, const char *what);
 struct job *scheduler_find_job(struct scheduler *s, const char *name);
 /* The text of a number; 24 bytes are enough. */
 const char *number_text(int64_t n, char out[24]);

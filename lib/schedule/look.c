@@ -159,10 +159,7 @@ static void on_looked(void *arg, const PGresult *res)
     s->looking = false;
     if (!res)
         return;
-    if (PQresultStatus(res) != PGRES_TUPLES_OK) {
-        char words[256];
-        log_error(
-            "schedule", NULL, "the table of jobs cannot be read: %s", pg_describe(res, words, sizeof(words)));
+    if (!scheduler_heard(s, "schedule", "look", res, "the tables of jobs and runs cannot be read")) {
         s->open = false; /* somebody may have dropped our tables: they are looked for again */
         return;
     }

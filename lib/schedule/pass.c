@@ -81,12 +81,8 @@ static void on_recorded(void *arg, const PGresult *res)
     p->recording = false;
     if (!res)
         return; /* nobody knows whether it is on record: passes_record() says it again, and it holds once */
-    if (PQresultStatus(res) != PGRES_TUPLES_OK) {
-        char words[256];
-        log_error("schedule", NULL, "job %s: the end of run %" PRId64 " cannot be written down: %s",
-            p->spec.job, p->spec.run, pg_describe(res, words, sizeof(words)));
+    if (!scheduler_heard_of(s, p->spec.job, "ending", res, "the end of its run cannot be written down"))
         return;
-    }
     int64_t done = number_at(res, 0, 0), failed = number_at(res, 0, 1), waiting = number_at(res, 0, 2);
     say_end(p, done, failed, waiting);
     char now[24], retries[24];

@@ -30,6 +30,33 @@ bool scheduler_ask(
     return pg_session_query(s->session, text, n, values, fn, arg);
 }
 
+bool scheduler_heard(
+    struct scheduler *s, const char *subject, const char *code, const PGresult *res, const char *what)
+{
+    char words[256];
+    if (!res)
+        return false;
+    enum pg_fault fault = pg_fault_of(res);
+    if (fault == PG_FAULT_NONE)
+        health_clear(s->health, subject, code);
+    else
+        health_raise(s->health, subject, code,
+            fault == PG_FAULT_TRANSIENT ? SEVERITY_DEGRADED : SEVERITY_FAILED,
+            "the role needs all rights on the tables job, run and scheduler, and they must be of this "
+            "version of "
+            "ingestd; it is tried again by itself",
+            "%s: %s", what, pg_describe(res, words, sizeof(words)));
+    return fault == PG_FAULT_NONE;
+}
+
+bool scheduler_heard_of(
+    struct scheduler *s, const char *job, const char *code, const PGresult *res, const char *what)
+{
+    char subject[64];
+    snprintf(subject, sizeof(subject), "job %s", job);
+    return scheduler_heard(s, subject, code, res, what);
+}
+
 struct job *scheduler_find_job(struct scheduler *s, const char *name)
 {
     for (size_t i = 0; i < s->n_jobs; i++)
