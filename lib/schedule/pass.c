@@ -74,6 +74,20 @@ static void say_end(const struct pass *p, int64_t done, int64_t failed, int64_t 
             p->outcome, lasted);
 }
 
+/* As a database whose encoding lacks a character does. What it refuses is left out: else the run is under way for
+ * ever, and a place for a worker is lost. */
+static void say_less(struct pass *p, const PGresult *res)
+{
+    char words[256];
+    pg_describe(res, words, sizeof(words));
+    free(p->stats);
+    free(p->result);
+    free(p->last_words);
+    free(p->error);
+    p->stats = p->result = p->last_words = NULL;
+    p->error = xasprintf("how it ended cannot be kept in full: %s", words);
+}
+
 static void on_recorded(void *arg, const PGresult *res)
 {
     struct pass *p = arg;
@@ -81,8 +95,11 @@ static void on_recorded(void *arg, const PGresult *res)
     p->recording = false;
     if (!res)
         return; /* nobody knows whether it is on record: passes_record() says it again, and it holds once */
-    if (!scheduler_heard_of(s, p->spec.job, "ending", res, "the end of its run cannot be written down"))
+    if (!scheduler_heard_of(s, p->spec.job, "ending", res, "the end of its run cannot be written down")) {
+        if (pg_fault_of(res) == PG_FAULT_ROW)
+            say_less(p, res);
         return;
+    }
     int64_t done = number_at(res, 0, 0), failed = number_at(res, 0, 1), waiting = number_at(res, 0, 2);
     say_end(p, done, failed, waiting);
     char now[24], retries[24];
