@@ -70,14 +70,21 @@ static bool is_due(const struct job *j, int64_t now)
     return j->row.waiting > 0 && j->row.due_us <= now && !job_is_busy(j) && j->row.running == 0;
 }
 
-/* The one that waits longest goes first, so that no job keeps another from its turn. */
+/* Since when it could have had a worker. */
+static int64_t waits_since(const struct job *j)
+{
+    return MAX(j->row.due_us, j->rested_us);
+}
+
+/* The one that waits longest goes first, so that no job keeps another from its turn, however many runs of it are
+ * due. */
 void take_due(struct scheduler *s)
 {
     while (may_take(s)) {
         int64_t now = clock_wall_us();
         struct job *first = NULL;
         for (size_t i = 0; i < s->n_jobs; i++)
-            if (is_due(s->jobs[i], now) && (!first || s->jobs[i]->row.due_us < first->row.due_us))
+            if (is_due(s->jobs[i], now) && (!first || waits_since(s->jobs[i]) < waits_since(first)))
                 first = s->jobs[i];
         if (!first)
             return;

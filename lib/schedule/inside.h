@@ -38,6 +38,7 @@ struct job {
     int64_t handled_us; /* of the one that leads: up to which firing it has fired */
     bool firing;        /* a firing is being written down */
     bool taking;        /* runs are being taken */
+    int64_t rested_us;  /* since when it has no worker of ours */
 };
 
 /* One execution of a worker, from the moment its runs are taken until their end is on record. */

@@ -32,6 +32,9 @@ void pass_free(struct pass *p)
 static void remove_pass(struct pass *p)
 {
     struct scheduler *s = p->s;
+    struct job *j = scheduler_find_job(s, p->spec.job);
+    if (j)
+        j->rested_us = clock_wall_us();
     for (size_t i = 0; i < s->n_passes; i++)
         if (s->passes[i] == p)
             s->passes[i] = s->passes[--s->n_passes];

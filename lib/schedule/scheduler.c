@@ -261,6 +261,7 @@ static void inherit(struct job *to, struct job *from)
     to->handled_us = from->handled_us;
     to->firing = from->firing;
     to->taking = from->taking;
+    to->rested_us = from->rested_us;
 }
 
 void scheduler_reload(struct scheduler *s, const struct config *config)
