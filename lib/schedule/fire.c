@@ -35,9 +35,12 @@ static void on_taken(void *arg, const PGresult *res)
     struct job *j = scheduler_find_job(s, t->job);
     if (j)
         j->taking = false;
-    if (j && scheduler_heard_of(s, t->job, "taking", res, "its runs cannot be taken") && PQntuples(res) > 0)
+    bool taken =
+        scheduler_heard_of(s, t->job, "taking", res, "its runs cannot be taken") && PQntuples(res) > 0;
+    if (taken && (!j || s->stopping))
+        pass_give_back(s, res, j ? "the daemon is ending" : "the job has left the configuration");
+    else if (taken)
         pass_start(j, res, t->asked_us);
-    /* A job that left the configuration meanwhile: its runs are requeued as any that no daemon works at. */
     free(t->job);
     free(t);
 }

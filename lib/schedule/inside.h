@@ -136,6 +136,8 @@ bool job_is_busy(const struct job *j);
 
 /* pass.c */
 void pass_start(struct job *j, const PGresult *taken, int64_t asked_us);
+/* Gives taken runs back: nobody here is to start them. */
+void pass_give_back(struct scheduler *s, const PGresult *taken, const char *why);
 void pass_cancel(struct scheduler *s, int64_t number, const char *who);
 /* Ends all of them; their runs wait again. */
 void passes_interrupt(struct scheduler *s, const char *why);

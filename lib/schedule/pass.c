@@ -321,6 +321,19 @@ void pass_start(struct job *j, const PGresult *taken, int64_t asked_us)
     job_judge(j);
 }
 
+void pass_give_back(struct scheduler *s, const PGresult *taken, const char *why)
+{
+    char pass[24], now[24];
+    number_text(clock_wall_us(), now);
+    const char *const values[15] = {[0] = number_text(number_at(taken, 0, TAKE_PASS), pass),
+        [1] = "interrupted",
+        [2] = now,
+        [7] = why,
+        [13] = "0",
+        [14] = now};
+    scheduler_ask(s, record_end_sql, N_ELEMENTS(values), values, NULL, NULL);
+}
+
 /* -- being ended ----------------------------------------------------------------------------------------- */
 
 void pass_cancel(struct scheduler *s, int64_t number, const char *who)
