@@ -180,12 +180,16 @@ static void fire(struct job *j, const struct plan *plan, int64_t now)
 {
     struct scheduler *s = j->s;
     struct firing_arrays a = {0};
-    char now_text[24], handled[24], skipped[24], why[96];
+    char now_text[24], handled[24], skipped[24], why[128];
     bool overlaps = !j->rollup && is_under_way(j, now);
     for (size_t i = 0; i < plan->n_firings; i++)
         put_firing(&a, j, &plan->firings[i], overlaps);
     close_arrays(&a);
-    snprintf(why, sizeof(why), "run %" PRId64 " was still under way", j->row.running);
+    if (j->row.running > 0)
+        snprintf(why, sizeof(why), "run %" PRId64 " was still under way", j->row.running);
+    else
+        snprintf(
+            why, sizeof(why), "the run before was still under way, or waited for a worker or a new attempt");
     struct firing_note *note = xnew(struct firing_note);
     *note = (struct firing_note){s, xstrdup(j->config->name), plan->handled_us};
     const char *const values[] = {j->config->name, buffer_string(&a.at), buffer_string(&a.start),

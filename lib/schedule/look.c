@@ -153,6 +153,14 @@ static void cancel_asked(struct scheduler *s, const PGresult *res, int i)
         pass_cancel(s, strtoll(one, NULL, 10), PQgetvalue(res, i, LOOK_CANCEL_BY));
 }
 
+static size_t n_unknown(const struct scheduler *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_jobs; i++)
+        n += !s->jobs[i]->row.known;
+    return n;
+}
+
 static void on_looked(void *arg, const PGresult *res)
 {
     struct scheduler *s = arg;
@@ -176,6 +184,8 @@ static void on_looked(void *arg, const PGresult *res)
         }
     }
     s->looked = true;
+    if (s->leads && n_unknown(s) > 0)
+        lead_name_jobs(s); /* somebody deleted its row */
     fire_due(s);
     take_due(s);
 }
