@@ -210,6 +210,21 @@ static void fire(struct job *j, const struct plan *plan, int64_t now)
     j->row.due_us = j->row.due_us ? MIN(j->row.due_us, now) : now;
 }
 
+/* As a firing is, so that an answer from before it is not taken for news. */
+void fire_set_handled(struct job *j, int64_t until_us)
+{
+    char text[24];
+    struct firing_note *note = xnew(struct firing_note);
+    *note = (struct firing_note){j->s, xstrdup(j->config->name), until_us};
+    j->handled_us = until_us;
+    j->firing = scheduler_ask(j->s, record_handled_sql, 2,
+        (const char *const[]){j->config->name, number_text(until_us, text)}, on_fired, note);
+    if (j->firing)
+        return;
+    free(note->job);
+    free(note);
+}
+
 void fire_turn_back(struct scheduler *s)
 {
     char now[24];
@@ -221,15 +236,13 @@ void fire_turn_back(struct scheduler *s)
  * a second time. */
 static void turn_back(struct job *j, int64_t now)
 {
-    char ahead[32], text[24];
+    char ahead[32];
     log_notice("schedule", NULL,
         "job %s: the clock was set back by %s; it fires from now on, and windows that were "
         "computed before their time are computed again",
         j->config->name, text_duration(j->handled_us - now, ahead));
-    j->handled_us = now;
     fire_turn_back(j->s);
-    scheduler_ask(j->s, record_handled_sql, 2, (const char *const[]){j->config->name, number_text(now, text)},
-        NULL, NULL);
+    fire_set_handled(j, now);
 }
 
 static void fire_job(struct job *j, int64_t now)

@@ -128,6 +128,8 @@ void job_tell_late(struct job *j);
 /* fire.c */
 void fire_due(struct scheduler *s);
 void fire_set_alarm(struct scheduler *s);
+/* The job's firings until then are not to be run, or run no more. */
+void fire_set_handled(struct job *j, int64_t until_us);
 /* The clock was set back: what waits for a time that it showed before is due. */
 void fire_turn_back(struct scheduler *s);
 void take_due(struct scheduler *s);

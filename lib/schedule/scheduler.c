@@ -262,6 +262,8 @@ static void inherit(struct job *to, struct job *from)
     to->firing = from->firing;
     to->taking = from->taking;
     to->rested_us = from->rested_us;
+    if (to->s->leads && to->schedule && !from->schedule)
+        fire_set_handled(to, clock_wall_us()); /* of the time before it had one nothing is missed */
 }
 
 void scheduler_reload(struct scheduler *s, const struct config *config)
