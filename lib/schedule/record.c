@@ -2,8 +2,10 @@
 
 #include <stddef.h>
 
-#define AT(us) "(timestamptz 'epoch' + " us " * interval '1 microsecond')"
-#define US(t)  "(extract(epoch FROM " t ") * 1000000)::bigint"
+#define AT(us)     "(timestamptz 'epoch' + " us " * interval '1 microsecond')"
+#define TEXT_OF(x) #x
+#define TEXT(x)    TEXT_OF(x)
+#define US(t)      "(extract(epoch FROM " t ") * 1000000)::bigint"
 
 /* Two-key advisory locks: the first key is ours ("ingd"), the second says what of. */
 #define LOCK_CLASS      "1768843108"
@@ -63,8 +65,14 @@ const char *const record_make_sql[] = {
 
     "CREATE INDEX IF NOT EXISTS run_open ON {s}.run (job, scheduled_for) WHERE status IN ('waiting', "
     "'running')",
-    "CREATE INDEX IF NOT EXISTS run_by_pass ON {s}.run (pass)",
+    /* What a pass holds: under way, or done by its worker and not yet written down by its daemon. */
+    "CREATE INDEX IF NOT EXISTS run_held ON {s}.run (pass)"
+    " WHERE status = 'running' OR status = 'done' AND finished IS NULL",
+    "CREATE INDEX IF NOT EXISTS run_windows_failed ON {s}.run (attempt, job)"
+    " WHERE status = 'failed' AND window_end IS NOT NULL AND NOT dry_run",
     "CREATE INDEX IF NOT EXISTS run_by_job ON {s}.run (job, id)",
+    "CREATE INDEX IF NOT EXISTS run_by_status ON {s}.run (status, id) WHERE status <> 'done'",
+    "CREATE INDEX IF NOT EXISTS run_ended ON {s}.run (finished)",
     "CREATE SEQUENCE IF NOT EXISTS {s}.pass",
     "CREATE TABLE IF NOT EXISTS {s}.scheduler ("
     " one boolean PRIMARY KEY DEFAULT true CHECK (one),"
@@ -88,7 +96,8 @@ const char record_lead_sql[] =
     " SELECT got FROM l";
 
 const char record_absent_sql[] =
-    "SELECT DISTINCT r.daemon FROM {s}.run r WHERE r.status = 'running' AND r.daemon IS NOT NULL"
+    "SELECT DISTINCT r.daemon FROM {s}.run r"
+    " WHERE (r.status = 'running' OR r.status = 'done' AND r.finished IS NULL) AND r.daemon IS NOT NULL"
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.locktype = 'advisory' AND k.granted"
     "   AND k.database = (SELECT oid FROM pg_catalog.pg_database"
     "     WHERE datname = pg_catalog.current_database())"
@@ -238,7 +247,8 @@ const char record_end_sql[] =
 
 const char record_again_sql[] =
     "UPDATE {s}.run SET status = 'waiting', cause = 'catch-up', not_before = " AT("$2::bigint")
-    " WHERE job = $1::text AND status = 'failed' AND NOT dry_run AND attempt < $3::int + 10";
+    " WHERE job = $1::text AND status = 'failed' AND window_end IS NOT NULL AND NOT dry_run"
+    "   AND attempt < $3::int + 10";
 
 const char record_handled_sql[] =
     "UPDATE {s}.job SET handled_until = " AT("$2::bigint") " WHERE name = $1::text";
@@ -249,7 +259,7 @@ const char record_turn_back_sql[] =
 
 const char record_forget_sql[] =
     "DELETE FROM {s}.run WHERE id IN (SELECT id FROM {s}.run"
-    "   WHERE finished < " AT("$1::bigint") " AND status NOT IN ('waiting', 'running') LIMIT 5000)";
+    "   WHERE finished < " AT("$1::bigint") " AND status NOT IN ('waiting', 'running') LIMIT " TEXT(RECORD_FORGET_MOST) ")";
 
 /* -- orders and questions -------------------------------------------------------------------------------- */
 
@@ -306,10 +316,7 @@ const char record_runs_sql[] =
     "   'started', " ISO("r.started") ", 'finished', " ISO("r.finished") ","
     "   'duration_us', r.duration_us, 'lateness_us', r.lateness_us, 'stats', r.stats,"
     "   'error', r.error, 'sqlstate', r.sqlstate, 'exit_code', r.exit_code, 'signal', r.signal)"
-    " || CASE WHEN $1::bigint > 0"
+    " || CASE WHEN $4::boolean"
     "   THEN jsonb_build_object('last_words', r.last_words, 'result', r.result)"
     "   ELSE '{}'::jsonb END)::text"
-    " FROM {s}.run r WHERE ($1::bigint = 0 OR r.id = $1::bigint)"
-    " AND ($2::text = '' OR r.job = $2::text) AND ($3::text = '' OR r.status = $3::text)"
-    " AND ($4::bigint = 0 OR r.id < $4::bigint)"
-    " ORDER BY r.id DESC LIMIT $5::int";
+    " FROM {s}.run r";

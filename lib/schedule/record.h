@@ -24,7 +24,7 @@ extern const char record_requeue_sql[];
 /* The same parameters. Runs that a rollup's worker marked done before the daemon could write down how it ended.
  */
 extern const char record_settle_sql[];
-/* Daemons that have running runs and do not hold their lock. */
+/* Daemons that have runs under way, or not yet written down, and do not hold their lock. */
 extern const char record_absent_sql[];
 /* What every daemon looks at: enum look_column. */
 extern const char record_look_sql[];
@@ -85,7 +85,8 @@ extern const char record_again_sql[];
 extern const char record_handled_sql[];
 /* $1 now: runs that wait for a later attempt, as a clock that ran ahead saw it, need wait no more. */
 extern const char record_turn_back_sql[];
-/* $1: runs that ended before are forgotten. */
+#define RECORD_FORGET_MOST 2000
+/* $1: runs that ended before are forgotten, so many at a time. */
 extern const char record_forget_sql[];
 
 /* $1 job, $2 scheduled times (bigint[]), $3 window starts (bigint[] or NULL), $4 cause, $5 now, $6 dry run, $7
@@ -97,5 +98,6 @@ extern const char record_cancel_sql[];
 extern const char record_pause_sql[];
 /* $1 job, $2 from, $3 to: counts by status of runs scheduled in (from, to]. */
 extern const char record_progress_sql[];
-/* $1 id or 0, $2 job or "", $3 status or "", $4 before or 0, $5 limit. One JSON object a row. */
+/* One JSON object a row; $4: with result and last words. Which rows, by $1 to $3, is for orders.c to add: a condition
+ * that may or may not hold would be planned as if it never did, and a table of millions be read for it. */
 extern const char record_runs_sql[];

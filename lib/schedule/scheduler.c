@@ -122,6 +122,14 @@ static const struct pg_session_events session_events = {on_ready, on_lost};
 
 /* -- from time to time ----------------------------------------------------------------------------------- */
 
+static void on_forgotten(void *arg, const PGresult *res)
+{
+    struct scheduler *s = arg;
+    if (scheduler_heard(s, "schedule", "forget", res, "old runs cannot be forgotten") &&
+        strtol(PQcmdTuples((PGresult *)res), NULL, 10) == RECORD_FORGET_MOST)
+        s->forget_due_us = 0; /* there are more */
+}
+
 static void forget_old_runs(struct scheduler *s, int64_t now)
 {
     char before[24];
@@ -129,7 +137,8 @@ static void forget_old_runs(struct scheduler *s, int64_t now)
         return;
     s->forget_due_us = now + FORGET_EVERY_US;
     scheduler_ask(s, record_forget_sql, 1,
-        (const char *const[]){number_text(clock_wall_us() - s->config->keep_runs_us, before)}, NULL, NULL);
+        (const char *const[]){number_text(clock_wall_us() - s->config->keep_runs_us, before)}, on_forgotten,
+        s);
 }
 
 static void set_tick(struct scheduler *s)
