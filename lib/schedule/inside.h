@@ -22,7 +22,8 @@ struct schedule;
 struct job_row {
     bool known, paused, retrying;
     int64_t handled_us, succeeded, failed, skipped, failed_in_a_row, last_success_us, last_window_end_us,
-        last_duration_us, last_lateness_us, last_failure_us, waiting, due_us, running, running_since_us;
+        last_duration_us, last_lateness_us, last_failure_us, waiting, due_us, running, running_since_us,
+        given_up;
     char *last_error;
 };
 

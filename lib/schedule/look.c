@@ -99,6 +99,22 @@ void job_tell_late(struct job *j)
         health_clear(j->s->health, subject, "queue");
 }
 
+/* Others succeed since, so nothing else tells of them; and nobody adds them by himself. */
+static void tell_given_up(const struct job *j)
+{
+    char subject[64], remedy[200];
+    snprintf(subject, sizeof(subject), "job %s", j->config->name);
+    snprintf(remedy, sizeof(remedy),
+        "ingestctl runs %s --status failed shows them; when it is mended: ingestctl backfill %s --from … "
+        "--to …",
+        j->config->name, j->config->name);
+    if (j->row.given_up > 0)
+        health_raise(j->s->health, subject, "windows", SEVERITY_FAILED, remedy,
+            "%" PRId64 " of its windows failed each time and are not tried any more", j->row.given_up);
+    else
+        health_clear(j->s->health, subject, "windows");
+}
+
 void job_judge(struct job *j)
 {
     enum job_state now = state_of(j);
@@ -108,8 +124,10 @@ void job_judge(struct job *j)
         j->state = now;
         j->since_us = clock_wall_us();
     }
-    if (j->row.known)
-        tell_health(j);
+    if (!j->row.known)
+        return;
+    tell_health(j);
+    tell_given_up(j);
 }
 
 /* -- looking --------------------------------------------------------------------------------------------- */
@@ -135,6 +153,7 @@ static void take_row(struct job *j, const PGresult *res, int i)
         .waiting = number_at(res, i, LOOK_WAITING),
         .due_us = number_at(res, i, LOOK_DUE),
         .running = number_at(res, i, LOOK_RUNNING),
+        .given_up = number_at(res, i, LOOK_GIVEN_UP),
         .running_since_us = number_at(res, i, LOOK_RUNNING_SINCE),
         .last_error =
             PQgetisnull(res, i, LOOK_LAST_ERROR) ? NULL : xstrdup(PQgetvalue(res, i, LOOK_LAST_ERROR)),

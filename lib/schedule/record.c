@@ -7,6 +7,9 @@
 #define TEXT(x)    TEXT_OF(x)
 #define US(t)      "(extract(epoch FROM " t ") * 1000000)::bigint"
 
+/* So many chances more has a window that failed for good; then it is given up. */
+#define AGAIN_MOST 10
+
 /* Two-key advisory locks: the first key is ours ("ingd"), the second says what of. */
 #define LOCK_CLASS      "1768843108"
 #define LEAD_KEY        "pg_catalog.hashtext('lead ' || {q})"
@@ -133,7 +136,7 @@ const char record_look_sql[] =
     " j.last_duration_us, j.last_lateness_us, " US("j.last_failure") ", j.last_error,"
     " coalesce(o.waiting, 0), " US("o.due") ", o.running, " US("o.running_since") ","
     " coalesce(o.retrying, false), o.cancels, o.cancel_by,"
-    " (SELECT leader FROM {s}.scheduler)"
+    " (SELECT leader FROM {s}.scheduler), coalesce(g.n, 0)"
     " FROM {s}.job j LEFT JOIN (SELECT r.job,"
     "   count(*) FILTER (WHERE r.status = 'waiting') AS waiting,"
     "   min(r.not_before) FILTER (WHERE r.status = 'waiting') AS due,"
@@ -144,7 +147,10 @@ const char record_look_sql[] =
     "     FILTER (WHERE r.status = 'running' AND r.cancel_by IS NOT NULL) AS cancels,"
     "   min(r.cancel_by) FILTER (WHERE r.status = 'running') AS cancel_by"
     "   FROM {s}.run r WHERE r.status IN ('waiting', 'running') GROUP BY r.job) o"
-    " ON o.job = j.name";
+    " ON o.job = j.name"
+    " LEFT JOIN (SELECT job, count(*) AS n FROM {s}.run WHERE status = 'failed'"
+    "   AND window_end IS NOT NULL AND NOT dry_run AND attempt >= " TEXT(AGAIN_MOST) " GROUP BY job) g"
+    " ON g.job = j.name";
 
 /* -- firing and taking ----------------------------------------------------------------------------------- */
 
@@ -248,7 +254,7 @@ const char record_end_sql[] =
 const char record_again_sql[] =
     "UPDATE {s}.run SET status = 'waiting', cause = 'catch-up', not_before = " AT("$2::bigint")
     " WHERE job = $1::text AND status = 'failed' AND window_end IS NOT NULL AND NOT dry_run"
-    "   AND attempt < $3::int + 10";
+    "   AND attempt < $3::int + " TEXT(AGAIN_MOST);
 
 const char record_handled_sql[] =
     "UPDATE {s}.job SET handled_until = " AT("$2::bigint") " WHERE name = $1::text";

@@ -51,6 +51,7 @@ enum look_column {
     LOOK_CANCELS, /* passes to be cancelled, "12,13" */
     LOOK_CANCEL_BY,
     LOOK_LEADER,
+    LOOK_GIVEN_UP, /* windows that failed and are not tried again */
 };
 
 /*
