@@ -92,9 +92,13 @@ void job_tell_late(struct job *j)
     clock_format_utc(r->due_us, when, sizeof(when));
     if (idle && r->waiting > 0 && r->due_us < now - LATE_TOLD_US)
         health_raise(j->s->health, subject, "queue", SEVERITY_DEGRADED,
-            "ingestctl runs --status running shows them; raise workers: in the configuration if they are too "
-            "few",
-            "a run waits for a worker since %s: all %" PRIu64 " are at work", when, j->s->config->workers);
+            "ingestctl runs --status running shows what is at work; workers: in the configuration allows "
+            "more",
+            j->s->leads ? "a run waits for a worker since %s: all %" PRIu64 " are at work"
+                        : "a run waits since %s: the workers of the daemon that leads are all at work (here "
+                          "they would "
+                          "be %" PRIu64 "), or its configuration has no such job",
+            when, j->s->config->workers);
     else
         health_clear(j->s->health, subject, "queue");
 }
