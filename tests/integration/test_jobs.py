@@ -115,7 +115,7 @@ def test_missed_windows_are_one_pass(office):
     daemon.start()
     done = wait_runs(office, 1000, "tick", timeout=60)
     assert len(done) == 1000 and len({r["pass"] for r in done}) == 1
-    assert {r["cause"] for r in done} == {"catch-up"}
+    assert {r["cause"] for r in done[:-1]} == {"catch-up"}  # the newest may have been due this very minute
     assert office.sql("SELECT count(*), max(n), max(window_end) - min(window_start) = interval '10 min' * 1000 FROM windows") == \
         [(1000, 1, True)]
 
