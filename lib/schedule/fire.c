@@ -51,9 +51,10 @@ static void take(struct job *j)
     char now[24], retries[24];
     struct taking *t = xnew(struct taking);
     *t = (struct taking){s, xstrdup(j->config->name), clock_wall_us()};
-    const char *const values[] = {j->config->name, number_text(t->asked_us, now),
-        j->rollup ? "true" : "false", s->name, number_text((int64_t)j->config->retries, retries)};
-    j->taking = scheduler_ask(s, record_take_sql, 5, values, on_taken, t);
+    const char *const values[] = {j->config->name, number_text(t->asked_us, now), s->name,
+        number_text((int64_t)j->config->retries, retries)};
+    j->taking = j->rollup ? scheduler_ask(s, record_take_windows_sql, 4, values, on_taken, t)
+                          : scheduler_ask(s, record_take_sql, 3, values, on_taken, t);
     if (j->taking)
         return;
     free(t->job);

@@ -66,8 +66,8 @@ const char *const record_make_sql[] = {
     " last_words text,"
     " UNIQUE (job, scheduled_for, dry_run))",
 
-    "CREATE INDEX IF NOT EXISTS run_open ON {s}.run (job, scheduled_for) WHERE status IN ('waiting', "
-    "'running')",
+    "CREATE INDEX IF NOT EXISTS run_open ON {s}.run (job, not_before, scheduled_for)"
+    " WHERE status IN ('waiting', 'running')",
     /* What a pass holds: under way, or done by its worker and not yet written down by its daemon. */
     "CREATE INDEX IF NOT EXISTS run_held ON {s}.run (pass)"
     " WHERE status = 'running' OR status = 'done' AND finished IS NULL",
@@ -186,24 +186,27 @@ const char record_fire_sql[] =
  * not go with fresh ones, and what failed again and again goes one by one: a window that cannot be computed
  * must not take others with it.
  */
-const char record_take_sql[] =
-    "WITH p AS (SELECT nextval({q} || '.pass') AS pass),"
-    " d AS (SELECT r.id, r.dry_run, r.attempt, r.window_end FROM {s}.run r"
-    "   WHERE r.job = $1::text AND r.status = 'waiting' AND r.not_before <= " AT("$2::bigint")
-    "   ORDER BY r.not_before, r.scheduled_for LIMIT 1),"
-    " c AS (SELECT r.id FROM {s}.run r, d"
-    "   WHERE r.job = $1::text AND r.status = 'waiting' AND r.not_before <= " AT("$2::bigint")
-    "   AND (r.id = d.id OR $3::boolean AND NOT d.dry_run AND NOT r.dry_run"
-    "     AND r.attempt = d.attempt AND d.attempt <= $5::int + 1"
-    "     AND r.window_end IS NOT NULL AND d.window_end IS NOT NULL)"
-    "   ORDER BY r.scheduled_for LIMIT 10000 FOR UPDATE OF r)"
-    " UPDATE {s}.run r SET status = 'running', attempt = r.attempt + 1, pass = p.pass,"
-    "   daemon = $4::text, started = " AT("$2::bigint") ", finished = NULL, duration_us = NULL,"
-    "   lateness_us = NULL, stats = NULL, result = NULL, error = NULL, sqlstate = NULL,"
-    "   exit_code = NULL, signal = NULL, last_words = NULL"
-    " FROM c, p WHERE r.id = c.id"
-    " RETURNING r.id, r.pass, r.attempt, " US("r.scheduled_for") ", " US("r.window_start") ","
-    "   " US("r.window_end") ", r.dry_run, r.cause";
+#define TAKE(together)                                                                                        \
+    "WITH p AS (SELECT nextval({q} || '.pass') AS pass),"                                                     \
+    " d AS MATERIALIZED (SELECT r.id, r.dry_run, r.attempt, r.window_end FROM {s}.run r"                      \
+    "   WHERE r.job = $1::text AND r.status = 'waiting' AND r.not_before <= " AT("$2::bigint")                \
+    "   ORDER BY r.not_before, r.scheduled_for LIMIT 1),"                                                     \
+    " c AS (SELECT r.id FROM {s}.run r, d"                                                                    \
+    "   WHERE r.status = 'waiting' AND r.not_before <= " AT("$2::bigint") " AND " together                    \
+    "   ORDER BY r.scheduled_for LIMIT 10000 FOR UPDATE OF r)"                                                \
+    " UPDATE {s}.run r SET status = 'running', attempt = r.attempt + 1, pass = p.pass,"                       \
+    "   daemon = $3::text, started = " AT("$2::bigint") ", finished = NULL, duration_us = NULL,"              \
+    "   lateness_us = NULL, stats = NULL, result = NULL, error = NULL, sqlstate = NULL,"                      \
+    "   exit_code = NULL, signal = NULL, last_words = NULL"                                                   \
+    " FROM c, p WHERE r.id = c.id"                                                                            \
+    " RETURNING r.id, r.pass, r.attempt, " US("r.scheduled_for") ", " US("r.window_start") ","                \
+    "   " US("r.window_end") ", r.dry_run, r.cause"
+
+const char record_take_sql[] = TAKE("r.id = d.id");
+const char record_take_windows_sql[] =
+    TAKE("r.job = $1::text AND (r.id = d.id OR NOT d.dry_run AND NOT r.dry_run"
+         "     AND r.attempt = d.attempt AND d.attempt <= $4::int + 1"
+         "     AND r.window_end IS NOT NULL AND d.window_end IS NOT NULL)");
 
 /* -- ending ---------------------------------------------------------------------------------------------- */
 

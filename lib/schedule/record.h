@@ -59,8 +59,10 @@ enum look_column {
  * $4 causes, $5 statuses; $6 now, $7 handled until, $8 others skipped, $9 why those with status skipped are.
  */
 extern const char record_fire_sql[];
-/* $1 job, $2 now, $3 a rollup, $4 daemon, $5 retries. Takes what is due as one pass: enum take_column. */
+/* $1 job, $2 now, $3 daemon. Takes the run that is due first: enum take_column. */
 extern const char record_take_sql[];
+/* And $4 retries. Of a rollup: takes the windows that are due, as one pass. */
+extern const char record_take_windows_sql[];
 
 enum take_column {
     TAKE_RUN,
