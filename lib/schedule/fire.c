@@ -35,14 +35,12 @@ static void on_taken(void *arg, const PGresult *res)
     struct job *j = scheduler_find_job(s, t->job);
     if (j)
         j->taking = false;
-    if (res && PQresultStatus(res) != PGRES_TUPLES_OK) {
-        char words[256];
-        log_error("schedule", NULL, "job %s: its runs could not be taken: %s", t->job,
-            pg_describe(res, words, sizeof(words)));
-    } else if (res && j && PQntuples(res) > 0) {
+    bool taken =
+        scheduler_heard_of(s, t->job, "taking", res, "its runs cannot be taken") && PQntuples(res) > 0;
+    if (taken && (!j || s->stopping))
+        pass_give_back(s, res, j ? "the daemon is ending" : "the job has left the configuration");
+    else if (taken)
         pass_start(j, res, t->asked_us);
-    }
-    /* A job that left the configuration meanwhile: its runs are requeued as any that no daemon works at. */
     free(t->job);
     free(t);
 }
@@ -53,9 +51,10 @@ static void take(struct job *j)
     char now[24], retries[24];
     struct taking *t = xnew(struct taking);
     *t = (struct taking){s, xstrdup(j->config->name), clock_wall_us()};
-    const char *const values[] = {j->config->name, number_text(t->asked_us, now),
-        j->rollup ? "true" : "false", s->name, number_text((int64_t)j->config->retries, retries)};
-    j->taking = scheduler_ask(s, record_take_sql, 5, values, on_taken, t);
+    const char *const values[] = {j->config->name, number_text(t->asked_us, now), s->name,
+        number_text((int64_t)j->config->retries, retries)};
+    j->taking = j->rollup ? scheduler_ask(s, record_take_windows_sql, 4, values, on_taken, t)
+                          : scheduler_ask(s, record_take_sql, 3, values, on_taken, t);
     if (j->taking)
         return;
     free(t->job);
@@ -75,14 +74,21 @@ static bool is_due(const struct job *j, int64_t now)
     return j->row.waiting > 0 && j->row.due_us <= now && !job_is_busy(j) && j->row.running == 0;
 }
 
-/* The one that waits longest goes first, so that no job keeps another from its turn. */
+/* Since when it could have had a worker. */
+static int64_t waits_since(const struct job *j)
+{
+    return MAX(j->row.due_us, j->rested_us);
+}
+
+/* The one that waits longest goes first, so that no job keeps another from its turn, however many runs of it are
+ * due. */
 void take_due(struct scheduler *s)
 {
     while (may_take(s)) {
         int64_t now = clock_wall_us();
         struct job *first = NULL;
         for (size_t i = 0; i < s->n_jobs; i++)
-            if (is_due(s->jobs[i], now) && (!first || s->jobs[i]->row.due_us < first->row.due_us))
+            if (is_due(s->jobs[i], now) && (!first || waits_since(s->jobs[i]) < waits_since(first)))
                 first = s->jobs[i];
         if (!first)
             return;
@@ -106,11 +112,7 @@ static void on_fired(void *arg, const PGresult *res)
     struct job *j = scheduler_find_job(n->s, n->job);
     if (j)
         j->firing = false;
-    if (res && pg_fault_of(res) != PG_FAULT_NONE) {
-        char words[256];
-        log_error("schedule", NULL, "job %s: its firing could not be written down: %s", n->job,
-            pg_describe(res, words, sizeof(words)));
-    } else if (res && j) {
+    if (j && scheduler_heard_of(n->s, n->job, "firing", res, "its firing cannot be written down")) {
         /* After a failure the next look tries again, not the alarm: it would ring at once. */
         j->handled_us = MAX(j->handled_us, n->handled_us);
         fire_set_alarm(n->s);
@@ -179,12 +181,16 @@ static void fire(struct job *j, const struct plan *plan, int64_t now)
 {
     struct scheduler *s = j->s;
     struct firing_arrays a = {0};
-    char now_text[24], handled[24], skipped[24], why[96];
+    char now_text[24], handled[24], skipped[24], why[128];
     bool overlaps = !j->rollup && is_under_way(j, now);
     for (size_t i = 0; i < plan->n_firings; i++)
         put_firing(&a, j, &plan->firings[i], overlaps);
     close_arrays(&a);
-    snprintf(why, sizeof(why), "run %" PRId64 " was still under way", j->row.running);
+    if (j->row.running > 0)
+        snprintf(why, sizeof(why), "run %" PRId64 " was still under way", j->row.running);
+    else
+        snprintf(
+            why, sizeof(why), "the run before was still under way, or waited for a worker or a new attempt");
     struct firing_note *note = xnew(struct firing_note);
     *note = (struct firing_note){s, xstrdup(j->config->name), plan->handled_us};
     const char *const values[] = {j->config->name, buffer_string(&a.at), buffer_string(&a.start),
@@ -205,6 +211,21 @@ static void fire(struct job *j, const struct plan *plan, int64_t now)
     j->row.due_us = j->row.due_us ? MIN(j->row.due_us, now) : now;
 }
 
+/* As a firing is, so that an answer from before it is not taken for news. */
+void fire_set_handled(struct job *j, int64_t until_us)
+{
+    char text[24];
+    struct firing_note *note = xnew(struct firing_note);
+    *note = (struct firing_note){j->s, xstrdup(j->config->name), until_us};
+    j->handled_us = until_us;
+    j->firing = scheduler_ask(j->s, record_handled_sql, 2,
+        (const char *const[]){j->config->name, number_text(until_us, text)}, on_fired, note);
+    if (j->firing)
+        return;
+    free(note->job);
+    free(note);
+}
+
 void fire_turn_back(struct scheduler *s)
 {
     char now[24];
@@ -216,15 +237,13 @@ void fire_turn_back(struct scheduler *s)
  * a second time. */
 static void turn_back(struct job *j, int64_t now)
 {
-    char ahead[32], text[24];
+    char ahead[32];
     log_notice("schedule", NULL,
         "job %s: the clock was set back by %s; it fires from now on, and windows that were "
         "computed before their time are computed again",
         j->config->name, text_duration(j->handled_us - now, ahead));
-    j->handled_us = now;
     fire_turn_back(j->s);
-    scheduler_ask(j->s, record_handled_sql, 2, (const char *const[]){j->config->name, number_text(now, text)},
-        NULL, NULL);
+    fire_set_handled(j, now);
 }
 
 static void fire_job(struct job *j, int64_t now)

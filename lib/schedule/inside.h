@@ -22,7 +22,8 @@ struct schedule;
 struct job_row {
     bool known, paused, retrying;
     int64_t handled_us, succeeded, failed, skipped, failed_in_a_row, last_success_us, last_window_end_us,
-        last_duration_us, last_lateness_us, last_failure_us, waiting, due_us, running, running_since_us;
+        last_duration_us, last_lateness_us, last_failure_us, waiting, due_us, running, running_since_us,
+        given_up;
     char *last_error;
 };
 
@@ -38,6 +39,7 @@ struct job {
     int64_t handled_us; /* of the one that leads: up to which firing it has fired */
     bool firing;        /* a firing is being written down */
     bool taking;        /* runs are being taken */
+    int64_t rested_us;  /* since when it has no worker of ours */
 };
 
 /* One execution of a worker, from the moment its runs are taken until their end is on record. */
@@ -95,6 +97,13 @@ struct scheduler {
 /* One statement of record.h with text parameters. False when the database is away (fn is not called then). */
 bool scheduler_ask(
     struct scheduler *s, const char *sql, int n, const char *const *values, pg_reply_fn *fn, void *arg);
+/* Whether a statement succeeded. Where Postgres refused it a condition of the subject, of this code, says so until
+ * one succeeds. */
+bool scheduler_heard(
+    struct scheduler *s, const char *subject, const char *code, const PGresult *res, const char *what);
+/* The same of a job's own statement. */
+bool scheduler_heard_of(
+    struct scheduler *s, const char *job, const char *code, const PGresult *res, const char *what);
 struct job *scheduler_find_job(struct scheduler *s, const char *name);
 /* The text of a number; 24 bytes are enough. */
 const char *number_text(int64_t n, char out[24]);
@@ -120,6 +129,8 @@ void job_tell_late(struct job *j);
 /* fire.c */
 void fire_due(struct scheduler *s);
 void fire_set_alarm(struct scheduler *s);
+/* The job's firings until then are not to be run, or run no more. */
+void fire_set_handled(struct job *j, int64_t until_us);
 /* The clock was set back: what waits for a time that it showed before is due. */
 void fire_turn_back(struct scheduler *s);
 void take_due(struct scheduler *s);
@@ -128,6 +139,8 @@ bool job_is_busy(const struct job *j);
 
 /* pass.c */
 void pass_start(struct job *j, const PGresult *taken, int64_t asked_us);
+/* Gives taken runs back: nobody here is to start them. */
+void pass_give_back(struct scheduler *s, const PGresult *taken, const char *why);
 void pass_cancel(struct scheduler *s, int64_t number, const char *who);
 /* Ends all of them; their runs wait again. */
 void passes_interrupt(struct scheduler *s, const char *why);

@@ -67,7 +67,8 @@ static void on_lead(void *arg, const PGresult *res)
 {
     struct scheduler *s = arg;
     s->joining = false;
-    if (res && PQresultStatus(res) == PGRES_TUPLES_OK && PQgetvalue(res, 0, 0)[0] == 't')
+    if (scheduler_heard(s, "schedule", "lead", res, "this daemon cannot take the lead") &&
+        PQgetvalue(res, 0, 0)[0] == 't')
         begin_to_lead(s);
 }
 
@@ -75,7 +76,7 @@ static void on_be(void *arg, const PGresult *res)
 {
     struct scheduler *s = arg;
     s->joining = false;
-    if (!res || PQresultStatus(res) != PGRES_TUPLES_OK)
+    if (!scheduler_heard(s, "schedule", "join", res, "this daemon cannot join the others"))
         return;
     s->is = PQgetvalue(res, 0, 0)[0] == 't';
     if (s->is) {
@@ -152,7 +153,7 @@ static void drop_returned(struct scheduler *s)
 static void on_absent(void *arg, const PGresult *res)
 {
     struct scheduler *s = arg;
-    if (!res || PQresultStatus(res) != PGRES_TUPLES_OK || !s->leads)
+    if (!scheduler_heard(s, "schedule", "absent", res, "daemons that are gone cannot be told") || !s->leads)
         return;
     for (size_t i = 0; i < s->n_absent; i++)
         s->absent[i].seen = false;

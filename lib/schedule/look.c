@@ -92,11 +92,31 @@ void job_tell_late(struct job *j)
     clock_format_utc(r->due_us, when, sizeof(when));
     if (idle && r->waiting > 0 && r->due_us < now - LATE_TOLD_US)
         health_raise(j->s->health, subject, "queue", SEVERITY_DEGRADED,
-            "ingestctl runs --status running shows them; raise workers: in the configuration if they are too "
-            "few",
-            "a run waits for a worker since %s: all %" PRIu64 " are at work", when, j->s->config->workers);
+            "ingestctl runs --status running shows what is at work; workers: in the configuration allows "
+            "more",
+            j->s->leads ? "a run waits for a worker since %s: all %" PRIu64 " are at work"
+                        : "a run waits since %s: the workers of the daemon that leads are all at work (here "
+                          "they would "
+                          "be %" PRIu64 "), or its configuration has no such job",
+            when, j->s->config->workers);
     else
         health_clear(j->s->health, subject, "queue");
+}
+
+/* Others succeed since, so nothing else tells of them; and nobody adds them by himself. */
+static void tell_given_up(const struct job *j)
+{
+    char subject[64], remedy[200];
+    snprintf(subject, sizeof(subject), "job %s", j->config->name);
+    snprintf(remedy, sizeof(remedy),
+        "ingestctl runs %s --status failed shows them; when it is mended: ingestctl backfill %s --from … "
+        "--to …",
+        j->config->name, j->config->name);
+    if (j->row.given_up > 0)
+        health_raise(j->s->health, subject, "windows", SEVERITY_FAILED, remedy,
+            "%" PRId64 " of its windows failed each time and are not tried any more", j->row.given_up);
+    else
+        health_clear(j->s->health, subject, "windows");
 }
 
 void job_judge(struct job *j)
@@ -108,8 +128,10 @@ void job_judge(struct job *j)
         j->state = now;
         j->since_us = clock_wall_us();
     }
-    if (j->row.known)
-        tell_health(j);
+    if (!j->row.known)
+        return;
+    tell_health(j);
+    tell_given_up(j);
 }
 
 /* -- looking --------------------------------------------------------------------------------------------- */
@@ -135,6 +157,7 @@ static void take_row(struct job *j, const PGresult *res, int i)
         .waiting = number_at(res, i, LOOK_WAITING),
         .due_us = number_at(res, i, LOOK_DUE),
         .running = number_at(res, i, LOOK_RUNNING),
+        .given_up = number_at(res, i, LOOK_GIVEN_UP),
         .running_since_us = number_at(res, i, LOOK_RUNNING_SINCE),
         .last_error =
             PQgetisnull(res, i, LOOK_LAST_ERROR) ? NULL : xstrdup(PQgetvalue(res, i, LOOK_LAST_ERROR)),
@@ -153,16 +176,21 @@ static void cancel_asked(struct scheduler *s, const PGresult *res, int i)
         pass_cancel(s, strtoll(one, NULL, 10), PQgetvalue(res, i, LOOK_CANCEL_BY));
 }
 
+static size_t n_unknown(const struct scheduler *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_jobs; i++)
+        n += !s->jobs[i]->row.known;
+    return n;
+}
+
 static void on_looked(void *arg, const PGresult *res)
 {
     struct scheduler *s = arg;
     s->looking = false;
     if (!res)
         return;
-    if (PQresultStatus(res) != PGRES_TUPLES_OK) {
-        char words[256];
-        log_error(
-            "schedule", NULL, "the table of jobs cannot be read: %s", pg_describe(res, words, sizeof(words)));
+    if (!scheduler_heard(s, "schedule", "look", res, "the tables of jobs and runs cannot be read")) {
         s->open = false; /* somebody may have dropped our tables: they are looked for again */
         return;
     }
@@ -179,6 +207,8 @@ static void on_looked(void *arg, const PGresult *res)
         }
     }
     s->looked = true;
+    if (s->leads && n_unknown(s) > 0)
+        lead_name_jobs(s); /* somebody deleted its row */
     fire_due(s);
     take_due(s);
 }

@@ -14,6 +14,8 @@
 #define RUNS_MOST    1000
 #define SPAN_MOST    100000
 
+static const char *const statuses[] = {"waiting", "running", "done", "failed", "cancelled", "skipped"};
+
 /* -- asking ---------------------------------------------------------------------------------------------- */
 
 struct order {
@@ -106,14 +108,48 @@ static cJSON *make_runs(const struct order *o, const PGresult *res, struct error
     return list;
 }
 
+static const char *known_status(const char *text)
+{
+    for (size_t i = 0; i < N_ELEMENTS(statuses); i++)
+        if (strcmp(statuses[i], text) == 0)
+            return statuses[i];
+    return NULL;
+}
+
+/*
+ * $1 id, or the id that all are below; $2 limit, $3 job or NULL. Only words of our own become a part of the text.
+ * The job is asked for as a span, and sorted by, because otherwise the planner, who does not know the job, may take
+ * its chance and read all runs from the newest on until enough are of it.
+ */
+static char *runs_sql(const struct run_filter *filter)
+{
+    _cleanup_buffer_ struct buffer sql = {0};
+    /* Most are done: whoever does not say which gets mostly those. */
+    const char *status = filter->status && *filter->status ? known_status(filter->status) : "done";
+    bool of_job = filter->job && *filter->job, by_job = of_job && status && strcmp(status, "done") == 0;
+    buffer_put_string(&sql, record_runs_sql);
+    buffer_put_string(&sql, filter->id ? " WHERE r.id = $1::bigint" : " WHERE r.id < $1::bigint");
+    buffer_put_string(&sql, by_job   ? " AND r.job BETWEEN $3::text AND $3::text"
+                            : of_job ? " AND r.job = $3::text"
+                                     : " AND ($3::text IS NULL OR true)");
+    if (!status)
+        buffer_put_string(&sql, " AND false");
+    else if (filter->status && *filter->status)
+        buffer_printf(&sql, " AND r.status = '%s'", status);
+    buffer_printf(&sql, " ORDER BY %sr.id DESC LIMIT $2::int", by_job ? "r.job DESC, " : "");
+    return xstrdup(buffer_string(&sql));
+}
+
 void scheduler_runs(
     struct scheduler *s, const struct run_filter *filter, scheduler_answer_fn *answer, void *arg)
 {
-    char id[24], before[24], limit[24];
+    char id[24], limit[24];
     int n = filter->limit <= 0 ? RUNS_DEFAULT : MIN(filter->limit, RUNS_MOST);
-    const char *const values[] = {number_text(filter->id, id), filter->job ? filter->job : "",
-        filter->status ? filter->status : "", number_text(filter->before, before), number_text(n, limit)};
-    ask((struct order){.s = s, .answer = answer, .arg = arg, .make = make_runs}, record_runs_sql, 5, values);
+    int64_t before = filter->before > 0 ? filter->before : INT64_MAX;
+    _cleanup_free_ char *sql = runs_sql(filter);
+    const char *const values[] = {number_text(filter->id ? filter->id : before, id), number_text(n, limit),
+        filter->job, filter->id ? "true" : "false"};
+    ask((struct order){.s = s, .answer = answer, .arg = arg, .make = make_runs}, sql, 4, values);
 }
 
 /* -- running now, and again ------------------------------------------------------------------------------ */
@@ -258,10 +294,9 @@ void scheduler_pause(struct scheduler *s, const char *job, bool paused, const ch
 
 static cJSON *make_progress(const struct order *o, const PGresult *res, struct error *err)
 {
-    static const char *const names[] = {"waiting", "running", "done", "failed", "cancelled", "skipped"};
     cJSON *result = cJSON_CreateObject();
-    for (size_t i = 0; i < N_ELEMENTS(names); i++)
-        cJSON_AddNumberToObject(result, names[i], (double)number_at(res, 0, (int)i));
+    for (size_t i = 0; i < N_ELEMENTS(statuses); i++)
+        cJSON_AddNumberToObject(result, statuses[i], (double)number_at(res, 0, (int)i));
     return result;
 }
 

@@ -32,6 +32,9 @@ void pass_free(struct pass *p)
 static void remove_pass(struct pass *p)
 {
     struct scheduler *s = p->s;
+    struct job *j = scheduler_find_job(s, p->spec.job);
+    if (j)
+        j->rested_us = clock_wall_us();
     for (size_t i = 0; i < s->n_passes; i++)
         if (s->passes[i] == p)
             s->passes[i] = s->passes[--s->n_passes];
@@ -74,6 +77,20 @@ static void say_end(const struct pass *p, int64_t done, int64_t failed, int64_t 
             p->outcome, lasted);
 }
 
+/* As a database whose encoding lacks a character does. What it refuses is left out: else the run is under way for
+ * ever, and a place for a worker is lost. */
+static void say_less(struct pass *p, const PGresult *res)
+{
+    char words[256];
+    pg_describe(res, words, sizeof(words));
+    free(p->stats);
+    free(p->result);
+    free(p->last_words);
+    free(p->error);
+    p->stats = p->result = p->last_words = NULL;
+    p->error = xasprintf("how it ended cannot be kept in full: %s", words);
+}
+
 static void on_recorded(void *arg, const PGresult *res)
 {
     struct pass *p = arg;
@@ -81,10 +98,9 @@ static void on_recorded(void *arg, const PGresult *res)
     p->recording = false;
     if (!res)
         return; /* nobody knows whether it is on record: passes_record() says it again, and it holds once */
-    if (PQresultStatus(res) != PGRES_TUPLES_OK) {
-        char words[256];
-        log_error("schedule", NULL, "job %s: the end of run %" PRId64 " cannot be written down: %s",
-            p->spec.job, p->spec.run, pg_describe(res, words, sizeof(words)));
+    if (!scheduler_heard_of(s, p->spec.job, "ending", res, "the end of its run cannot be written down")) {
+        if (pg_fault_of(res) == PG_FAULT_ROW)
+            say_less(p, res);
         return;
     }
     int64_t done = number_at(res, 0, 0), failed = number_at(res, 0, 1), waiting = number_at(res, 0, 2);
@@ -303,6 +319,19 @@ void pass_start(struct job *j, const PGresult *taken, int64_t asked_us)
         "schedule", NULL, "job %s: run %" PRId64 " begins, attempt %d", p->spec.job, p->spec.run, p->attempt);
     start_worker(p);
     job_judge(j);
+}
+
+void pass_give_back(struct scheduler *s, const PGresult *taken, const char *why)
+{
+    char pass[24], now[24];
+    number_text(clock_wall_us(), now);
+    const char *const values[15] = {[0] = number_text(number_at(taken, 0, TAKE_PASS), pass),
+        [1] = "interrupted",
+        [2] = now,
+        [7] = why,
+        [13] = "0",
+        [14] = now};
+    scheduler_ask(s, record_end_sql, N_ELEMENTS(values), values, NULL, NULL);
 }
 
 /* -- being ended ----------------------------------------------------------------------------------------- */

@@ -2,8 +2,13 @@
 
 #include <stddef.h>
 
-#define AT(us) "(timestamptz 'epoch' + " us " * interval '1 microsecond')"
-#define US(t)  "(extract(epoch FROM " t ") * 1000000)::bigint"
+#define AT(us)     "(timestamptz 'epoch' + " us " * interval '1 microsecond')"
+#define TEXT_OF(x) #x
+#define TEXT(x)    TEXT_OF(x)
+#define US(t)      "(extract(epoch FROM " t ") * 1000000)::bigint"
+
+/* So many chances more has a window that failed for good; then it is given up. */
+#define AGAIN_MOST 10
 
 /* Two-key advisory locks: the first key is ours ("ingd"), the second says what of. */
 #define LOCK_CLASS      "1768843108"
@@ -61,10 +66,16 @@ const char *const record_make_sql[] = {
     " last_words text,"
     " UNIQUE (job, scheduled_for, dry_run))",
 
-    "CREATE INDEX IF NOT EXISTS run_open ON {s}.run (job, scheduled_for) WHERE status IN ('waiting', "
-    "'running')",
-    "CREATE INDEX IF NOT EXISTS run_by_pass ON {s}.run (pass)",
+    "CREATE INDEX IF NOT EXISTS run_open ON {s}.run (job, not_before, scheduled_for)"
+    " WHERE status IN ('waiting', 'running')",
+    /* What a pass holds: under way, or done by its worker and not yet written down by its daemon. */
+    "CREATE INDEX IF NOT EXISTS run_held ON {s}.run (pass)"
+    " WHERE status = 'running' OR status = 'done' AND finished IS NULL",
+    "CREATE INDEX IF NOT EXISTS run_windows_failed ON {s}.run (attempt, job)"
+    " WHERE status = 'failed' AND window_end IS NOT NULL AND NOT dry_run",
     "CREATE INDEX IF NOT EXISTS run_by_job ON {s}.run (job, id)",
+    "CREATE INDEX IF NOT EXISTS run_by_status ON {s}.run (status, id) WHERE status <> 'done'",
+    "CREATE INDEX IF NOT EXISTS run_ended ON {s}.run (finished)",
     "CREATE SEQUENCE IF NOT EXISTS {s}.pass",
     "CREATE TABLE IF NOT EXISTS {s}.scheduler ("
     " one boolean PRIMARY KEY DEFAULT true CHECK (one),"
@@ -88,7 +99,8 @@ const char record_lead_sql[] =
     " SELECT got FROM l";
 
 const char record_absent_sql[] =
-    "SELECT DISTINCT r.daemon FROM {s}.run r WHERE r.status = 'running' AND r.daemon IS NOT NULL"
+    "SELECT DISTINCT r.daemon FROM {s}.run r"
+    " WHERE (r.status = 'running' OR r.status = 'done' AND r.finished IS NULL) AND r.daemon IS NOT NULL"
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks k WHERE k.locktype = 'advisory' AND k.granted"
     "   AND k.database = (SELECT oid FROM pg_catalog.pg_database"
     "     WHERE datname = pg_catalog.current_database())"
@@ -124,7 +136,7 @@ const char record_look_sql[] =
     " j.last_duration_us, j.last_lateness_us, " US("j.last_failure") ", j.last_error,"
     " coalesce(o.waiting, 0), " US("o.due") ", o.running, " US("o.running_since") ","
     " coalesce(o.retrying, false), o.cancels, o.cancel_by,"
-    " (SELECT leader FROM {s}.scheduler)"
+    " (SELECT leader FROM {s}.scheduler), coalesce(g.n, 0)"
     " FROM {s}.job j LEFT JOIN (SELECT r.job,"
     "   count(*) FILTER (WHERE r.status = 'waiting') AS waiting,"
     "   min(r.not_before) FILTER (WHERE r.status = 'waiting') AS due,"
@@ -135,7 +147,10 @@ const char record_look_sql[] =
     "     FILTER (WHERE r.status = 'running' AND r.cancel_by IS NOT NULL) AS cancels,"
     "   min(r.cancel_by) FILTER (WHERE r.status = 'running') AS cancel_by"
     "   FROM {s}.run r WHERE r.status IN ('waiting', 'running') GROUP BY r.job) o"
-    " ON o.job = j.name";
+    " ON o.job = j.name"
+    " LEFT JOIN (SELECT job, count(*) AS n FROM {s}.run WHERE status = 'failed'"
+    "   AND window_end IS NOT NULL AND NOT dry_run AND attempt >= " TEXT(AGAIN_MOST) " GROUP BY job) g"
+    " ON g.job = j.name";
 
 /* -- firing and taking ----------------------------------------------------------------------------------- */
 
@@ -171,24 +186,27 @@ const char record_fire_sql[] =
  * not go with fresh ones, and what failed again and again goes one by one: a window that cannot be computed
  * must not take others with it.
  */
-const char record_take_sql[] =
-    "WITH p AS (SELECT nextval({q} || '.pass') AS pass),"
-    " d AS (SELECT r.id, r.dry_run, r.attempt, r.window_end FROM {s}.run r"
-    "   WHERE r.job = $1::text AND r.status = 'waiting' AND r.not_before <= " AT("$2::bigint")
-    "   ORDER BY r.not_before, r.scheduled_for LIMIT 1),"
-    " c AS (SELECT r.id FROM {s}.run r, d"
-    "   WHERE r.job = $1::text AND r.status = 'waiting' AND r.not_before <= " AT("$2::bigint")
-    "   AND (r.id = d.id OR $3::boolean AND NOT d.dry_run AND NOT r.dry_run"
-    "     AND r.attempt = d.attempt AND d.attempt <= $5::int + 1"
-    "     AND r.window_end IS NOT NULL AND d.window_end IS NOT NULL)"
-    "   ORDER BY r.scheduled_for LIMIT 10000 FOR UPDATE OF r)"
-    " UPDATE {s}.run r SET status = 'running', attempt = r.attempt + 1, pass = p.pass,"
-    "   daemon = $4::text, started = " AT("$2::bigint") ", finished = NULL, duration_us = NULL,"
-    "   lateness_us = NULL, stats = NULL, result = NULL, error = NULL, sqlstate = NULL,"
-    "   exit_code = NULL, signal = NULL, last_words = NULL"
-    " FROM c, p WHERE r.id = c.id"
-    " RETURNING r.id, r.pass, r.attempt, " US("r.scheduled_for") ", " US("r.window_start") ","
-    "   " US("r.window_end") ", r.dry_run, r.cause";
+#define TAKE(together)                                                                                        \
+    "WITH p AS (SELECT nextval({q} || '.pass') AS pass),"                                                     \
+    " d AS MATERIALIZED (SELECT r.id, r.dry_run, r.attempt, r.window_end FROM {s}.run r"                      \
+    "   WHERE r.job = $1::text AND r.status = 'waiting' AND r.not_before <= " AT("$2::bigint")                \
+    "   ORDER BY r.not_before, r.scheduled_for LIMIT 1),"                                                     \
+    " c AS (SELECT r.id FROM {s}.run r, d"                                                                    \
+    "   WHERE r.status = 'waiting' AND r.not_before <= " AT("$2::bigint") " AND " together                    \
+    "   ORDER BY r.scheduled_for LIMIT 10000 FOR UPDATE OF r)"                                                \
+    " UPDATE {s}.run r SET status = 'running', attempt = r.attempt + 1, pass = p.pass,"                       \
+    "   daemon = $3::text, started = " AT("$2::bigint") ", finished = NULL, duration_us = NULL,"              \
+    "   lateness_us = NULL, stats = NULL, result = NULL, error = NULL, sqlstate = NULL,"                      \
+    "   exit_code = NULL, signal = NULL, last_words = NULL"                                                   \
+    " FROM c, p WHERE r.id = c.id"                                                                            \
+    " RETURNING r.id, r.pass, r.attempt, " US("r.scheduled_for") ", " US("r.window_start") ","                \
+    "   " US("r.window_end") ", r.dry_run, r.cause"
+
+const char record_take_sql[] = TAKE("r.id = d.id");
+const char record_take_windows_sql[] =
+    TAKE("r.job = $1::text AND (r.id = d.id OR NOT d.dry_run AND NOT r.dry_run"
+         "     AND r.attempt = d.attempt AND d.attempt <= $4::int + 1"
+         "     AND r.window_end IS NOT NULL AND d.window_end IS NOT NULL)");
 
 /* -- ending ---------------------------------------------------------------------------------------------- */
 
@@ -238,7 +256,8 @@ const char record_end_sql[] =
 
 const char record_again_sql[] =
     "UPDATE {s}.run SET status = 'waiting', cause = 'catch-up', not_before = " AT("$2::bigint")
-    " WHERE job = $1::text AND status = 'failed' AND NOT dry_run AND attempt < $3::int + 10";
+    " WHERE job = $1::text AND status = 'failed' AND window_end IS NOT NULL AND NOT dry_run"
+    "   AND attempt < $3::int + " TEXT(AGAIN_MOST);
 
 const char record_handled_sql[] =
     "UPDATE {s}.job SET handled_until = " AT("$2::bigint") " WHERE name = $1::text";
@@ -249,7 +268,7 @@ const char record_turn_back_sql[] =
 
 const char record_forget_sql[] =
     "DELETE FROM {s}.run WHERE id IN (SELECT id FROM {s}.run"
-    "   WHERE finished < " AT("$1::bigint") " AND status NOT IN ('waiting', 'running') LIMIT 5000)";
+    "   WHERE finished < " AT("$1::bigint") " AND status NOT IN ('waiting', 'running') LIMIT " TEXT(RECORD_FORGET_MOST) ")";
 
 /* -- orders and questions -------------------------------------------------------------------------------- */
 
@@ -306,10 +325,7 @@ const char record_runs_sql[] =
     "   'started', " ISO("r.started") ", 'finished', " ISO("r.finished") ","
     "   'duration_us', r.duration_us, 'lateness_us', r.lateness_us, 'stats', r.stats,"
     "   'error', r.error, 'sqlstate', r.sqlstate, 'exit_code', r.exit_code, 'signal', r.signal)"
-    " || CASE WHEN $1::bigint > 0"
+    " || CASE WHEN $4::boolean"
     "   THEN jsonb_build_object('last_words', r.last_words, 'result', r.result)"
     "   ELSE '{}'::jsonb END)::text"
-    " FROM {s}.run r WHERE ($1::bigint = 0 OR r.id = $1::bigint)"
-    " AND ($2::text = '' OR r.job = $2::text) AND ($3::text = '' OR r.status = $3::text)"
-    " AND ($4::bigint = 0 OR r.id < $4::bigint)"
-    " ORDER BY r.id DESC LIMIT $5::int";
+    " FROM {s}.run r";

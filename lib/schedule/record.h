@@ -24,7 +24,7 @@ extern const char record_requeue_sql[];
 /* The same parameters. Runs that a rollup's worker marked done before the daemon could write down how it ended.
  */
 extern const char record_settle_sql[];
-/* Daemons that have running runs and do not hold their lock. */
+/* Daemons that have runs under way, or not yet written down, and do not hold their lock. */
 extern const char record_absent_sql[];
 /* What every daemon looks at: enum look_column. */
 extern const char record_look_sql[];
@@ -51,6 +51,7 @@ enum look_column {
     LOOK_CANCELS, /* passes to be cancelled, "12,13" */
     LOOK_CANCEL_BY,
     LOOK_LEADER,
+    LOOK_GIVEN_UP, /* windows that failed and are not tried again */
 };
 
 /*
@@ -58,8 +59,10 @@ enum look_column {
  * $4 causes, $5 statuses; $6 now, $7 handled until, $8 others skipped, $9 why those with status skipped are.
  */
 extern const char record_fire_sql[];
-/* $1 job, $2 now, $3 a rollup, $4 daemon, $5 retries. Takes what is due as one pass: enum take_column. */
+/* $1 job, $2 now, $3 daemon. Takes the run that is due first: enum take_column. */
 extern const char record_take_sql[];
+/* And $4 retries. Of a rollup: takes the windows that are due, as one pass. */
+extern const char record_take_windows_sql[];
 
 enum take_column {
     TAKE_RUN,
@@ -85,7 +88,8 @@ extern const char record_again_sql[];
 extern const char record_handled_sql[];
 /* $1 now: runs that wait for a later attempt, as a clock that ran ahead saw it, need wait no more. */
 extern const char record_turn_back_sql[];
-/* $1: runs that ended before are forgotten. */
+#define RECORD_FORGET_MOST 2000
+/* $1: runs that ended before are forgotten, so many at a time. */
 extern const char record_forget_sql[];
 
 /* $1 job, $2 scheduled times (bigint[]), $3 window starts (bigint[] or NULL), $4 cause, $5 now, $6 dry run, $7
@@ -97,5 +101,6 @@ extern const char record_cancel_sql[];
 extern const char record_pause_sql[];
 /* $1 job, $2 from, $3 to: counts by status of runs scheduled in (from, to]. */
 extern const char record_progress_sql[];
-/* $1 id or 0, $2 job or "", $3 status or "", $4 before or 0, $5 limit. One JSON object a row. */
+/* One JSON object a row; $4: with result and last words. Which rows, by $1 to $3, is for orders.c to add: a condition
+ * that may or may not hold would be planned as if it never did, and a table of millions be read for it. */
 extern const char record_runs_sql[];

@@ -31,6 +31,33 @@ bool scheduler_ask(
     return pg_session_query(s->session, text, n, values, fn, arg);
 }
 
+bool scheduler_heard(
+    struct scheduler *s, const char *subject, const char *code, const PGresult *res, const char *what)
+{
+    char words[256];
+    if (!res)
+        return false;
+    enum pg_fault fault = pg_fault_of(res);
+    if (fault == PG_FAULT_NONE)
+        health_clear(s->health, subject, code);
+    else
+        health_raise(s->health, subject, code,
+            fault == PG_FAULT_TRANSIENT ? SEVERITY_DEGRADED : SEVERITY_FAILED,
+            "the role needs all rights on the tables job, run and scheduler, and they must be of this "
+            "version of "
+            "ingestd; it is tried again by itself",
+            "%s: %s", what, pg_describe(res, words, sizeof(words)));
+    return fault == PG_FAULT_NONE;
+}
+
+bool scheduler_heard_of(
+    struct scheduler *s, const char *job, const char *code, const PGresult *res, const char *what)
+{
+    char subject[64];
+    snprintf(subject, sizeof(subject), "job %s", job);
+    return scheduler_heard(s, subject, code, res, what);
+}
+
 struct job *scheduler_find_job(struct scheduler *s, const char *name)
 {
     for (size_t i = 0; i < s->n_jobs; i++)
@@ -96,6 +123,14 @@ static const struct pg_session_events session_events = {on_ready, on_lost};
 
 /* -- from time to time ----------------------------------------------------------------------------------- */
 
+static void on_forgotten(void *arg, const PGresult *res)
+{
+    struct scheduler *s = arg;
+    if (scheduler_heard(s, "schedule", "forget", res, "old runs cannot be forgotten") &&
+        strtol(PQcmdTuples((PGresult *)res), NULL, 10) == RECORD_FORGET_MOST)
+        s->forget_due_us = 0; /* there are more */
+}
+
 static void forget_old_runs(struct scheduler *s, int64_t now)
 {
     char before[24];
@@ -103,7 +138,8 @@ static void forget_old_runs(struct scheduler *s, int64_t now)
         return;
     s->forget_due_us = now + FORGET_EVERY_US;
     scheduler_ask(s, record_forget_sql, 1,
-        (const char *const[]){number_text(clock_wall_us() - s->config->keep_runs_us, before)}, NULL, NULL);
+        (const char *const[]){number_text(clock_wall_us() - s->config->keep_runs_us, before)}, on_forgotten,
+        s);
 }
 
 static void set_tick(struct scheduler *s)
@@ -235,6 +271,9 @@ static void inherit(struct job *to, struct job *from)
     to->handled_us = from->handled_us;
     to->firing = from->firing;
     to->taking = from->taking;
+    to->rested_us = from->rested_us;
+    if (to->s->leads && to->schedule && !from->schedule)
+        fire_set_handled(to, clock_wall_us()); /* of the time before it had one nothing is missed */
 }
 
 void scheduler_reload(struct scheduler *s, const struct config *config)

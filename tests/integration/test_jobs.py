@@ -5,7 +5,7 @@ import time
 
 from office import MARKER
 from servers import wait_until
-from timer import (backends, job, missed, query, rollup, runs, sql_file, timer, wait_runs)
+from timer import (backends, job, leads, missed, query, rollup, runs, sql_file, timer, wait_runs)
 
 
 # -- firing ---------------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def test_missed_windows_are_one_pass(office):
     daemon.start()
     done = wait_runs(office, 1000, "tick", timeout=60)
     assert len(done) == 1000 and len({r["pass"] for r in done}) == 1
-    assert {r["cause"] for r in done} == {"catch-up"}
+    assert {r["cause"] for r in done[:-1]} == {"catch-up"}  # the newest may have been due this very minute
     assert office.sql("SELECT count(*), max(n), max(window_end) - min(window_start) = interval '10 min' * 1000 FROM windows") == \
         [(1000, 1, True)]
 
@@ -328,3 +328,170 @@ def test_metrics_of_a_job(office):
     for name in ("ingestd_job_last_success_timestamp_seconds", "ingestd_job_last_duration_seconds",
                  "ingestd_job_last_lateness_seconds", "ingestd_job_runs_total"):
         assert f'{name}{{job="tick"' in text, text
+
+
+# -- what must not stand in a job's way -----------------------------------------------------------------------
+
+def test_a_run_that_was_ordered_for_later_does_not_hold_up_the_schedule(office):
+    daemon = timer(office, {"tick": query(office, "SELECT 1", schedule="every 1s")})
+    wait_runs(office, 1, "tick")
+    code, _ = daemon.ctl("run", "tick", "--at", "2099-01-01T00:00:00Z")
+    assert code == 0
+    n = len(runs(office, "tick", "done"))
+    wait_runs(office, n + 3, "tick", timeout=8)
+    assert [r["cause"] for r in runs(office, "tick", "waiting")][-1] == "manual"
+
+
+def test_a_backfill_leaves_other_jobs_their_turn(office):
+    """One worker for all: what is fired now does not wait behind all that is filled in."""
+    daemon = timer(office, {"slow": query(office, "SELECT pg_sleep(0.4)", "slow.sql", schedule="every 1h"),
+                            "tick": query(office, "SELECT 1", "tick.sql", schedule="every 1s")}, workers=1)
+    office.sql("INSERT INTO ingest.run (job, scheduled_for, cause, status, created, not_before)"
+               " SELECT 'slow', now() - i * interval '1 hour', 'backfill', 'waiting', now(), now() - interval '10 min'"
+               " FROM generate_series(1, 100) i")
+    wait_runs(office, 2, "slow")
+    n = len(runs(office, "tick", "done"))
+    wait_runs(office, n + 3, "tick", timeout=8)
+    assert runs(office, "slow", "waiting") and daemon.running
+
+
+def test_a_job_may_be_called_null(office):
+    timer(office, {"null": query(office, "SELECT 1", schedule="every 1s")})
+    wait_runs(office, 1, "null", timeout=8)
+
+
+def test_a_clock_that_ran_ahead_and_is_set_right(office):
+    """Windows that were computed before their time are computed again in it; what waited for a false time is taken."""
+    daemon = timer(office, {"tick": rollup(office, schedule="every 1s"), "hand": query(office, "SELECT 1")})
+    wait_runs(office, 1, "tick")
+    assert daemon.terminate() == 0
+    office.sql("INSERT INTO ingest.run (job, scheduled_for, window_start, window_end, cause, status, attempt, created,"
+               " not_before, finished) SELECT 'tick', at, at - interval '1s', at, 'schedule', 'done', 1, at, at, at + interval '1s'"
+               " FROM generate_series(date_trunc('second', now()), now() + interval '1 hour', interval '1s') at"
+               " ON CONFLICT DO NOTHING")
+    office.sql("UPDATE ingest.job SET handled_until = now() + interval '1 hour' WHERE name = 'tick'")
+    daemon.start()
+    wait_until(lambda: office.sql("SELECT count(*) FROM windows WHERE window_end > now() - interval '5s'")[0][0] >= 3, 10,
+               "windows to be computed in their time")
+
+
+def test_what_waits_until_a_false_time_is_taken_when_the_clock_is_right_again(office):
+    daemon = timer(office, {"tick": query(office, "SELECT 1", schedule="every 1s")})
+    assert daemon.terminate() == 0
+    office.sql("INSERT INTO ingest.run (job, scheduled_for, cause, status, attempt, created, not_before) VALUES"
+               " ('tick', date_trunc('hour', now()), 'schedule', 'waiting', 1, now(), now() + interval '1 day')")
+    office.sql("UPDATE ingest.job SET handled_until = now() + interval '1 day' WHERE name = 'tick'")
+    daemon.start()
+    wait_until(lambda: [r for r in runs(office, "tick", "done") if r["attempt"] == 2], 8, "the run that waited")
+
+
+def test_more_missed_windows_than_are_made_up_for_is_said(office):
+    daemon = timer(office, {"tick": rollup(office)})
+    wait_runs(office, 1, "tick")
+    assert daemon.terminate() == 0
+    missed(office, "tick", 10500)
+    daemon.start()
+    wait_until(lambda: "were missed" in daemon.log_text(), 8, "the log to say that windows are left out")
+
+
+# -- the timer's own tables -----------------------------------------------------------------------------------
+
+def test_a_leader_without_rights_says_so(office):
+    daemon = timer(office, {"tick": query(office, "SELECT 1", schedule="every 1s")})
+    assert daemon.terminate() == 0
+    office.sql("REVOKE ALL ON ingest.scheduler FROM dataeng; GRANT SELECT ON ingest.scheduler TO dataeng")
+    daemon.start()
+    condition = daemon.wait_for_condition(["schedule", "42501"])
+    assert condition["severity"] == "failed" and condition["remedy"]
+    office.sql("GRANT ALL ON ingest.scheduler TO dataeng")
+    daemon.wait_healthy()
+
+
+def test_tables_of_another_shape_are_said_and_a_firing_that_cannot_be_written_too(office):
+    daemon = timer(office, {"tick": query(office, "SELECT 1", schedule="every 1s")})
+    office.sql("ALTER TABLE ingest.run RENAME COLUMN cancel_by TO cancelled_by")
+    daemon.wait_for_condition(["schedule", "42703"])
+    office.sql("ALTER TABLE ingest.run RENAME COLUMN cancelled_by TO cancel_by; REVOKE INSERT ON ingest.run FROM dataeng")
+    daemon.wait_for_condition(["schedule", "42501"])
+    office.sql("GRANT INSERT ON ingest.run TO dataeng")
+    daemon.wait_healthy()
+    n = len(runs(office, "tick", "done"))
+    wait_runs(office, n + 1, "tick")
+
+
+def test_an_end_that_the_table_refuses_is_recorded_without_its_result(office):
+    """As a database does that has no such character: else the run is under way for ever, and its worker's place lost."""
+    daemon = timer(office, {"hand": query(office, "SELECT 1")})
+    office.sql("ALTER TABLE ingest.run ADD CHECK (result IS NULL)")
+    assert daemon.ctl("run", "hand", "--wait", timeout=8)[0] == 0
+    run = runs(office, "hand", "done")[0]
+    assert run["result"] is None and "23514" in run["error"]
+
+
+def test_a_row_of_a_job_that_was_deleted_is_made_again(office):
+    timer(office, {"tick": query(office, "SELECT 1", schedule="every 1s")})
+    wait_runs(office, 1, "tick")
+    office.sql("DELETE FROM ingest.job")
+    n = len(runs(office, "tick", "done"))
+    wait_runs(office, n + 2, "tick", timeout=8)
+
+
+def test_a_window_that_was_given_up_is_said_until_it_is_computed(office):
+    daemon = timer(office, {"tick": rollup(office)})
+    run = wait_runs(office, 2, "tick")[0]
+    office.sql("UPDATE ingest.run SET status = 'failed', attempt = 20 WHERE id = %s", run["id"])
+    condition = daemon.wait_for_condition(["job tick", "window"])
+    assert condition["severity"] == "failed" and "backfill" in condition["remedy"]
+    at = run["scheduled_for"].strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert daemon.ctl("run", "tick", "--at", at, "--wait")[0] == 0
+    daemon.wait_healthy()
+
+
+def test_a_run_that_nobody_starts_is_said(office):
+    daemon = timer(office, {"endless": query(office, "SELECT pg_sleep(1000)", "endless.sql"),
+                            "hand": query(office, "SELECT 1", "hand.sql")}, workers=1)
+    assert daemon.ctl("run", "endless")[0] == 0
+    wait_until(lambda: backends(office, "endless") == 1, 10, "the run")
+    assert daemon.ctl("run", "hand")[0] == 0
+    office.sql("UPDATE ingest.run SET not_before = now() - interval '5 min' WHERE job = 'hand'")
+    condition = daemon.wait_for_condition(["job hand", "wait"])
+    assert "workers" in condition["what"] + condition["remedy"]
+
+
+# -- a configuration that changes under way -------------------------------------------------------------------
+
+def reload_without_reply(office, jobs, then):
+    """The job's runs are taken, and before the answer is there the configuration is another."""
+    proxy = office.proxy(office.postgres)
+    postgres = {"url": office.url(proxy.port)}
+    daemon = office.daemon([], config=office.config([], jobs=jobs, postgres=postgres))
+    wait_until(lambda: leads(daemon), 20, "the daemon to lead", every=0.05)
+    wait_runs(office, 1, "tick")
+    wait_until(lambda: not runs(office, "tick", "running"), 5, "a moment between two runs", every=0.01)
+    proxy.freeze("replies")
+    wait_until(lambda: runs(office, "tick", "running"), 5, "runs to be taken", every=0.01)
+    then(daemon, postgres)
+    proxy.thaw()
+    return daemon
+
+
+def test_a_job_that_goes_while_its_runs_are_taken_leaves_none_under_way(office):
+    jobs = {"tick": rollup(office), "hand": query(office, "SELECT 1")}
+
+    def remove(daemon, postgres):
+        daemon.write_config(office.config([], jobs={"hand": jobs["hand"]}, postgres=postgres))
+        assert daemon.ctl("reload")[0] == 0
+    daemon = reload_without_reply(office, jobs, remove)
+    wait_until(lambda: not runs(office, "tick", "running"), 5, "the run to be given back")
+    assert {r["status"] for r in runs(office, "tick")} == {"done", "waiting"}
+    assert daemon.ctl("run", "hand", "--wait")[0] == 0
+
+
+def test_a_schedule_that_comes_later_does_not_make_up_for_the_time_before(office):
+    daemon = timer(office, {"hand": query(office, "SELECT 1", "hand.sql")})
+    missed(office, "hand", 86400)
+    daemon.write_config(office.config([], jobs={"hand": query(office, "SELECT 1", "hand.sql", schedule="every 1h"),
+                                                "tick": query(office, "SELECT 1", "tick.sql", schedule="every 1s")}))
+    assert daemon.ctl("reload")[0] == 0
+    wait_runs(office, 3, "tick")
+    assert [r for r in runs(office, "hand") if r["cause"] == "catch-up"] == []

@@ -75,6 +75,21 @@ def test_a_namesake_runs_nothing_and_says_so(office):
     assert "name" in condition["remedy"] and not leads(second)
 
 
+def test_a_leader_that_dies_and_comes_back_gives_its_run_away(office):
+    """Its lock is held again at once, so nobody finds it gone: it has to say itself that the run is not its own any more."""
+    left, right = pair(office, {"tick": rollup(office, SLOW_SQL)})
+    wait_until(lambda: runs(office, "tick", "running"), 20, "a run under way", every=0.01)
+    first = leader_of(left, right)
+    other = right if first is left else left
+    first.kill9()
+    left_over = runs(office, "tick", "running")
+    wait_until(lambda: leads(other), 5, "the other to lead", every=0.02)
+    first.start()
+    assert left_over
+    wait_until(lambda: [r for r in runs(office, "tick", "done") if r["id"] == left_over[0]["id"]], 8, "the run to be done")
+    assert not leads(first)
+
+
 @pytest.mark.slow
 def test_the_leader_is_killed_again_and_again(office):
     """Every window exactly one successful run, and computed exactly once, whoever is killed in the middle of it."""
