@@ -90,6 +90,10 @@ static int reload(void *arg, char **ret_problems)
 {
     struct daemon *d = arg;
     *ret_problems = NULL;
+    if (d->stopping) { /* it would begin what is just being brought to an end */
+        *ret_problems = xstrdup("the daemon is ending");
+        return -1;
+    }
     notify_reloading();
     int r = take_config(d, ret_problems);
     notify_ready();

@@ -204,6 +204,10 @@ void scheduler_run(struct scheduler *s, const char *job, int64_t at_us, bool dry
     int64_t at = at_us ? at_us : now;
     if (j->rollup && j->schedule)
         at = at_us ? schedule_next(j->schedule, at_us - 1) : schedule_previous(j->schedule, now + 1);
+    if (at == INT64_MAX || at == INT64_MIN) {
+        answer(arg, NULL, "the schedule has no window there; see ingestctl jobs");
+        return;
+    }
     struct order o = {
         .s = s, .answer = answer, .arg = arg, .make = make_ordered, .changes = true, .at_us = at};
     o.window = j->rollup && j->schedule;

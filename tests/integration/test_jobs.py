@@ -82,11 +82,13 @@ def test_a_dry_run_leaves_nothing(office):
 
 
 def test_unknown_names_are_refused(office):
-    daemon = timer(office, {"hand": query(office, "SELECT 1")})
+    daemon = timer(office, {"hand": query(office, "SELECT 1"), "tick": rollup(office, schedule="every 1h")})
     for args in (["run", "hant"], ["backfill", "hant", "--from", "2026-01-01", "--to", "2026-01-02"], ["pause", "hant"],
                  ["cancel", "999999"], ["backfill", "hand", "--from", "2026-01-01", "--to", "2026-01-02"]):
         done = daemon.ctl_raw(*args)
         assert done.returncode == 1 and done.stderr, args
+    done = daemon.ctl_raw("run", "tick", "--at", "9999-01-01T00:00:00Z")
+    assert done.returncode == 1 and "no window" in done.stderr
 
 
 def test_pause_and_resume(office):
