@@ -33,12 +33,19 @@ def watch_firings(office, n):
         return office.sql("SELECT count(*) >= %s FROM ingest.run WHERE scheduled_for > %s AND finished IS NOT NULL",
                           n, began)[0][0]
     wait_until(over, 2 * n + 30, f"{n} firings", every=0.5)
-    return [r for r in runs(office, "tick") if r["scheduled_for"] > began and r["finished"]], min(lags)
+    created = dict(office.sql("SELECT id, created FROM ingest.run"))
+    return [{**r, "created": created[r["id"]]} for r in runs(office, "tick")
+            if r["scheduled_for"] > began and r["finished"]], min(lags)
 
 
 def ran_after_ms(run):
     """From when it was due until its SQL ran."""
     return (float(run["result"]["rows"][0][0]) - run["scheduled_for"].timestamp()) * 1000
+
+
+def woke_after_ms(run):
+    """From when it was due until the daemon asked Postgres to write that down."""
+    return (run["created"] - run["scheduled_for"]).total_seconds() * 1000
 
 
 def firing_lateness(scene):
@@ -53,13 +60,14 @@ def firing_lateness(scene):
         rate = (sum(office.accounted(s) for s in STREAMS) - events) / (time.monotonic() - began)
     publisher.kill9()
     assert daemon.terminate() == 0
-    done = [r for r in firings if r["status"] == "done"]
+    done = [r for r in firings if r["lateness_us"] is not None]  # of a second attempt, and of a skipped one, there is none
     late = [r["lateness_us"] / 1000 for r in done]
-    ran = [ran_after_ms(r) for r in done]
+    woke, ran = [woke_after_ms(r) for r in done], [ran_after_ms(r) for r in done]
     p50, p99 = share(late, 0.5), share(late, 0.99)
-    said = (f"{p50:.1f} ms / {p99:.1f} ms of {len(done)}, {len(firings) - len(done)} skipped (their SQL ran after"
-            f" {share(ran, 0.5):.0f} ms / {share(ran, 0.99):.0f} ms; {rate:,.0f} events/s, never less than {backlog:,}"
-            " behind)")
+    said = (f"{p50:.1f} ms / {p99:.1f} ms of {len(done)}, {len(firings) - len(done)} skipped or tried again (of it until"
+            f" the daemon woke {share(woke, 0.5):.1f} ms / {share(woke, 0.99):.1f} ms, the rest is Postgres writing it down;"
+            f" the worker's SQL ran after {share(ran, 0.5):.0f} ms / {share(ran, 0.99):.0f} ms; {rate:,.0f} events/s, never"
+            f" less than {backlog:,} behind)")
     return [("lateness of a firing each second with both streams flat out, p50 / p99", said, "p99 ≤ 50 ms",
              p99 <= 50 and len(done) == len(firings) and backlog > 0)]
 
@@ -82,7 +90,8 @@ class Pair:
         first = wait_until(self.leader, 20, "one to lead")
         other = next(name for name in self.daemons if name != first)
         self.daemons[other].wait_healthy()
-        wait_until(lambda: self.daemons[other].ctl("jobs")[1]["leader"].startswith(f"{first}@"), 10, "the other to follow")
+        wait_until(lambda: (self.daemons[other].ctl("jobs")[1]["leader"] or "").startswith(f"{first}@"), 10,
+                   "the other to follow")
         self.first_run(first, job, time.time())
         return first, other
 
