@@ -14,7 +14,6 @@ static const struct remedy {
 } remedies[] = {
     {"retrying", "it is tried again by itself; see ingestctl runs %s"},
     {"failing", "see ingestctl runs %s; when it is mended: ingestctl run %s"},
-    {"refused", "correct it in the configuration, then: ingestctl reload"},
 };
 
 static bool is_cron(const cJSON *job)

@@ -19,7 +19,6 @@ static const char *const state_names[] = {
     [JOB_RETRYING] = "retrying",
     [JOB_FAILING] = "failing",
     [JOB_PAUSED] = "paused",
-    [JOB_REFUSED] = "refused",
     [JOB_UNKNOWN] = "unknown",
 };
 

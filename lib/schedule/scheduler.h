@@ -41,7 +41,6 @@ enum job_state {
     JOB_RETRYING, /* its last attempt failed and it is tried again soon */
     JOB_FAILING,  /* its last run failed for good */
     JOB_PAUSED,   /* by a person */
-    JOB_REFUSED,  /* its configuration cannot work: see why */
     JOB_UNKNOWN,  /* the database was not reached yet */
 };
 const char *job_state_to_string(enum job_state s);
@@ -52,7 +51,7 @@ struct job_report {
     const char *schedule;  /* "every 10m", or "" for one that runs by hand alone */
     const char *time_zone; /* the schedule's and the rollup's */
     enum job_state state;
-    const char *why; /* the last failure's words while failing, retrying or refused; else "" */
+    const char *why; /* the last failure's words while failing or retrying; else "" */
     int64_t since_us;
     int64_t next_us[JOB_FIRINGS_SHOWN]; /* 0: there is none */
     int64_t running;                    /* number of the run under way, 0: none */

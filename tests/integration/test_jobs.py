@@ -469,16 +469,17 @@ def reload_without_reply(office, jobs, then):
     daemon = office.daemon([], config=office.config([], jobs=jobs, postgres=postgres))
     wait_until(lambda: leads(daemon), 20, "the daemon to lead", every=0.05)
     wait_runs(office, 1, "tick")
-    wait_until(lambda: not runs(office, "tick", "running"), 5, "a moment between two runs", every=0.01)
+    # The daemon must know that the last run ended, or it would not take the next.
+    wait_until(lambda: job(daemon, "tick")["state"] == "idle", 10, "a moment between two runs", every=0.01)
     proxy.freeze("replies")
-    wait_until(lambda: runs(office, "tick", "running"), 5, "runs to be taken", every=0.01)
+    wait_until(lambda: runs(office, "tick", "running"), 10, "runs to be taken", every=0.01)
     then(daemon, postgres)
     proxy.thaw()
     return daemon
 
 
 def test_a_job_that_goes_while_its_runs_are_taken_leaves_none_under_way(office):
-    jobs = {"tick": rollup(office), "hand": query(office, "SELECT 1")}
+    jobs = {"tick": rollup(office, schedule="every 2s"), "hand": query(office, "SELECT 1")}
 
     def remove(daemon, postgres):
         daemon.write_config(office.config([], jobs={"hand": jobs["hand"]}, postgres=postgres))
