@@ -25,7 +25,7 @@ def lag(office, stream):
 
 
 def watch_firings(office, n):
-    """(the n firings from now on, with those that were skipped; the smallest backlog there was meanwhile)."""
+    """(the n firings from now on, with those that were skipped; how many events were behind at each look)."""
     lags, began = [], office.sql("SELECT now()")[0][0]
 
     def over():
@@ -35,7 +35,7 @@ def watch_firings(office, n):
     wait_until(over, 2 * n + 30, f"{n} firings", every=0.5)
     created = dict(office.sql("SELECT id, created FROM ingest.run"))
     return [{**r, "created": created[r["id"]]} for r in runs(office, "tick")
-            if r["scheduled_for"] > began and r["finished"]], min(lags)
+            if r["scheduled_for"] > began and r["finished"]], lags
 
 
 def ran_after_ms(run):
@@ -56,20 +56,21 @@ def firing_lateness(scene):
     daemon = timer(office, tick(office), [office.redis_stream(s) for s in STREAMS])
     with scene.watch_memory(daemon):
         events, began = sum(office.accounted(s) for s in STREAMS), time.monotonic()
-        firings, backlog = watch_firings(office, scene.size(60, 10))
+        firings, behind = watch_firings(office, scene.size(60, 10))
         rate = (sum(office.accounted(s) for s in STREAMS) - events) / (time.monotonic() - began)
     publisher.kill9()
     assert daemon.terminate() == 0
-    done = [r for r in firings if r["lateness_us"] is not None]  # of a second attempt, and of a skipped one, there is none
+    done = [r for r in firings if r["lateness_us"] is not None]  # a second attempt, or one that was skipped, has none
+    busy = sum(n > 0 for n in behind) / len(behind)
     late = [r["lateness_us"] / 1000 for r in done]
     woke, ran = [woke_after_ms(r) for r in done], [ran_after_ms(r) for r in done]
     p50, p99 = share(late, 0.5), share(late, 0.99)
-    said = (f"{p50:.1f} ms / {p99:.1f} ms of {len(done)}, {len(firings) - len(done)} skipped or tried again (of it until"
-            f" the daemon woke {share(woke, 0.5):.1f} ms / {share(woke, 0.99):.1f} ms, the rest is Postgres writing it down;"
-            f" the worker's SQL ran after {share(ran, 0.5):.0f} ms / {share(ran, 0.99):.0f} ms; {rate:,.0f} events/s, never"
-            f" less than {backlog:,} behind)")
+    said = (f"{p50:.1f} ms / {p99:.1f} ms of {len(done)}, {len(firings) - len(done)} skipped or tried again; the daemon woke"
+            f" after {share(woke, 0.5):.1f} ms / {share(woke, 0.99):.1f} ms, the rest is Postgres writing it down; the worker's"
+            f" SQL ran after {share(ran, 0.5):.0f} ms / {share(ran, 0.99):.0f} ms; {rate:,.0f} events/s, a backlog at"
+            f" {busy:.0%} of looks")
     return [("lateness of a firing each second with both streams flat out, p50 / p99", said, "p99 ≤ 50 ms",
-             p99 <= 50 and len(done) == len(firings) and backlog > 0)]
+             p99 <= 50 and len(done) == len(firings) and busy >= 0.95)]
 
 
 # Taking over.
@@ -136,8 +137,8 @@ def takeover(scene):
         pair.daemons[first].start()
     again = pair.run_starts_again()
     return [("takeover after kill -9 of the leader, until the other's first run, median / most",
-             f"{median(ran):.2f} s / {max(ran):.2f} s of {len(ran)} (it leads after {median(led):.2f} s / {max(led):.2f} s;"
-             f" a run that was under way begins again after {again:.1f} s)", "≤ 5 s", max(ran) <= 5)]
+             f"{median(ran):.2f} s / {max(ran):.2f} s of {len(ran)} (it leads after {median(led):.2f} s /"
+             f" {max(led):.2f} s; a run that was under way begins again after {again:.1f} s)", "≤ 5 s", max(ran) <= 5)]
 
 
 # What a worker each second costs the events.
@@ -164,7 +165,7 @@ class Blocks(threading.Thread):
 
 def spawn_latency(scene):
     office = scene.fresh_office()
-    n, seconds = scene.size((8, 8), (4, 4))
+    n, seconds = scene.size((12, 5), (4, 4))
     daemon = timer(office, tick(office), [office.redis_stream("claim")])
     blocks = Blocks(daemon, n, seconds)
     blocks.start()
@@ -178,8 +179,8 @@ def spawn_latency(scene):
         [median(share([ms for _, ms in block], part) for block in blocks.of(kind, seen)) for part in (0.5, 0.99)]
         for kind in (0, 1))
     return [("XADD to visible with a worker spawned each second, against without, p50 / p99 (medians of blocks in turn)",
-             f"{p50_with:.1f} ms / {p99_with:.1f} ms against {p50:.1f} ms / {p99:.1f} ms", "p99 the same, within 10 % or 1 ms",
-             p99_with <= max(p99 * 1.1, p99 + 1))]
+             f"{p50_with:.1f} ms / {p99_with:.1f} ms against {p50:.1f} ms / {p99:.1f} ms",
+             "p99 the same, within 10 % or 1 ms", p99_with <= max(p99 * 1.1, p99 + 1))]
 
 
 # What the rollup's triggers cost the events.
@@ -202,7 +203,7 @@ def triggers(scene):
     office, took = scene.fresh_office(), {False: [], True: []}
     n = sum(publish_backlog(office, scene.size(250_000, 25_000), duplicates=0.10).values())
     prepare_rollup(office)
-    for order in ((False, True), (True, False), (False, True)):
+    for order in ((False, True), (True, False)) * scene.size(3, 1):
         for on in order:
             if took[False]:
                 rewind(office, STREAMS)

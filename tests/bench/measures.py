@@ -219,5 +219,5 @@ def memory(scene):
 
 
 MEASURES = {f.__name__.replace("_", "-"): f for f in
-            (backlog, poison, both_streams, per_row, latency, pipe, rollup, firing_lateness, takeover, spawn_latency, triggers, idle,
-             memory)}
+            (backlog, poison, both_streams, per_row, latency, pipe, rollup, firing_lateness, takeover, spawn_latency,
+             triggers, idle, memory)}
