@@ -1,5 +1,5 @@
 /*
- * What is due. The one that leads writes a row into run for each firing, and in the same round trip takes what
+ * What is due. The one that leads writes a row into run for each firing, and in the same transaction takes what
  * waits: a run begins one trip to the database after its time. That a firing is handled is written with it in
  * one statement, so none is forgotten and none comes twice.
  */
@@ -82,14 +82,19 @@ static int64_t waits_since(const struct job *j)
 
 /* The one that waits longest goes first, so that no job keeps another from its turn, however many runs of it are
  * due. */
+static struct job *next_due(const struct scheduler *s, int64_t now)
+{
+    struct job *first = NULL;
+    for (size_t i = 0; i < s->n_jobs; i++)
+        if (is_due(s->jobs[i], now) && (!first || waits_since(s->jobs[i]) < waits_since(first)))
+            first = s->jobs[i];
+    return first;
+}
+
 void take_due(struct scheduler *s)
 {
     while (may_take(s)) {
-        int64_t now = clock_wall_us();
-        struct job *first = NULL;
-        for (size_t i = 0; i < s->n_jobs; i++)
-            if (is_due(s->jobs[i], now) && (!first || waits_since(s->jobs[i]) < waits_since(first)))
-                first = s->jobs[i];
+        struct job *first = next_due(s, clock_wall_us());
         if (!first)
             return;
         take(first);
@@ -196,7 +201,7 @@ static void fire(struct job *j, const struct plan *plan, int64_t now)
     const char *const values[] = {j->config->name, buffer_string(&a.at), buffer_string(&a.start),
         buffer_string(&a.cause), buffer_string(&a.status), number_text(now, now_text),
         number_text(plan->handled_us, handled), number_text((int64_t)plan->n_skipped, skipped), why};
-    j->firing = scheduler_ask(s, record_fire_sql, 9, values, on_fired, note);
+    j->firing = scheduler_tell(s, record_fire_sql, 9, values, on_fired, note);
     done_arrays(&a);
     if (!j->firing) {
         free(note->job);
@@ -204,11 +209,15 @@ static void fire(struct job *j, const struct plan *plan, int64_t now)
         return;
     }
     say_skipped(j, plan);
-    if (plan->n_firings == 0 || overlaps)
-        return;
-    /* Known before the next look: so that it is taken in this round trip. */
-    j->row.waiting += (int64_t)plan->n_firings;
-    j->row.due_us = j->row.due_us ? MIN(j->row.due_us, now) : now;
+    /* Known before the next look: so that it is taken in this very transaction, if it is its turn. */
+    if (!overlaps && plan->n_firings > 0) {
+        j->row.waiting += (int64_t)plan->n_firings;
+        j->row.due_us = j->row.due_us ? MIN(j->row.due_us, now) : now;
+    }
+    if (may_take(s) && next_due(s, now) == j)
+        take(j);
+    if (!j->taking)
+        pg_session_sync(s->session, NULL, NULL);
 }
 
 /* As a firing is, so that an answer from before it is not taken for news. */

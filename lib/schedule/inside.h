@@ -97,6 +97,9 @@ struct scheduler {
 /* One statement of record.h with text parameters. False when the database is away (fn is not called then). */
 bool scheduler_ask(
     struct scheduler *s, const char *sql, int n, const char *const *values, pg_reply_fn *fn, void *arg);
+/* The same without the end of its transaction: another ask, or pg_session_sync(), follows at once. */
+bool scheduler_tell(
+    struct scheduler *s, const char *sql, int n, const char *const *values, pg_reply_fn *fn, void *arg);
 /* Whether a statement succeeded. Where Postgres refused it a condition of the subject, of this code, says so until
  * one succeeds. */
 bool scheduler_heard(

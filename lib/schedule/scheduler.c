@@ -31,6 +31,16 @@ bool scheduler_ask(
     return pg_session_query(s->session, text, n, values, fn, arg);
 }
 
+bool scheduler_tell(
+    struct scheduler *s, const char *sql, int n, const char *const *values, pg_reply_fn *fn, void *arg)
+{
+    if (!pg_session_ready(s->session))
+        return false;
+    _cleanup_free_ char *text = pg_schema_sql(sql, s->config->postgres.schema, NULL);
+    const struct pg_params p = {.n = n, .values = values};
+    return pg_session_send(s->session, false, text, &p, 0, fn, arg);
+}
+
 bool scheduler_heard(
     struct scheduler *s, const char *subject, const char *code, const PGresult *res, const char *what)
 {
@@ -38,6 +48,8 @@ bool scheduler_heard(
     if (!res)
         return false;
     enum pg_fault fault = pg_fault_of(res);
+    if (fault == PG_FAULT_ABORTED)
+        return false; /* by what was asked before it in the same transaction, which tells why */
     if (fault == PG_FAULT_NONE)
         health_clear(s->health, subject, code);
     else

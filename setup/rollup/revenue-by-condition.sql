@@ -183,12 +183,12 @@ WITH claimed AS (
     SELECT condition, patient_id FROM found
 ), came AS (
     INSERT INTO {schema}.{name}_patient (condition, patient_id)
-    SELECT condition, patient_id FROM members EXCEPT SELECT condition, patient_id FROM {schema}.{name}_patient
+    SELECT condition, patient_id FROM members
     ON CONFLICT DO NOTHING
     RETURNING patient_id
 ), went AS (
     DELETE FROM {schema}.{name}_patient AS p USING asked AS a
-    WHERE a.gone AND p.condition = a.condition AND p.patient_id = a.patient_id
+    WHERE (SELECT everybody OR somebody FROM doubt) AND a.gone AND p.condition = a.condition AND p.patient_id = a.patient_id
       AND NOT EXISTS (SELECT FROM members AS m WHERE m.condition = p.condition AND m.patient_id = p.patient_id)
     RETURNING p.patient_id
 ), moved AS MATERIALIZED (
