@@ -98,7 +98,8 @@ void work_run(const char *program, const struct job_spec *spec, const struct pro
     if (!w.base)
         abort();
     char *text = job_spec_to_json(spec);
-    if (process_start(w.base, program, text, limits, &events, &w, &w.process, &err) == 0) {
+    if (process_start(w.base, program, limits, &events, &w, &w.process, &err) == 0) {
+        process_tell(w.process, text);
         set_interrupts(&w);
         event_base_dispatch(w.base);
     } else {

@@ -17,7 +17,9 @@
 
 #define REAP_WITHIN_MS 200
 #define INEXACT        (1024 * 1024)
-#define OOM_SCORE      "500" /* the kernel is to take a worker before the daemon, or Postgres */
+/* The live path goes first. */
+#define NICENESS  5
+#define OOM_SCORE "500" /* the kernel is to take a worker before the daemon, or Postgres */
 
 /* Both ends of the three pipes, by the child's descriptor. */
 struct pipes {
@@ -181,6 +183,7 @@ static void limit(pid_t pid, uint64_t memory_max)
     prlimit(pid, RLIMIT_CORE, &none, NULL);
     if (memory_max && !has_shadow)
         prlimit(pid, RLIMIT_DATA, &memory, NULL);
+    setpriority(PRIO_PROCESS, (id_t)pid, NICENESS);
     oom_first(pid);
 }
 

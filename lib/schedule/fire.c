@@ -1,7 +1,7 @@
 /*
  * What is due. The one that leads writes a row into run for each firing, and in the same transaction takes what
- * waits: a run begins one trip to the database after its time. That a firing is handled is written with it in
- * one statement, so none is forgotten and none comes twice.
+ * waits. It does so a moment before the time, so that the worker is up and has only to be told then. That a
+ * firing is handled is written with it in one statement, so none is forgotten and none comes twice.
  */
 #include "calendar/schedule.h"
 #include "config/config.h"
@@ -25,7 +25,6 @@ bool job_is_busy(const struct job *j)
 struct taking {
     struct scheduler *s;
     char *job;
-    int64_t asked_us;
 };
 
 static void on_taken(void *arg, const PGresult *res)
@@ -40,18 +39,19 @@ static void on_taken(void *arg, const PGresult *res)
     if (taken && (!j || s->stopping))
         pass_give_back(s, res, j ? "the daemon is ending" : "the job has left the configuration");
     else if (taken)
-        pass_start(j, res, t->asked_us);
+        pass_start(j, res);
     free(t->job);
     free(t);
 }
 
-static void take(struct job *j)
+/* now: of the runs that are due by then. */
+static void take(struct job *j, int64_t now)
 {
     struct scheduler *s = j->s;
-    char now[24], retries[24];
+    char now_text[24], retries[24];
     struct taking *t = xnew(struct taking);
-    *t = (struct taking){s, xstrdup(j->config->name), clock_wall_us()};
-    const char *const values[] = {j->config->name, number_text(t->asked_us, now), s->name,
+    *t = (struct taking){s, xstrdup(j->config->name)};
+    const char *const values[] = {j->config->name, number_text(now, now_text), s->name,
         number_text((int64_t)j->config->retries, retries)};
     j->taking = j->rollup ? scheduler_ask(s, record_take_windows_sql, 4, values, on_taken, t)
                           : scheduler_ask(s, record_take_sql, 3, values, on_taken, t);
@@ -94,10 +94,11 @@ static struct job *next_due(const struct scheduler *s, int64_t now)
 void take_due(struct scheduler *s)
 {
     while (may_take(s)) {
-        struct job *first = next_due(s, clock_wall_us());
+        int64_t now = clock_wall_us();
+        struct job *first = next_due(s, now);
         if (!first)
             return;
-        take(first);
+        take(first, now);
         if (!first->taking)
             return;
     }
@@ -181,7 +182,7 @@ static bool is_under_way(const struct job *j, int64_t now)
 }
 
 /* Windows of a rollup add up: each must be computed. Of anything else a firing that finds the one before still
- * at work is skipped, and counted. */
+ * at work is skipped, and counted. now: or the firing's own time, where that is still to come. */
 static void fire(struct job *j, const struct plan *plan, int64_t now)
 {
     struct scheduler *s = j->s;
@@ -215,7 +216,7 @@ static void fire(struct job *j, const struct plan *plan, int64_t now)
         j->row.due_us = j->row.due_us ? MIN(j->row.due_us, now) : now;
     }
     if (may_take(s) && next_due(s, now) == j)
-        take(j);
+        take(j, now);
     if (!j->taking)
         pg_session_sync(s->session, NULL, NULL);
 }
@@ -255,6 +256,11 @@ static void turn_back(struct job *j, int64_t now)
     fire_set_handled(j, now);
 }
 
+static int64_t ahead_us(const struct job *j, int64_t now)
+{
+    return is_under_way(j, now) ? 0 : AHEAD_US;
+}
+
 static void fire_job(struct job *j, int64_t now)
 {
     if (!j->schedule || !j->row.known || j->row.paused || j->firing)
@@ -262,9 +268,9 @@ static void fire_job(struct job *j, int64_t now)
     if (j->handled_us > now + PLAN_LATE_US)
         turn_back(j, now);
     struct plan plan;
-    plan_due(j->schedule, j->catch_up, j->handled_us, now, &plan);
+    plan_due(j->schedule, j->catch_up, j->handled_us, now + ahead_us(j, now), &plan);
     if (plan.handled_us > j->handled_us)
-        fire(j, &plan, now);
+        fire(j, &plan, MAX(now, plan.handled_us));
     free(plan.firings);
 }
 
@@ -290,7 +296,7 @@ void fire_set_alarm(struct scheduler *s)
     for (size_t i = 0; i < s->n_jobs && s->leads && s->looked; i++) {
         struct job *j = s->jobs[i];
         if (j->schedule && j->row.known && !j->row.paused && !j->firing)
-            next = earlier(next, schedule_next(j->schedule, j->handled_us));
+            next = earlier(next, schedule_next(j->schedule, j->handled_us) - ahead_us(j, now));
         if (j->row.waiting > 0 && j->row.due_us > now)
             next = earlier(next, j->row.due_us);
     }

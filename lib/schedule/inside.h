@@ -18,6 +18,10 @@ struct schedule;
 #define LEASE_HELD_US (10 * US_PER_SEC)
 #define LEASE_OUT_US  (15 * US_PER_SEC)
 
+/* A firing is written down, and its worker started, so long before its time: it begins on the stroke then,
+ * however slow the database is just now. Only where the run before is over: else it shows at its time. */
+#define AHEAD_US (US_PER_SEC / 4)
+
 /* A row of the table job, and what is open in run, as last looked at. */
 struct job_row {
     bool known, paused, retrying;
@@ -50,6 +54,7 @@ struct pass {
     int64_t retry_after_us;
     int64_t started_us, lateness_us; /* lateness -1: it was not to be on time */
     struct process *process;         /* NULL once it ended, or could not be started */
+    struct event *due;               /* until it may begin; else NULL */
     pid_t pid;
     bool cancelled, interrupted;
     /* How it ended, kept until it is on record. */
@@ -141,7 +146,7 @@ void take_due(struct scheduler *s);
 bool job_is_busy(const struct job *j);
 
 /* pass.c */
-void pass_start(struct job *j, const PGresult *taken, int64_t asked_us);
+void pass_start(struct job *j, const PGresult *taken);
 /* Gives taken runs back: nobody here is to start them. */
 void pass_give_back(struct scheduler *s, const PGresult *taken, const char *why);
 void pass_cancel(struct scheduler *s, int64_t number, const char *who);

@@ -10,6 +10,7 @@
 #include "util/text.h"
 
 #include <cjson/cJSON.h>
+#include <event2/event.h>
 #include <inttypes.h>
 
 #define RETRY_MOST_US (INT64_C(3600) * US_PER_SEC)
@@ -18,6 +19,8 @@ void pass_free(struct pass *p)
 {
     if (!p)
         return;
+    if (p->due)
+        event_free(p->due);
     process_free(p->process);
     job_spec_done(&p->spec);
     free(p->outcome);
@@ -282,23 +285,52 @@ static void take_runs(struct pass *p, const struct job *j, const PGresult *res)
         qsort(spec->windows, spec->n_windows, sizeof(*spec->windows), by_start);
 }
 
+static void begin(struct pass *p)
+{
+    _cleanup_free_ char *text = job_spec_to_json(&p->spec);
+    p->started_us = clock_wall_us();
+    if (p->lateness_us == 0)
+        p->lateness_us = MAX(p->started_us - p->spec.scheduled_us, 0);
+    process_tell(p->process, text);
+}
+
+static void on_due(int fd, short what, void *arg)
+{
+    struct pass *p = arg;
+    (void)fd;
+    (void)what;
+    event_free(TAKE(p->due));
+    if (p->process) /* else it ended, or was cancelled, before its time */
+        begin(p);
+}
+
+/* A run that was taken ahead of its time has its worker up by then, and it is told to begin on the stroke. */
+static void wait_until_due(struct pass *p, int64_t wait_us)
+{
+    const struct timeval wait = {wait_us / US_PER_SEC, wait_us % US_PER_SEC};
+    p->due = evtimer_new(p->s->base, on_due, p);
+    evtimer_add(p->due, &wait);
+}
+
 static void start_worker(struct pass *p)
 {
     struct error err;
-    _cleanup_free_ char *text = job_spec_to_json(&p->spec);
     const struct process_limits limits = {p->spec.time_limit_us, p->spec.memory_max};
-    if (process_start(p->s->base, p->s->worker, text, &limits, &process_events, p, &p->process, &err) < 0) {
+    int64_t early_us = p->spec.scheduled_us - clock_wall_us();
+    if (process_start(p->s->base, p->s->worker, &limits, &process_events, p, &p->process, &err) < 0) {
         p->exit_code = -1;
         p->error = xstrdup(err.text);
         end(p, "failed");
         return;
     }
     p->pid = process_pid(p->process);
-    if (p->lateness_us == 0)
-        p->lateness_us = MAX(p->started_us - p->spec.scheduled_us, 0);
+    if (p->lateness_us == 0 && early_us > 0 && early_us <= AHEAD_US)
+        wait_until_due(p, early_us);
+    else
+        begin(p);
 }
 
-void pass_start(struct job *j, const PGresult *taken, int64_t asked_us)
+void pass_start(struct job *j, const PGresult *taken)
 {
     struct scheduler *s = j->s;
     struct pass *p = xnew(struct pass);

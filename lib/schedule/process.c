@@ -324,6 +324,7 @@ static struct event *on(struct event_base *base, int fd, short what, event_callb
 static void watch_it(struct event_base *base, struct process *p)
 {
     p->in = on(base, p->child.in, EV_WRITE | EV_PERSIST, on_in, p);
+    event_del(p->in); /* until there is something to tell it */
     p->out = on(base, p->child.out, EV_READ | EV_PERSIST, on_out, p);
     p->err = on(base, p->child.err, EV_READ | EV_PERSIST, on_err, p);
     p->end = on(base, SIGCHLD, EV_SIGNAL | EV_PERSIST, on_end, p);
@@ -336,9 +337,8 @@ static void watch_it(struct event_base *base, struct process *p)
         set_timer(p->timer, p->limits.time_us);
 }
 
-int process_start(struct event_base *base, const char *program, const char *spec,
-    const struct process_limits *limits, const struct process_events *events, void *arg,
-    struct process **ret_process, struct error *err)
+int process_start(struct event_base *base, const char *program, const struct process_limits *limits,
+    const struct process_events *events, void *arg, struct process **ret_process, struct error *err)
 {
     struct child child;
     prepare_signals();
@@ -349,11 +349,17 @@ int process_start(struct event_base *base, const char *program, const char *spec
     p->limits = *limits;
     p->events = *events;
     p->arg = arg;
-    buffer_put_string(&p->spec, spec);
-    buffer_put(&p->spec, "\n", 1);
     watch_it(base, p);
     *ret_process = p;
     return 0;
+}
+
+void process_tell(struct process *p, const char *spec)
+{
+    buffer_put_string(&p->spec, spec);
+    buffer_put(&p->spec, "\n", 1);
+    if (p->in)
+        event_add(p->in, NULL);
 }
 
 void process_kill(struct process *p, const char *why)

@@ -45,13 +45,14 @@ struct process_events {
 };
 
 /*
- * Starts program (posix_spawn: no page of ours is copied) with spec, a line of JSON, on its standard input (the
- * end of the line is added). events is copied, and nothing is told before this returned. The worker inherits
- * nothing else: no descriptor, and of the environment only PATH, HOME, LANG, TZ and TMPDIR.
+ * Starts program (posix_spawn: no page of ours is copied). It waits to be told what to do. events is copied, and
+ * nothing is told before this returned. The worker inherits nothing else: no descriptor, and of the environment
+ * only PATH, HOME, LANG, TZ and TMPDIR.
  */
-int process_start(struct event_base *base, const char *program, const char *spec,
-    const struct process_limits *limits, const struct process_events *events, void *arg,
-    struct process **ret_process, struct error *err);
+int process_start(struct event_base *base, const char *program, const struct process_limits *limits,
+    const struct process_events *events, void *arg, struct process **ret_process, struct error *err);
+/* Once: spec, a line of JSON, for its standard input (the end of the line is added). */
+void process_tell(struct process *p, const char *spec);
 /* Ends it: SIGTERM to the group now, SIGKILL two seconds later. why: for the record ("cancelled by uid 1000").
  */
 void process_kill(struct process *p, const char *why);

@@ -24,6 +24,18 @@ def test_a_schedule_fires_on_the_clock_and_each_run_is_on_record(office):
     assert seen["failed"] == 0 and len(seen["next"]) == 3
 
 
+def test_a_run_is_taken_before_its_time_and_begins_on_the_stroke(office):
+    timer(office, {"tick": query(office, "SELECT extract(epoch FROM clock_timestamp())", schedule="every 2s")})
+    wait_runs(office, 1, "tick")
+    early = wait_until(lambda: office.sql(
+        "SELECT scheduled_for FROM ingest.run WHERE status = 'running' AND scheduled_for > clock_timestamp()"), 30,
+        "a run that waits for its time", every=0.01)[0][0]
+    wait_until(lambda: [r for r in runs(office, "tick", "done") if r["scheduled_for"] == early], 10, "its end")
+    for run in runs(office, "tick", "done"):
+        assert float(run["result"]["rows"][0][0]) >= run["scheduled_for"].timestamp()
+        assert run["started"] >= run["scheduled_for"] and run["finished"] > run["started"]
+
+
 def test_a_cron_line_in_its_zone_shows_its_next_firings(office):
     daemon = timer(office, {"early": query(office, "SELECT 1", schedule="30 3 * * mon-fri", time_zone="America/New_York")})
     shown = job(daemon, "early")

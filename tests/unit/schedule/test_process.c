@@ -136,8 +136,8 @@ static void start(const char *program, const char *spec, const struct process_li
 {
     struct error err;
     forget();
-    ck_assert_msg(
-        process_start(base, program, spec, limits, &events, &told, &process, &err) == 0, "%s", err.text);
+    ck_assert_msg(process_start(base, program, limits, &events, &told, &process, &err) == 0, "%s", err.text);
+    process_tell(process, spec);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -516,7 +516,7 @@ START_TEST(test_not_startable)
         struct process *p = NULL;
         if (cases[i].script)
             write_worker(cases[i].script, cases[i].mode);
-        ck_assert_int_eq(process_start(base, worker, SPEC, NO_LIMITS, &events, &told, &p, &err), -1);
+        ck_assert_int_eq(process_start(base, worker, NO_LIMITS, &events, &told, &p, &err), -1);
         ck_assert_msg(strstr(err.text, cases[i].words), "%s", err.text);
         ck_assert_msg(strstr(err.text, worker), "%s", err.text);
         ck_assert_ptr_null(p);
