@@ -1,5 +1,7 @@
 #include "job/job.h"
 
+#include <stdarg.h>
+
 static const struct job_kind *const kinds[] = {&job_rollup, &job_query, &job_probe};
 
 const struct job_kind *job_kind_find(const char *name)
@@ -8,4 +10,14 @@ const struct job_kind *job_kind_find(const char *name)
         if (strcmp(kinds[i]->name, name) == 0)
             return kinds[i];
     return NULL;
+}
+
+int job_refuse(struct db_fault *fault, const char *fmt, ...)
+{
+    *fault = (struct db_fault){0};
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(fault->error.text, sizeof(fault->error.text), fmt, ap);
+    va_end(ap);
+    return -1;
 }

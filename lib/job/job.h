@@ -21,6 +21,9 @@ extern const struct job_kind job_rollup, job_query, job_probe;
 /* NULL when there is none of that name. */
 const struct job_kind *job_kind_find(const char *name);
 
+/* Writes a fault of our own, that no other attempt makes better, and returns -1. */
+int job_refuse(struct db_fault *fault, const char *fmt, ...) _printf_(2, 3);
+
 /* A whole SQL file as a new string; refuses one that is missing, larger than 4 MB, not UTF-8, or without any
  * statement (only blanks and comments). */
 int job_read_sql(const char *path, char **ret_text, struct error *err);

@@ -15,7 +15,6 @@
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
-#include <stdarg.h>
 
 struct query {
     const struct job_spec *spec;
@@ -28,23 +27,11 @@ struct query {
     int64_t began_us;
 };
 
-/* A fault of our own, that no other attempt makes better. */
-static int refuse(struct db_fault *fault, const char *fmt, ...) _printf_(2, 3);
-static int refuse(struct db_fault *fault, const char *fmt, ...)
-{
-    *fault = (struct db_fault){0};
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(fault->error.text, sizeof(fault->error.text), fmt, ap);
-    va_end(ap);
-    return -1;
-}
-
 /* -- what the file holds --------------------------------------------------------------------------------- */
 
 static int refuse_dry_run(const struct query *q, const struct sql_statement *s, struct db_fault *fault)
 {
-    return refuse(fault,
+    return job_refuse(fault,
         "a dry run of %.200s is not possible: %s on line %d ends the transaction, so that nothing before it "
         "could be taken back; nothing was run",
         q->spec->sql, s->hidden ? "a comment that the server executes" : s->head, s->line);
@@ -65,7 +52,7 @@ static int look_through(struct query *q, struct db_fault *fault)
         n = (size_t)(s.start - q->sql) + s.n;
     }
     if (n == 0)
-        return refuse(
+        return job_refuse(
             fault, "the SQL file %.300s holds no statement, only blanks and comments", q->spec->sql);
     q->sql[n] = '\0';
     return 0;
@@ -188,13 +175,13 @@ static int end_dry_run(struct query *q, bool ours, struct db_fault *fault)
     if (transaction_roll_back(q->db, &kept, fault) < 0)
         return -1;
     if (!ours)
-        return refuse(fault,
+        return job_refuse(fault,
             "the dry run of %.200s CHANGED the database: the file ended its transaction itself, what it did "
             "before "
             "that is committed",
             q->spec->sql);
     if (kept)
-        return refuse(fault,
+        return job_refuse(fault,
             "the dry run of %.200s CHANGED the database: tables without transactions (MyISAM) cannot be "
             "taken back",
             q->spec->sql);
@@ -228,10 +215,10 @@ static int prepare(struct query *q, struct db_fault *fault)
     const struct job_spec *spec = q->spec;
     struct error err;
     if (spec->dry_run && !spec->transaction)
-        return refuse(
+        return job_refuse(
             fault, "a dry run needs a transaction that can be taken back: the job has `transaction: no`");
     if (job_read_sql(spec->sql, &q->sql, &err) < 0)
-        return refuse(fault, "%s", err.text);
+        return job_refuse(fault, "%s", err.text);
     report_progress("connect", "", 0, -1);
     _cleanup_free_ char *name = xasprintf("ingestd job %s", spec->job);
     struct db_options options = {

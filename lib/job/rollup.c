@@ -16,7 +16,6 @@
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
-#include <stdarg.h>
 
 /* Waits for locks are short: a statement that waits for a table keeps all others waiting behind it. */
 #define SESSION_SQL                                                                                          \
@@ -49,18 +48,6 @@ static void rollup_done(struct rollup *r)
 
 /* -- faults ---------------------------------------------------------------------------------------------- */
 
-/* A fault of our own, that no other attempt makes better. */
-static int refuse(struct db_fault *fault, const char *fmt, ...) _printf_(2, 3);
-static int refuse(struct db_fault *fault, const char *fmt, ...)
-{
-    *fault = (struct db_fault){0};
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(fault->error.text, sizeof(fault->error.text), fmt, ap);
-    va_end(ap);
-    return -1;
-}
-
 static const struct {
     const char *sqlstate, *advice;
 } advices[] = {
@@ -87,7 +74,7 @@ static int section_failed(const struct rollup *r, enum rollup_section section, s
 static int wrong_result(
     const struct rollup *r, enum rollup_section section, const char *expected, struct db_fault *fault)
 {
-    return refuse(fault, "%.100s:%d: section %s must return %s; nothing was changed", r->file_name,
+    return job_refuse(fault, "%.100s:%d: section %s must return %s; nothing was changed", r->file_name,
         r->file.line[section], rollup_section_to_string(section), expected);
 }
 
@@ -96,13 +83,13 @@ static int wrong_result(
 static int check_spec(const struct job_spec *spec, struct db_fault *fault)
 {
     if (!spec->table)
-        return refuse(fault, "the rollup %.60s has no `table:`", spec->job);
+        return job_refuse(fault, "the rollup %.60s has no `table:`", spec->job);
     if (!spec->dry_run && strcmp(spec->database.url, spec->books.url) != 0)
-        return refuse(
+        return job_refuse(
             fault, "a rollup runs in the database its runs are on record in: leave `database:` out");
     for (size_t i = 0; i < spec->n_windows; i++)
         if (spec->windows[i].start_us >= spec->windows[i].end_us)
-            return refuse(fault, "a window of the rollup %.60s ends before it begins", spec->job);
+            return job_refuse(fault, "a window of the rollup %.60s ends before it begins", spec->job);
     return 0;
 }
 
@@ -117,7 +104,7 @@ static int read_file(struct rollup *r, struct db_fault *fault)
     r->file_name = slash ? slash + 1 : spec->sql;
     if (job_read_sql(spec->sql, &text, &err) < 0 ||
         rollup_file_parse(r->file_name, text, &names, &r->file, &err) < 0)
-        return refuse(fault, "%s", err.text);
+        return job_refuse(fault, "%s", err.text);
     return 0;
 }
 
@@ -148,7 +135,7 @@ static int open_session(struct rollup *r, struct db_fault *fault)
     if (db_open(spec->database.url, &options, &r->db, fault) < 0)
         return -1;
     if (strcmp(db_driver(r->db), "postgres") != 0)
-        return refuse(fault, "a rollup runs in Postgres alone, %.200s is none", db_label(r->db));
+        return job_refuse(fault, "a rollup runs in Postgres alone, %.200s is none", db_label(r->db));
     return db_script(r->db, SESSION_SQL, NULL, fault) < 0 ? -1 : lock(r, fault);
 }
 
@@ -370,7 +357,7 @@ static int fence(struct rollup *r, struct db_fault *fault)
     if (db_query(r->db, buffer_string(&sql), 1, parameters, &sink, fault) < 0)
         return error_prefix(&fault->error, "the runs could not be marked as done, nothing was changed");
     if (n != (int64_t)r->spec->n_windows)
-        return refuse(fault,
+        return job_refuse(fault,
             "was overtaken: of its %zu runs %" PRId64 " are still its own (pass %" PRId64
             "), another worker has the rest; nothing was changed",
             r->spec->n_windows, n, r->spec->pass);

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * The scheduler's own: what its files share. scheduler.c has its life and its ticks, lead.c who leads,
+ * The scheduler's own: what its files share. scheduler.c has its life and its ticks, ask.c the statements, lead.c who leads,
  * look.c what the tables say, fire.c what is due, pass.c the workers, orders.c what people ask for.
  */
 #include "job/spec.h"
@@ -99,6 +99,7 @@ struct scheduler {
     void *drained_arg;
 };
 
+/* ask.c */
 /* One statement of record.h with text parameters. False when the database is away (fn is not called then). */
 bool scheduler_ask(
     struct scheduler *s, const char *sql, int n, const char *const *values, pg_reply_fn *fn, void *arg);
