@@ -498,6 +498,36 @@ static bool under_valgrind(void)
     return preload && strstr(preload, "vgpreload");
 }
 
+/* It may be started long before it is told what to do. */
+START_TEST(test_its_time_begins_when_it_is_told)
+{
+    const struct process_limits limits = {.time_us = 300 * US_PER_MS};
+    struct error err;
+    write_worker("read spec\n" SAYS_DONE, 0700);
+    ck_assert_int_eq(process_start(base, worker, &limits, &events, &told, &process, &err), 0);
+    int64_t later = clock_mono_us() + 2 * limits.time_us;
+    AWAIT(clock_mono_us() > later);
+    ck_assert(!told.ended);
+    process_tell(process, SPEC);
+    AWAIT(told.ended);
+    ck_assert_msg(told.outcome == PROCESS_DONE, "%s", told.error);
+}
+END_TEST
+
+START_TEST(test_what_is_to_end_is_told_nothing)
+{
+    struct error err;
+    write_worker("trap '' TERM\necho $$. >$TMPDIR/note\nread spec\n" SAYS_DONE, 0700);
+    ck_assert_int_eq(process_start(base, worker, NO_LIMITS, &events, &told, &process, &err), 0);
+    AWAIT(noted());
+    process_kill(process, "cancelled by uid 7");
+    process_tell(process, SPEC);
+    AWAIT(told.ended);
+    ck_assert_int_eq(told.outcome, PROCESS_KILLED);
+    ck_assert_str_eq(told.error, "cancelled by uid 7");
+}
+END_TEST
+
 START_TEST(test_not_startable)
 {
     static const struct {
@@ -730,6 +760,8 @@ int main(void)
         test_its_signals,
         test_its_limits,
         test_its_group,
+        test_its_time_begins_when_it_is_told,
+        test_what_is_to_end_is_told_nothing,
         test_not_startable,
         test_time_limit,
         test_one_that_ignores_sigterm,
