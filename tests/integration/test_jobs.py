@@ -103,6 +103,17 @@ def test_a_run_ordered_for_the_time_of_a_firing_is_no_earlier_than_that(office):
     assert run["cause"] == "manual" and run["scheduled_for"].timestamp() == at and ran_at_its_time(run)
 
 
+def test_a_run_that_is_over_by_the_time_of_a_firing_is_no_overlap(office):
+    timer(office, {"tick": query(office, "SELECT 1", schedule="every 2s")})
+    wait_runs(office, 1)
+    at = office.sql("INSERT INTO ingest.run (job, scheduled_for, cause, status, created, not_before)"
+                    " SELECT 'tick', at - interval '200 ms', 'manual', 'waiting', now(), at - interval '200 ms' FROM"
+                    " (SELECT to_timestamp(floor(extract(epoch FROM now()) / 2) * 2 + 4)) t(at) RETURNING scheduled_for")[0][0]
+    later = wait_until(lambda: [r for r in runs(office) if r["scheduled_for"] > at and r["finished"]], 10, "the firing after it")
+    assert later[0]["status"] == "done" and later[0]["scheduled_for"].microsecond == 0
+    assert runs(office, "tick", "skipped") == []
+
+
 def test_a_cron_line_in_its_zone_shows_its_next_firings(office):
     daemon = timer(office, {"early": query(office, "SELECT 1", schedule="30 3 * * mon-fri", time_zone="America/New_York")})
     shown = job(daemon, "early")
