@@ -64,9 +64,10 @@ static void tell_health(const struct job *j)
             "its last run failed, after %" PRId64 " attempts in a row: %s", r->failed_in_a_row, why);
     else
         health_clear(j->s->health, subject, "failing");
+    snprintf(remedy, sizeof(remedy), "ingestctl resume %s takes it up again", j->config->name);
     if (r->paused)
-        health_raise(j->s->health, subject, "paused", SEVERITY_NOTE, "ingestctl resume takes it up again",
-            "it is paused: it does not fire");
+        health_raise(
+            j->s->health, subject, "paused", SEVERITY_NOTE, remedy, "it is paused: it does not fire");
     else
         health_clear(j->s->health, subject, "paused");
 }

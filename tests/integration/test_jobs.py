@@ -1,4 +1,5 @@
 """Jobs as their owners see them: fired, run by hand, failed, mended, cancelled, paused, filled in, and on record."""
+import datetime
 import os
 import signal
 import time
@@ -210,6 +211,18 @@ def test_missed_windows_are_one_pass(office):
     assert {r["cause"] for r in done[:-1]} == {"catch-up"}  # the newest may have been due this very minute
     assert office.sql("SELECT count(*), max(n), max(window_end) - min(window_start) = interval '10 min' * 1000 FROM windows") == \
         [(1000, 1, True)]
+
+
+def test_each_window_of_a_pass_is_late_by_its_own_time(office):
+    daemon = timer(office, {"tick": rollup(office)})
+    assert daemon.terminate() == 0
+    missed(office, "tick", 30)
+    daemon.start()
+    wait_runs(office, 30, "tick")
+    passes = [r["pass"] for r in runs(office, "tick", "done")]
+    together = [r for r in runs(office, "tick", "done") if r["pass"] == max(passes, key=passes.count)]
+    assert len(together) >= 29
+    assert len({r["scheduled_for"] + datetime.timedelta(microseconds=r["lateness_us"]) for r in together}) == 1
 
 
 def test_backfill_fills_each_window_once(office):
