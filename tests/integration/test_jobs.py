@@ -356,6 +356,18 @@ def test_kill_9_of_the_daemon_in_the_middle_of_a_run(office):
     once_each(office)
 
 
+def test_kill_9_of_the_daemon_in_the_moment_before_a_firing(office):
+    daemon = timer(office, {"tick": rollup(office, schedule="every 2s")})
+    for _ in range(3):
+        number, at = before_its_time(office)
+        daemon.kill9()
+        daemon.start()
+        run = wait_until(lambda n=number: [r for r in runs(office, "tick", "done") if r["id"] == n], 10, "the run")[0]
+        assert run["scheduled_for"] == at
+    once_each(office)
+    assert all(r["finished"] >= r["scheduled_for"] for r in runs(office, "tick", "done"))
+
+
 def test_kill_9_of_the_worker_in_the_middle_of_a_run(office):
     daemon = timer(office, {"slow": query(office, "CREATE TABLE made AS SELECT 1 AS x FROM pg_sleep(1)", retry_after="200ms")})
     assert daemon.ctl("run", "slow")[0] == 0
