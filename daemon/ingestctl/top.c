@@ -68,12 +68,12 @@ static size_t fitting(const char *line, size_t n, int columns)
 static void paint(const char *text)
 {
     struct winsize size = {0};
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 || size.ws_col == 0)
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 || size.ws_col < 2)
         size = (struct winsize){.ws_row = 24, .ws_col = 80};
     _cleanup_buffer_ struct buffer out = {0};
     buffer_put_string(&out, "\033[H");
     for (int row = 1; *text && row < size.ws_row; row++) {
-        size_t n = fitting(text, strcspn(text, "\n"), size.ws_col);
+        size_t n = fitting(text, strcspn(text, "\n"), size.ws_col - 1);
         buffer_put(&out, text, n);
         buffer_put_string(&out, "\033[K\n");
         text += n + (text[n] == '\n');

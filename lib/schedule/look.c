@@ -152,7 +152,8 @@ static void take_row(struct job *j, const PGresult *res, int i)
         .last_success_us = number_at(res, i, LOOK_LAST_SUCCESS),
         .last_window_end_us = number_at(res, i, LOOK_LAST_WINDOW_END),
         .last_duration_us = number_at(res, i, LOOK_LAST_DURATION),
-        .last_lateness_us = number_at(res, i, LOOK_LAST_LATENESS),
+        .last_lateness_us =
+            PQgetisnull(res, i, LOOK_LAST_LATENESS) ? -1 : number_at(res, i, LOOK_LAST_LATENESS),
         .last_failure_us = number_at(res, i, LOOK_LAST_FAILURE),
         .waiting = number_at(res, i, LOOK_WAITING),
         .due_us = number_at(res, i, LOOK_DUE),

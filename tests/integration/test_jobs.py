@@ -155,6 +155,8 @@ def test_run_and_wait(office):
     assert office.sql("SELECT x FROM made") == [(7,)]
     run = runs(office, "hand")[0]
     assert run["cause"] == "manual" and run["status"] == "done"
+    seen = wait_until(lambda: (lambda j: j if j["succeeded"] else None)(job(daemon, "hand")), 10, "the job's count")
+    assert seen["last_duration_us"] > 0 and seen["last_lateness_us"] is None
     code, text = daemon.ctl("runs", "--id", run["id"], json_output=False)
     assert code == 0 and "hand" in text and "done" in text
     # By hand again: another run, which fails because the table is there.
