@@ -166,8 +166,8 @@ static int order(const struct ctl *ctl, const struct request *r)
     else if (!ctl->json && runs < 1)
         printf("%s: nothing is due in %s\n", r->job, view_span(r->from_utc, r->to_utc, words));
     else if (!ctl->json)
-        printf(
-            "%s: %s runs, %s\n", r->job, view_count(runs, count), view_span(r->from_utc, r->to_utc, words));
+        printf("%s: %s run%s, %s\n", r->job, view_count(runs, count), runs > 1 ? "s" : "",
+            view_span(r->from_utc, r->to_utc, words));
     fflush(stdout);
     return wait ? wait_for_end(ctl, client, r, runs) : CTL_DONE;
 }

@@ -35,6 +35,7 @@ static cJSON *order_of(const struct request *r)
 static void read_progress(const cJSON *run, struct bar_reading *ret)
 {
     char when[32];
+    int n = 0;
     const cJSON *progress = ctl_item(run, "progress");
     const char *not_before = ctl_text(run, "not_before");
     *ret = (struct bar_reading){.total = -1};
@@ -46,7 +47,10 @@ static void read_progress(const cJSON *run, struct bar_reading *ret)
         ret->done = ctl_number(progress, "done");
         ret->total = ctl_number(progress, "total");
     } else if (strcmp(ctl_text(run, "status"), "waiting") == 0 && not_before[0] && view_age(not_before) < 0) {
-        snprintf(ret->what, sizeof(ret->what), "waiting until %s", view_time(not_before, when));
+        if (ctl_number(run, "attempt") >= 1)
+            n = snprintf(ret->what, sizeof(ret->what), "attempt %.0f failed, ", ctl_number(run, "attempt"));
+        snprintf(
+            ret->what + n, sizeof(ret->what) - (size_t)n, "waiting until %s", view_time(not_before, when));
     } else {
         _cleanup_free_ char *status = printable(ctl_text(run, "status"));
         snprintf(ret->what, sizeof(ret->what), "%s", status);
@@ -134,6 +138,16 @@ static int wait_for_end(const struct ctl *ctl, struct client *client, double id)
     return code;
 }
 
+static void say_ordered(const struct request *r, const cJSON *run)
+{
+    char words[80], when[32];
+    const char *at = ctl_text(run, "scheduled_for");
+    printf("run %.0f of %s, for %s", ctl_number(run, "id"), r->job, view_run_for(run, words));
+    if (at[0] && view_age(at) < 0)
+        printf("; it waits until %s", view_time(at, when));
+    puts("");
+}
+
 static int order(const struct ctl *ctl, const struct request *r, cJSON *parameters)
 {
     _cleanup_(client_freep) struct client *client = ctl_connect(ctl);
@@ -145,13 +159,12 @@ static int order(const struct ctl *ctl, const struct request *r, cJSON *paramete
     int code = names_call(client, "io.ingestd.RunJob", parameters, &reply);
     if (code)
         return code;
-    char words[80];
     double id = ctl_number(reply.parameters, "id");
     bool wait = r->wait || r->dry_run;
     if (ctl->json && !wait)
         ctl_print_json(reply.parameters);
     else if (!ctl->json)
-        printf("run %.0f of %s, for %s\n", id, r->job, view_run_for(reply.parameters, words));
+        say_ordered(r, reply.parameters);
     fflush(stdout);
     return wait ? wait_for_end(ctl, client, id) : CTL_DONE;
 }

@@ -47,16 +47,33 @@ static void screen_leave(struct screen *s)
         tcsetattr(STDIN_FILENO, TCSANOW, &s->before);
 }
 
-/* As many lines as the screen has, each over the old one, so that nothing flickers. */
+/* How many bytes of a line there is room for in so many columns: a colour takes none, a character one. */
+static size_t fitting(const char *line, size_t n, int columns)
+{
+    size_t at = 0;
+    while (at < n) {
+        if (line[at] == '\033') {
+            at += strcspn(line + at, "m") + 1;
+            continue;
+        }
+        if (((unsigned char)line[at] & 0xc0) != 0x80 && columns-- == 0)
+            return at;
+        at++;
+    }
+    return n;
+}
+
+/* As many lines as the screen has, each over the old one, so that nothing flickers. What is too long goes on in
+ * the next: the end of a message is where the reason stands. */
 static void paint(const char *text)
 {
     struct winsize size = {0};
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0)
-        size.ws_row = 24;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_row == 0 || size.ws_col < 2)
+        size = (struct winsize){.ws_row = 24, .ws_col = 80};
     _cleanup_buffer_ struct buffer out = {0};
     buffer_put_string(&out, "\033[H");
     for (int row = 1; *text && row < size.ws_row; row++) {
-        size_t n = strcspn(text, "\n");
+        size_t n = fitting(text, strcspn(text, "\n"), size.ws_col - 1);
         buffer_put(&out, text, n);
         buffer_put_string(&out, "\033[K\n");
         text += n + (text[n] == '\n');

@@ -9,6 +9,8 @@
 #include <cjson/cJSON.h>
 #include <stdarg.h>
 
+#define NOBODY_LEADS "no daemon leads now: nothing is started until one does"
+
 static const struct remedy {
     const char *state, *words; /* %s: the job's name */
 } remedies[] = {
@@ -55,10 +57,23 @@ static const char *until(const char *rfc3339, char out[40])
     return out;
 }
 
+static bool is_paused(const cJSON *job)
+{
+    return strcmp(ctl_text(job, "state"), "paused") == 0;
+}
+
+/* "" where there is none; the schedule goes on while a job is paused, but nothing comes of it. */
 static const char *next_firing(const cJSON *job, int i)
 {
+    if (is_paused(job))
+        return "";
     const char *text = cJSON_GetStringValue(cJSON_GetArrayItem(ctl_item(job, "next"), i));
     return text ? text : "";
+}
+
+static const char *instead_of_firings(const cJSON *job)
+{
+    return is_paused(job) && ctl_text(job, "schedule")[0] ? "when resumed" : "-";
 }
 
 static void short_line(struct grid *g, const cJSON *job)
@@ -74,7 +89,8 @@ static void short_line(struct grid *g, const cJSON *job)
             window[0] ? view_time(window, when) : "");
     else
         grid_cell(g, PLAIN, "never");
-    grid_cell(g, PLAIN, "%s", next_firing(job, 0)[0] ? until(next_firing(job, 0), words) : "-");
+    grid_cell(
+        g, PLAIN, "%s", next_firing(job, 0)[0] ? until(next_firing(job, 0), words) : instead_of_firings(job));
 }
 
 void view_jobs_in_short(struct buffer *to, const cJSON *status, bool color)
@@ -89,6 +105,10 @@ void view_jobs_in_short(struct buffer *to, const cJSON *status, bool color)
     cJSON_ArrayForEach(job, jobs)
     {
         short_line(g, job);
+    }
+    if (cJSON_IsNull(ctl_item(status, "leader"))) {
+        grid_row(g);
+        grid_rest(g, YELLOW, "  " NOBODY_LEADS);
     }
     grid_write(g, to);
 }
@@ -163,7 +183,7 @@ static void put_leader(struct buffer *to, const cJSON *answer)
             ctl_true(answer, "leads") ? " (this daemon)" : "", view_count(workers, count),
             workers == 1 ? "" : "s");
     else
-        buffer_put_string(to, "no daemon leads now: nothing is started until one does\n");
+        buffer_put_string(to, NOBODY_LEADS "\n");
 }
 
 static void put_job(struct grid *g, const cJSON *job)
@@ -177,7 +197,7 @@ static void put_job(struct grid *g, const cJSON *job)
     schedule_cell(g, job);
     state_cell(g, job);
     grid_cell(g, PLAIN, "%s", buffer_string(&success));
-    grid_rest(g, PLAIN, "%s", firings.n > 0 ? buffer_string(&firings) : "-");
+    grid_rest(g, PLAIN, "%s", firings.n > 0 ? buffer_string(&firings) : instead_of_firings(job));
     put_trouble(g, job);
 }
 
@@ -245,6 +265,8 @@ static void put_times(struct grid *g, const cJSON *job)
     for (int i = 0; next_firing(job, i)[0]; i++)
         put_line(g, i ? "" : "next", "%s %s", view_time(next_firing(job, i), words),
             until(next_firing(job, i), left));
+    if (!next_firing(job, 0)[0])
+        put_line(g, "next", "%s", instead_of_firings(job));
     put_success(&success, job);
     put_line(g, "last success", "%s", buffer_string(&success));
     for (size_t i = 0; i < N_ELEMENTS(times); i++)

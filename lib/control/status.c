@@ -148,7 +148,7 @@ static void add_job_account(cJSON *to, const struct job_report *r)
     add_time_or_null(to, "last_success", r->last_success_us);
     add_time_or_null(to, "last_window_end", r->last_window_end_us);
     add_count_or_null(to, "last_duration_us", succeeded, r->last_duration_us);
-    add_count_or_null(to, "last_lateness_us", succeeded, r->last_lateness_us);
+    add_count_or_null(to, "last_lateness_us", succeeded && r->last_lateness_us >= 0, r->last_lateness_us);
     add_time_or_null(to, "last_failure", r->last_failure_us);
     const struct {
         const char *name;

@@ -256,9 +256,10 @@ static void turn_back(struct job *j, int64_t now)
     fire_set_handled(j, now);
 }
 
+/* What is to run in that time may be over at the firing's, and must not make it an overlap. */
 static int64_t ahead_us(const struct job *j, int64_t now)
 {
-    return is_under_way(j, now) ? 0 : AHEAD_US;
+    return is_under_way(j, now + AHEAD_US) ? 0 : AHEAD_US;
 }
 
 static void fire_job(struct job *j, int64_t now)

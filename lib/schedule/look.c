@@ -64,9 +64,10 @@ static void tell_health(const struct job *j)
             "its last run failed, after %" PRId64 " attempts in a row: %s", r->failed_in_a_row, why);
     else
         health_clear(j->s->health, subject, "failing");
+    snprintf(remedy, sizeof(remedy), "ingestctl resume %s takes it up again", j->config->name);
     if (r->paused)
-        health_raise(j->s->health, subject, "paused", SEVERITY_NOTE, "ingestctl resume takes it up again",
-            "it is paused: it does not fire");
+        health_raise(
+            j->s->health, subject, "paused", SEVERITY_NOTE, remedy, "it is paused: it does not fire");
     else
         health_clear(j->s->health, subject, "paused");
 }
@@ -151,7 +152,8 @@ static void take_row(struct job *j, const PGresult *res, int i)
         .last_success_us = number_at(res, i, LOOK_LAST_SUCCESS),
         .last_window_end_us = number_at(res, i, LOOK_LAST_WINDOW_END),
         .last_duration_us = number_at(res, i, LOOK_LAST_DURATION),
-        .last_lateness_us = number_at(res, i, LOOK_LAST_LATENESS),
+        .last_lateness_us =
+            PQgetisnull(res, i, LOOK_LAST_LATENESS) ? -1 : number_at(res, i, LOOK_LAST_LATENESS),
         .last_failure_us = number_at(res, i, LOOK_LAST_FAILURE),
         .waiting = number_at(res, i, LOOK_WAITING),
         .due_us = number_at(res, i, LOOK_DUE),

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 
 #define RETRY_MOST_US (INT64_C(3600) * US_PER_SEC)
+#define WAIT_MOST_US  (AHEAD_US + US_PER_SEC) /* for its time; clocks drift */
 
 void pass_free(struct pass *p)
 {
@@ -285,6 +286,14 @@ static void take_runs(struct pass *p, const struct job *j, const PGresult *res)
         qsort(spec->windows, spec->n_windows, sizeof(*spec->windows), by_start);
 }
 
+static void interrupt(struct pass *p, const char *why)
+{
+    log_notice("schedule", NULL, "job %s: run %" PRId64 " is ended, to be taken up again: %s", p->spec.job,
+        p->spec.run, why);
+    p->interrupted = true;
+    process_kill(p->process, why);
+}
+
 static void begin(struct pass *p)
 {
     _cleanup_free_ char *text = job_spec_to_json(&p->spec);
@@ -294,29 +303,41 @@ static void begin(struct pass *p)
     process_tell(p->process, text);
 }
 
-static void on_due(int fd, short what, void *arg)
+/*
+ * A run that was taken ahead of its time has its worker up by then, and it is told to begin on the stroke. The clock
+ * of the loop is a few milliseconds behind, and the wall's may be set meanwhile: so that one is asked again. Where the
+ * time is far off all at once it was set back; the time comes a second time then, and the run with it.
+ */
+static void on_due(evutil_socket_t fd, short what, void *arg);
+static void begin_when_due(struct pass *p)
 {
-    struct pass *p = arg;
-    (void)fd;
-    (void)what;
-    event_free(TAKE(p->due));
-    if (p->process) /* else it ended, or was cancelled, before its time */
+    int64_t wait_us = p->spec.scheduled_us - clock_wall_us();
+    if (wait_us <= 0 || wait_us > WAIT_MOST_US) {
         begin(p);
+        return;
+    }
+    const struct timeval wait = {wait_us / US_PER_SEC, wait_us % US_PER_SEC};
+    if (!p->due)
+        p->due = evtimer_new(p->s->base, on_due, p);
+    evtimer_add(p->due, &wait);
 }
 
-/* A run that was taken ahead of its time has its worker up by then, and it is told to begin on the stroke. */
-static void wait_until_due(struct pass *p, int64_t wait_us)
+/* A daemon that stood still while it waited may find that its run was given to another. */
+static void on_due(evutil_socket_t fd, short what, void *arg)
 {
-    const struct timeval wait = {wait_us / US_PER_SEC, wait_us % US_PER_SEC};
-    p->due = evtimer_new(p->s->base, on_due, p);
-    evtimer_add(p->due, &wait);
+    struct pass *p = arg;
+    if (!p->process || p->cancelled || p->interrupted)
+        return; /* it ended, or is ending, before its time */
+    if (clock_wall_us() - p->started_us > LEASE_HELD_US)
+        interrupt(p, "the daemon stood still when it was to begin");
+    else
+        begin_when_due(p);
 }
 
 static void start_worker(struct pass *p)
 {
     struct error err;
     const struct process_limits limits = {p->spec.time_limit_us, p->spec.memory_max};
-    int64_t early_us = p->spec.scheduled_us - clock_wall_us();
     if (process_start(p->s->base, p->s->worker, &limits, &process_events, p, &p->process, &err) < 0) {
         p->exit_code = -1;
         p->error = xstrdup(err.text);
@@ -324,10 +345,7 @@ static void start_worker(struct pass *p)
         return;
     }
     p->pid = process_pid(p->process);
-    if (p->lateness_us == 0 && early_us > 0 && early_us <= AHEAD_US)
-        wait_until_due(p, early_us);
-    else
-        begin(p);
+    begin_when_due(p);
 }
 
 void pass_start(struct job *j, const PGresult *taken)
@@ -382,11 +400,7 @@ void passes_interrupt(struct scheduler *s, const char *why)
 {
     for (size_t i = 0; i < s->n_passes; i++) {
         struct pass *p = s->passes[i];
-        if (!p->process || p->interrupted)
-            continue;
-        log_notice("schedule", NULL, "job %s: run %" PRId64 " is ended, to be taken up again: %s",
-            p->spec.job, p->spec.run, why);
-        p->interrupted = true;
-        process_kill(p->process, why);
+        if (p->process && !p->interrupted)
+            interrupt(p, why);
     }
 }

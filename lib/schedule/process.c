@@ -333,8 +333,6 @@ static void watch_it(struct event_base *base, struct process *p)
     p->watch_us = WATCH_MIN_US;
     set_timer(p->watch, p->watch_us);
     event_active(p->end, EV_SIGNAL, 1); /* it may have ended before we listened */
-    if (p->limits.time_us > 0)
-        set_timer(p->timer, p->limits.time_us);
 }
 
 int process_start(struct event_base *base, const char *program, const struct process_limits *limits,
@@ -356,10 +354,13 @@ int process_start(struct event_base *base, const char *program, const struct pro
 
 void process_tell(struct process *p, const char *spec)
 {
+    if (p->state != PROCESS_RUNNING || !p->in)
+        return;
     buffer_put_string(&p->spec, spec);
     buffer_put(&p->spec, "\n", 1);
-    if (p->in)
-        event_add(p->in, NULL);
+    event_add(p->in, NULL);
+    if (p->limits.time_us > 0)
+        set_timer(p->timer, p->limits.time_us);
 }
 
 void process_kill(struct process *p, const char *why)

@@ -51,7 +51,8 @@ struct process_events {
  */
 int process_start(struct event_base *base, const char *program, const struct process_limits *limits,
     const struct process_events *events, void *arg, struct process **ret_process, struct error *err);
-/* Once: spec, a line of JSON, for its standard input (the end of the line is added). */
+/* Once: spec, a line of JSON, for its standard input (the end of the line is added). Its time limit begins now. One
+ * that is ending, or has ended, is told nothing. */
 void process_tell(struct process *p, const char *spec);
 /* Ends it: SIGTERM to the group now, SIGKILL two seconds later. why: for the record ("cancelled by uid 1000").
  */

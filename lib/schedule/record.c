@@ -6,6 +6,11 @@
 #define TEXT_OF(x) #x
 #define TEXT(x)    TEXT_OF(x)
 #define US(t)      "(extract(epoch FROM " t ") * 1000000)::bigint"
+/* A run that was taken ahead of its time, and came to nothing before it, is not taken again ahead of it. What is
+ * further off than that was scheduled by a clock that was wrong. */
+#define NOT_EARLY(us)                                                                                        \
+    "greatest(" AT(us "::bigint") ", CASE WHEN scheduled_for < " AT(                                         \
+        us "::bigint") " + interval '2 seconds' THEN scheduled_for END)"
 
 /* So many chances more has a window that failed for good; then it is given up. */
 #define AGAIN_MOST 10
@@ -110,7 +115,7 @@ const char record_absent_sql[] =
 const char record_requeue_sql[] =
     "UPDATE {s}.run SET status = CASE WHEN cancel_by IS NULL THEN 'waiting' ELSE 'cancelled' END,"
     " finished = CASE WHEN cancel_by IS NULL THEN NULL ELSE " AT("$3::bigint") " END,"
-    " not_before = " AT("$3::bigint") ", error = $4::text"
+    " not_before = " NOT_EARLY("$3") ", error = $4::text"
     " WHERE status = 'running' AND daemon = $1::text AND NOT pass = ANY ($2::bigint[])";
 
 const char record_settle_sql[] =
@@ -223,8 +228,11 @@ const char record_end_sql[] =
     "     ELSE $2::text END,"
     "   attempt = r.attempt"
     "     - CASE WHEN $2::text = 'interrupted' AND r.status <> 'done' THEN 1 ELSE 0 END,"
-    "   not_before = CASE WHEN $2::text = 'failed' THEN " AT("$15::bigint") " ELSE r.not_before END,"
-    "   finished = " AT("$3::bigint") ", duration_us = $4::bigint, lateness_us = $5::bigint,"
+    "   not_before = CASE WHEN $2::text = 'failed' THEN " NOT_EARLY("$15") " ELSE r.not_before END,"
+    "   finished = " AT("$3::bigint") ", duration_us = $4::bigint,"
+    "   lateness_us = CASE WHEN r.cause IN ('schedule', 'catch-up')"
+    "     THEN $5::bigint + " US("(SELECT max(scheduled_for) FROM {s}.run WHERE pass = $1::bigint"
+    "       AND (status = 'running' OR status = 'done' AND finished IS NULL)) - r.scheduled_for") " END,"
     "   stats = $6::jsonb, result = $7::jsonb,"
     "   error = CASE WHEN r.status = 'done' THEN NULL ELSE $8::text END,"
     "   sqlstate = $9::text, exit_code = $10::int, signal = $11::int,"
@@ -262,9 +270,12 @@ const char record_again_sql[] =
 const char record_handled_sql[] =
     "UPDATE {s}.job SET handled_until = " AT("$2::bigint") " WHERE name = $1::text";
 
+/* A further attempt is due now: to wait with it for a false time would hold up the job's schedule until then. */
+#define IN_TIME(us)                                                                                           \
+    "greatest(" AT(us "::bigint") ", CASE WHEN attempt = 0 THEN scheduled_for END)"
+
 const char record_turn_back_sql[] =
-    "UPDATE {s}.run SET not_before = greatest(scheduled_for, " AT("$1::bigint") ")"
-    " WHERE status = 'waiting' AND not_before > greatest(scheduled_for, " AT("$1::bigint") ")";
+    "UPDATE {s}.run SET not_before = " IN_TIME("$1") " WHERE status = 'waiting' AND not_before > " IN_TIME("$1");
 
 const char record_forget_sql[] =
     "DELETE FROM {s}.run WHERE id IN (SELECT id FROM {s}.run"

@@ -77,7 +77,7 @@ enum take_column {
 
 /*
  * How a pass ended. $1 pass, $2 what it came to ("done", "failed", "cancelled", "interrupted"), $3 now, $4
- * duration, $5 lateness (NULL: it was not on time on purpose), $6 stats, $7 result, $8 error, $9 sqlstate, $10
+ * duration, $5 lateness of its newest run (NULL: it was not on time on purpose), $6 stats, $7 result, $8 error, $9 sqlstate, $10
  * exit code, $11 signal, $12 last words, $13 pid, $14 retries, $15 time of the next attempt. One row: how many
  * of its runs are done, failed, and waiting again.
  */

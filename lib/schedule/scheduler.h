@@ -56,10 +56,11 @@ struct job_report {
     int64_t next_us[JOB_FIRINGS_SHOWN]; /* 0: there is none */
     int64_t running;                    /* number of the run under way, 0: none */
     int64_t running_since_us;
-    struct job_progress progress;               /* of a run in this daemon's own worker */
-    int64_t last_success_us;                    /* when it finished */
-    int64_t last_window_end_us;                 /* a rollup: up to where it is computed */
-    int64_t last_duration_us, last_lateness_us; /* of the last success; lateness: start less scheduled time */
+    struct job_progress progress; /* of a run in this daemon's own worker */
+    int64_t last_success_us;      /* when it finished */
+    int64_t last_window_end_us;   /* a rollup: up to where it is computed */
+    /* Of the last success; lateness: start less scheduled time, -1: none was by the schedule yet. */
+    int64_t last_duration_us, last_lateness_us;
     int64_t last_failure_us;
     int64_t succeeded, failed, skipped; /* all daemons, all time */
     int64_t failed_in_a_row;

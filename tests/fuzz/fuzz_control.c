@@ -52,9 +52,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         fake_daemon_init(&d);
     }
     /* As in the socket's buffer: exactly n bytes, so that a sanitizer sees one read too many. */
-    _cleanup_free_ char *copy = n > 0 ? xcalloc(n, 1) : NULL;
-    if (n > 0)
-        memcpy(copy, bytes, n);
+    if (n == 0)
+        return 0;
+    _cleanup_free_ char *copy = xcalloc(n, 1);
+    memcpy(copy, bytes, n);
     size_t at = 0, scanned = 0, length;
     while (varlink_next(copy + at, n - at, VARLINK_MAX_MESSAGE, &scanned, &length) == VARLINK_WHOLE) {
         struct varlink_call message;

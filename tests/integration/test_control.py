@@ -1,14 +1,20 @@
 """The control socket: every command, its exit code, and callers that mean harm or cannot spell."""
+import fcntl
 import json
+import os
+import re
 import socket
 import stat
+import struct
+import subprocess
+import termios
 import time
 
 import pytest
 
 import oracle
 from office import claim
-from programs import Varlink
+from programs import INGESTCTL, Varlink
 from servers import wait_until
 
 DONE, DEGRADED, USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -151,6 +157,31 @@ def test_top_ends_with_its_input(daemon):
     """Without a terminal it must not hang for ever: one picture, or a clear refusal."""
     done = daemon.ctl_raw("--json", "top", timeout=20)
     assert done.returncode in (DONE, USAGE)
+
+
+def on_a_terminal(daemon, command, rows, columns, until):
+    """What it writes to a terminal of that size until a text is there; then q is pressed."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    argv = [str(INGESTCTL), "--socket", str(daemon.control), command]
+    seen = b""
+    with subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs) as program:
+        os.close(theirs)
+        while until not in seen:
+            got = os.read(ours, 65536)
+            assert got, seen
+            seen += got
+        os.write(ours, b"q")
+        assert program.wait(20) == DONE
+    os.close(ours)
+    return seen.decode()
+
+
+def test_top_shows_the_end_of_a_line_that_is_too_long(daemon):
+    page = on_a_terminal(daemon, "top", 40, 30, b"q ends").split("\033[H", 1)[1]
+    lines = [re.sub("\033\\[[0-9;?]*[a-zA-Z]", "", line) for line in page.split("\r\n")]
+    assert max(len(line) for line in lines) < 30
+    assert re.search(r"office_[0-9]+@127\.0\.0\.1 +up [0-9]+s, ", "".join(lines)), lines
 
 
 @pytest.mark.parametrize("command", [["status"], ["streams"], ["reconcile"], ["dead", "list"], ["config"]])

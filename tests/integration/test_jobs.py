@@ -1,7 +1,10 @@
 """Jobs as their owners see them: fired, run by hand, failed, mended, cancelled, paused, filled in, and on record."""
+import datetime
 import os
 import signal
 import time
+
+import pytest
 
 from office import MARKER
 from servers import wait_until
@@ -24,16 +27,92 @@ def test_a_schedule_fires_on_the_clock_and_each_run_is_on_record(office):
     assert seen["failed"] == 0 and len(seen["next"]) == 3
 
 
+CLOCK_SQL = "SELECT extract(epoch FROM clock_timestamp())"
+
+
+def before_its_time(office):
+    """A run that is taken, and waits for its time with its worker up: number and time."""
+    wait_runs(office, 1)
+    return wait_until(lambda: office.sql("SELECT id, scheduled_for FROM ingest.run WHERE status = 'running'"
+                                         " AND scheduled_for > clock_timestamp() + interval '50 ms'"), 30,
+                      "a run that waits for its time", every=0.005)[0]
+
+
+def ran_at_its_time(run):
+    return float(run["result"]["rows"][0][0]) >= run["scheduled_for"].timestamp()
+
+
 def test_a_run_is_taken_before_its_time_and_begins_on_the_stroke(office):
-    timer(office, {"tick": query(office, "SELECT extract(epoch FROM clock_timestamp())", schedule="every 2s")})
-    wait_runs(office, 1, "tick")
-    early = wait_until(lambda: office.sql(
-        "SELECT scheduled_for FROM ingest.run WHERE status = 'running' AND scheduled_for > clock_timestamp()"), 30,
-        "a run that waits for its time", every=0.01)[0][0]
-    wait_until(lambda: [r for r in runs(office, "tick", "done") if r["scheduled_for"] == early], 10, "its end")
+    timer(office, {"tick": query(office, CLOCK_SQL, schedule="every 2s")})
+    number, _ = before_its_time(office)
+    wait_until(lambda: [r for r in runs(office, "tick", "done") if r["id"] == number], 10, "its end")
     for run in runs(office, "tick", "done"):
-        assert float(run["result"]["rows"][0][0]) >= run["scheduled_for"].timestamp()
+        assert ran_at_its_time(run)
         assert run["started"] >= run["scheduled_for"] and run["finished"] > run["started"]
+
+
+def test_a_worker_that_dies_before_its_time_is_not_followed_by_one_that_begins_before_it(office):
+    daemon = timer(office, {"tick": query(office, CLOCK_SQL, schedule="every 2s", retry_after="100ms")})
+    number, at = before_its_time(office)
+    os.kill(wait_until(lambda: worker_pids(daemon), 1, "its worker", every=0.001)[0], signal.SIGKILL)
+    run = wait_until(lambda: [r for r in runs(office, "tick", "done") if r["id"] == number], 10, "another attempt")[0]
+    assert run["attempt"] == 2 and run["scheduled_for"] == at and ran_at_its_time(run)
+
+
+def test_what_a_daemon_left_before_its_time_is_not_begun_before_it(office):
+    """As one leaves it that was killed in that quarter of a second and is back at once."""
+    daemon = timer(office, {"hand": query(office, CLOCK_SQL)})
+    name = daemon.ctl("jobs")[1]["leader"]
+    daemon.kill9()
+    office.sql("INSERT INTO ingest.run (job, scheduled_for, cause, status, attempt, pass, daemon, created, not_before, started)"
+               " SELECT 'hand', at, 'schedule', 'running', 1, nextval('ingest.pass'), %s, at, at, at"
+               " FROM (SELECT clock_timestamp() + interval '1900 ms') t(at)", name)
+    daemon.start()
+    run = wait_runs(office, 1, "hand")[0]
+    assert run["attempt"] == 2 and ran_at_its_time(run)
+
+
+def test_an_orderly_end_before_its_time_gives_the_run_back(office):
+    daemon = timer(office, {"tick": query(office, CLOCK_SQL, schedule="every 2s")})
+    number, _ = before_its_time(office)
+    assert daemon.terminate() == 0
+    left = next(r for r in runs(office, "tick") if r["id"] == number)
+    assert left["status"] == "waiting" and left["attempt"] == 0 and left["result"] is None
+    daemon.start()
+    run = wait_until(lambda: [r for r in runs(office, "tick", "done") if r["id"] == number], 10, "the run")[0]
+    assert run["attempt"] == 1 and ran_at_its_time(run)
+
+
+def test_a_run_that_is_cancelled_before_its_time_does_not_begin(office):
+    office.sql("CREATE TABLE made (at timestamptz); GRANT ALL ON made TO dataeng")
+    daemon = timer(office, {"tick": query(office, "INSERT INTO made VALUES (now()); SELECT pg_sleep(1)", schedule="every 3s")})
+    number, _ = before_its_time(office)
+    assert daemon.ctl("cancel", number)[0] == 0
+    run = wait_until(lambda: [r for r in runs(office, "tick", "cancelled") if r["id"] == number], 10, "its end")[0]
+    assert run["attempt"] == 1 and run["result"] is None
+    n = len(runs(office, "tick", "done"))
+    wait_runs(office, n + 1, "tick")  # the next one comes all the same
+    assert len(runs(office, "tick", "done")) == office.sql("SELECT count(*) FROM made")[0][0]
+
+
+def test_a_run_ordered_for_the_time_of_a_firing_is_no_earlier_than_that(office):
+    daemon = timer(office, {"tick": query(office, CLOCK_SQL, schedule="every 2s")})
+    at = int(time.time()) // 2 * 2 + 4
+    code, answer = daemon.ctl("run", "tick", "--at", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)))
+    assert code == 0
+    run = wait_until(lambda: [r for r in runs(office, "tick", "done") if r["id"] == answer["id"]], 10, "the run")[0]
+    assert run["cause"] == "manual" and run["scheduled_for"].timestamp() == at and ran_at_its_time(run)
+
+
+def test_a_run_that_is_over_by_the_time_of_a_firing_is_no_overlap(office):
+    timer(office, {"tick": query(office, "SELECT 1", schedule="every 2s")})
+    wait_runs(office, 1)
+    at = office.sql("INSERT INTO ingest.run (job, scheduled_for, cause, status, created, not_before)"
+                    " SELECT 'tick', at - interval '200 ms', 'manual', 'waiting', now(), at - interval '200 ms' FROM"
+                    " (SELECT to_timestamp(floor(extract(epoch FROM now()) / 2) * 2 + 4)) t(at) RETURNING scheduled_for")[0][0]
+    later = wait_until(lambda: [r for r in runs(office) if r["scheduled_for"] > at and r["finished"]], 10, "the firing after it")
+    assert later[0]["status"] == "done" and later[0]["scheduled_for"].microsecond == 0
+    assert runs(office, "tick", "skipped") == []
 
 
 def test_a_cron_line_in_its_zone_shows_its_next_firings(office):
@@ -76,6 +155,8 @@ def test_run_and_wait(office):
     assert office.sql("SELECT x FROM made") == [(7,)]
     run = runs(office, "hand")[0]
     assert run["cause"] == "manual" and run["status"] == "done"
+    seen = wait_until(lambda: (lambda j: j if j["succeeded"] else None)(job(daemon, "hand")), 10, "the job's count")
+    assert seen["last_duration_us"] > 0 and seen["last_lateness_us"] is None
     code, text = daemon.ctl("runs", "--id", run["id"], json_output=False)
     assert code == 0 and "hand" in text and "done" in text
     # By hand again: another run, which fails because the table is there.
@@ -132,6 +213,18 @@ def test_missed_windows_are_one_pass(office):
     assert {r["cause"] for r in done[:-1]} == {"catch-up"}  # the newest may have been due this very minute
     assert office.sql("SELECT count(*), max(n), max(window_end) - min(window_start) = interval '10 min' * 1000 FROM windows") == \
         [(1000, 1, True)]
+
+
+def test_each_window_of_a_pass_is_late_by_its_own_time(office):
+    daemon = timer(office, {"tick": rollup(office)})
+    assert daemon.terminate() == 0
+    missed(office, "tick", 30)
+    daemon.start()
+    wait_runs(office, 30, "tick")
+    passes = [r["pass"] for r in runs(office, "tick", "done")]
+    together = [r for r in runs(office, "tick", "done") if r["pass"] == max(passes, key=passes.count)]
+    assert len(together) >= 29
+    assert len({r["scheduled_for"] + datetime.timedelta(microseconds=r["lateness_us"]) for r in together}) == 1
 
 
 def test_backfill_fills_each_window_once(office):
@@ -265,6 +358,18 @@ def test_kill_9_of_the_daemon_in_the_middle_of_a_run(office):
     once_each(office)
 
 
+def test_kill_9_of_the_daemon_in_the_moment_before_a_firing(office):
+    daemon = timer(office, {"tick": rollup(office, schedule="every 2s")})
+    for _ in range(3):
+        number, at = before_its_time(office)
+        daemon.kill9()
+        daemon.start()
+        run = wait_until(lambda n=number: [r for r in runs(office, "tick", "done") if r["id"] == n], 10, "the run")[0]
+        assert run["scheduled_for"] == at
+    once_each(office)
+    assert all(r["finished"] >= r["scheduled_for"] for r in runs(office, "tick", "done"))
+
+
 def test_kill_9_of_the_worker_in_the_middle_of_a_run(office):
     daemon = timer(office, {"slow": query(office, "CREATE TABLE made AS SELECT 1 AS x FROM pg_sleep(1)", retry_after="200ms")})
     assert daemon.ctl("run", "slow")[0] == 0
@@ -389,11 +494,12 @@ def test_a_clock_that_ran_ahead_and_is_set_right(office):
                "windows to be computed in their time")
 
 
-def test_what_waits_until_a_false_time_is_taken_when_the_clock_is_right_again(office):
+@pytest.mark.parametrize("scheduled", ["date_trunc('hour', now())", "now() + interval '1 day' - interval '10 s'"])
+def test_what_waits_until_a_false_time_is_taken_when_the_clock_is_right_again(office, scheduled):
     daemon = timer(office, {"tick": query(office, "SELECT 1", schedule="every 1s")})
     assert daemon.terminate() == 0
     office.sql("INSERT INTO ingest.run (job, scheduled_for, cause, status, attempt, created, not_before) VALUES"
-               " ('tick', date_trunc('hour', now()), 'schedule', 'waiting', 1, now(), now() + interval '1 day')")
+               f" ('tick', {scheduled}, 'schedule', 'waiting', 1, now(), now() + interval '1 day')")
     office.sql("UPDATE ingest.job SET handled_until = now() + interval '1 day' WHERE name = 'tick'")
     daemon.start()
     wait_until(lambda: [r for r in runs(office, "tick", "done") if r["attempt"] == 2], 8, "the run that waited")

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from servers import wait_until
-from test_jobs import SLOW_SQL, once_each
+from test_jobs import SLOW_SQL, before_its_time, once_each, worker_pids
 from timer import leads, query, rollup, runs, wait_runs
 
 
@@ -126,3 +126,17 @@ def test_a_leader_that_hangs_is_replaced_and_computes_nothing_twice(office):
     n = len(runs(office, "tick", "done"))
     wait_runs(office, n + 3, "tick")
     once_each(office)
+
+
+def test_a_leader_that_hangs_before_the_time_of_a_run_does_not_begin_it_afterwards(office):
+    """The other has given it to itself by then; and a query, unlike a rollup, is not stopped by its own end."""
+    office.sql("CREATE TABLE made (at timestamptz); GRANT ALL ON made TO dataeng")
+    left, right = pair(office, {"tick": query(office, "INSERT INTO made VALUES (now())", schedule="every 5s")})
+    number, _ = before_its_time(office)
+    first = leader_of(left, right)
+    first.signal(signal.SIGSTOP)
+    run = wait_until(lambda: [r for r in runs(office, "tick", "done") if r["id"] == number], 40, "the other to run it")[0]
+    first.signal(signal.SIGCONT)
+    wait_until(lambda: not leads(first) and not worker_pids(first), 10, "the first to know")
+    assert run["attempt"] == 2
+    assert len(runs(office, "tick", "done")) == office.sql("SELECT count(*) FROM made")[0][0]

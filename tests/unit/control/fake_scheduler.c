@@ -86,8 +86,7 @@ void fake_scheduler_reset(void)
 
 const char *job_state_to_string(enum job_state s)
 {
-    static const char *const names[] = {
-        "idle", "running", "retrying", "failing", "paused", "unknown"};
+    static const char *const names[] = {"idle", "running", "retrying", "failing", "paused", "unknown"};
     return names[s];
 }
 

@@ -81,12 +81,32 @@ START_TEST(who_leads_is_said)
         "job  kind  schedule  state   last success  next\n"
         "j          by hand   paused  never         -\n"
         "no daemon leads now: nothing is started until one does\n");
+    expect(view_jobs_in_short,
+        "{\"jobs\":[{\"name\":\"j\",\"state\":\"idle\"}],\"leader\":null,\"leads\":false}",
+        "jobs  schedule  state  last success  next\n"
+        "  j   by hand   idle   never         -\n"
+        "  no daemon leads now: nothing is started until one does\n");
     expect(view_jobs,
         "{\"jobs\":[{\"name\":\"j\",\"state\":\"idle\"}],\"leader\":\"b@h\\u001b[2J\",\"workers\":2}",
         "job  kind  schedule  state  last success  next\n"
         "j          by hand   idle   never         -\n"
         "b@h?[2J leads, 2 workers here at work\n");
     expect(view_jobs, "{\"jobs\":[]}", "no job is configured\n");
+}
+END_TEST
+
+/* Its schedule goes on, and nothing comes of it. */
+START_TEST(a_paused_job_is_due_when_it_is_resumed)
+{
+    static const char json[] = "{\"jobs\":[{\"name\":\"j\",\"schedule\":\"every 10m\",\"state\":\"paused\","
+                               "\"next\":[\"2026-01-02T03:00:00.000Z\"]}],\"leader\":\"a@h\"}";
+    expect(view_jobs, json,
+        "job  kind  schedule   state   last success  next\n"
+        "j          every 10m  paused  never         when resumed\n"
+        "a@h leads, 0 workers here at work\n");
+    expect(view_jobs_in_short, json,
+        "jobs  schedule   state   last success  next\n"
+        "  j   every 10m  paused  never         when resumed\n");
 }
 END_TEST
 
@@ -334,9 +354,9 @@ int main(void)
 {
     Suite *suite = suite_create("view_jobs");
     TCase *tc = tcase_create("view_jobs");
-    const TTest *const tests[] = {jobs_are_a_table, who_leads_is_said, one_job_is_a_block,
-        the_status_has_a_block_of_jobs, runs_are_a_table, one_run_is_told_whole, a_result_is_a_table,
-        odd_answers_harm_nobody, a_bar_says_how_far_and_how_long, typed_times_are_read,
+    const TTest *const tests[] = {jobs_are_a_table, who_leads_is_said, a_paused_job_is_due_when_it_is_resumed,
+        one_job_is_a_block, the_status_has_a_block_of_jobs, runs_are_a_table, one_run_is_told_whole,
+        a_result_is_a_table, odd_answers_harm_nobody, a_bar_says_how_far_and_how_long, typed_times_are_read,
         what_is_no_time_is_refused};
     tcase_add_checked_fixture(tc, set_up, NULL);
     for (size_t i = 0; i < N_ELEMENTS(tests); i++)

@@ -12,6 +12,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -468,15 +469,24 @@ START_TEST(test_its_signals)
 }
 END_TEST
 
+/* A worker that is built with a sanitizer gets no limit from the kernel: see child.c. */
+#ifdef __SANITIZE_ADDRESS__
+#define DATA_LIMITS "unlimited\nunlimited"
+#else
+#define DATA_LIMITS "102400\n102400"
+#endif
+
 /* It reads the spec first, so that it looks no sooner than process_start() is done with it. */
 START_TEST(test_its_limits)
 {
     const struct process_limits limits = {.memory_max = 100 * MB};
     run_within("read spec\n"
                "ulimit -c >&2; ulimit -Hc >&2; ulimit -d >&2; ulimit -Hd >&2\n"
-               "cat /proc/$$/oom_score_adj >&2\n",
+               "cat /proc/$$/oom_score_adj >&2; nice >&2\n",
         &limits);
-    ck_assert_str_eq(told.last_words, "0\n0\n102400\n102400\n500");
+    char wanted[64];
+    snprintf(wanted, sizeof(wanted), "0\n0\n" DATA_LIMITS "\n500\n%d", MAX(getpriority(PRIO_PROCESS, 0), 5));
+    ck_assert_str_eq(told.last_words, wanted);
 }
 END_TEST
 
@@ -497,6 +507,36 @@ static bool under_valgrind(void)
     const char *preload = getenv("LD_PRELOAD");
     return preload && strstr(preload, "vgpreload");
 }
+
+/* It may be started long before it is told what to do. */
+START_TEST(test_its_time_begins_when_it_is_told)
+{
+    const struct process_limits limits = {.time_us = 300 * US_PER_MS};
+    struct error err;
+    write_worker("read spec\n" SAYS_DONE, 0700);
+    ck_assert_int_eq(process_start(base, worker, &limits, &events, &told, &process, &err), 0);
+    int64_t later = clock_mono_us() + 2 * limits.time_us;
+    AWAIT(clock_mono_us() > later);
+    ck_assert(!told.ended);
+    process_tell(process, SPEC);
+    AWAIT(told.ended);
+    ck_assert_msg(told.outcome == PROCESS_DONE, "%s", told.error);
+}
+END_TEST
+
+START_TEST(test_what_is_to_end_is_told_nothing)
+{
+    struct error err;
+    write_worker("trap '' TERM\necho $$. >$TMPDIR/note\nread spec\n" SAYS_DONE, 0700);
+    ck_assert_int_eq(process_start(base, worker, NO_LIMITS, &events, &told, &process, &err), 0);
+    AWAIT(noted());
+    process_kill(process, "cancelled by uid 7");
+    process_tell(process, SPEC);
+    AWAIT(told.ended);
+    ck_assert_int_eq(told.outcome, PROCESS_KILLED);
+    ck_assert_str_eq(told.error, "cancelled by uid 7");
+}
+END_TEST
 
 START_TEST(test_not_startable)
 {
@@ -586,6 +626,8 @@ END_TEST
 
 START_TEST(test_memory_that_the_kernel_refuses)
 {
+    if (strcmp(DATA_LIMITS, "unlimited\nunlimited") == 0)
+        return;
     const struct process_limits limits = {.memory_max = 100 * MB};
     run_within("read spec; LC_ALL=C dd if=/dev/zero of=/dev/null bs=200M count=1\n", &limits);
     ck_assert_int_eq(told.outcome, PROCESS_FAILED);
@@ -730,6 +772,8 @@ int main(void)
         test_its_signals,
         test_its_limits,
         test_its_group,
+        test_its_time_begins_when_it_is_told,
+        test_what_is_to_end_is_told_nothing,
         test_not_startable,
         test_time_limit,
         test_one_that_ignores_sigterm,
