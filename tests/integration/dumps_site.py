@@ -1,0 +1,225 @@
+"""Where dumps come from and where they go: files over HTTP, `ingestctl copy`, and what is in the tables afterwards."""
+import functools
+import http.server
+import json
+import subprocess
+import threading
+
+import office as practice
+from programs import INGESTCTL
+
+VERSION = ["valid_from", "opened_by", "opened_dump", "line", "valid_to", "closed_by", "closed_dump"]
+
+
+class Postgres:
+    kind = "postgres"
+
+    def __init__(self, server, database):
+        self.server, self.database = server, database
+        practice.create_database(server, database)
+
+    def url(self, table=None, **more):
+        return self.server.url(self.database, **more) + (f"/{table}" if table else "")
+
+    def name(self, word):
+        return '"' + word.replace('"', '""') + '"'
+
+    def run(self, text):
+        c = self.server.connect(self.database)
+        try:
+            c.cursor().execute(text)
+        finally:
+            c.close()
+
+    def select(self, expressions, rest):
+        """Rows of text and None."""
+        c = self.server.connect(self.database)
+        try:
+            with c.cursor() as q:
+                q.execute(f"SELECT {', '.join(f'({e})::text' for e in expressions)} {rest}")
+                return q.fetchall()
+        finally:
+            c.close()
+
+    def tables(self):
+        return sorted(r[0] for r in self.select(["tablename"], "FROM pg_tables WHERE schemaname = 'public'"
+                                                " AND tablename NOT IN ('patient', 'claim', 'diagnose')"))
+
+    def drop(self):
+        if not self.server.running:
+            self.server.start()
+        practice.drop_database(self.server, self.database)
+
+
+class Maria:
+    kind = "mysql"
+
+    def __init__(self, server, database):
+        self.server, self.database = server, f"{database}_db"
+        server.create_database(self.database)
+
+    def url(self, table=None, **more):
+        return self.server.url(self.database, **more) + (f"/{table}" if table else "")
+
+    def name(self, word):
+        return "`" + word.replace("`", "``") + "`"
+
+    def run(self, text):
+        self.server.sql(text, self.database)
+
+    def select(self, expressions, rest):
+        """Rows of text and None. In hexadecimal on their way, so that nothing in them is taken for anything."""
+        asked = ", ".join(f"IFNULL(HEX(CONVERT(CAST({e} AS CHAR) USING utf8mb4)), '-')" for e in expressions)
+        return [tuple(None if v == "-" else bytes.fromhex(v).decode() for v in row)
+                for row in self.server.sql(f"SELECT {asked} {rest}", self.database)]
+
+    def tables(self):
+        return sorted(r[0] for r in self.select(["table_name"], f"FROM information_schema.tables WHERE table_schema ="
+                                                f" '{self.database}' AND table_type = 'BASE TABLE'"))
+
+    def drop(self):
+        if not self.server.running:
+            self.server.start()
+        self.server.sql(f"DROP DATABASE IF EXISTS `{self.database}`")
+
+
+SINKS = {"postgres": Postgres, "mysql": Maria}
+
+
+class Dataset:
+    """One dataset in a sink, as its tables tell it."""
+
+    def __init__(self, sink, table):
+        self.sink, self.table, self.url = sink, table, sink.url(table)
+
+    def exists(self):
+        return self.table in self.sink.tables()
+
+    def columns(self):
+        """{column: header}, in the order of the headers' coming."""
+        return dict(self.sink.select(["column_name", "header"], f"FROM ingest_column WHERE dataset = '{self.table}'"))
+
+    def dumps(self):
+        """{number: as-of} of what was loaded."""
+        return dict(self.sink.select(["id", "as_of"], f"FROM ingest_dump WHERE dataset = '{self.table}' AND status = 'loaded'"))
+
+    def rejects(self):
+        """(as-of, line, reason, detail), in order."""
+        found = self.sink.select(["d.as_of", "r.line", "r.reason", "r.detail"], "FROM ingest_reject r JOIN ingest_dump d"
+                                 f" ON d.id = r.dump WHERE d.dataset = '{self.table}'")
+        return sorted((as_of, int(line), reason, detail) for as_of, line, reason, detail in found)
+
+    def versions(self, key, suffix="_history"):
+        """As dumps_model.Version.told(); suffix "" for those that hold, "_past" for those that are closed."""
+        columns, dumps = self.columns(), self.dumps()
+        asked = [self.sink.name(c) for c in columns]
+        asked += [v if suffix == "_history" or v in OF[suffix] else "NULL" for v in VERSION]
+        rows = self.sink.select(asked, f"FROM {self.sink.name(self.table + suffix)}")
+        return sorted((told(list(columns.values()), key, dumps, row) for row in rows), key=repr)
+
+    def everything(self):
+        """All that is there, to be compared with later; but for times of the clock."""
+        if not self.exists():
+            return None
+        key = ()
+        return (self.columns(), self.dumps(), self.rejects(), self.versions(key), self.versions(key, ""),
+                self.versions(key, "_past"))
+
+
+OF = {"": VERSION[:4], "_past": VERSION}
+
+
+def told(headers, key, dumps, row):
+    values = {h: v for h, v in zip(headers, row) if v is not None}
+    valid_from, opened_by, opened, line, valid_to, closed_by, closed = row[len(headers):]
+    return (tuple(values[k] for k in key), tuple(sorted(values.items())), valid_from, opened_by, dumps[opened],
+            int(line), valid_to, closed_by, dumps[closed] if closed else None)
+
+
+def differences(found, wanted):
+    """The first few, in words; "" when there are none."""
+    extra, missing = sorted(set(found) - set(wanted), key=repr), sorted(set(wanted) - set(found), key=repr)
+    if not extra and not missing and len(found) == len(wanted):
+        return ""
+    return f"{len(found)} found, {len(wanted)} wanted; not wanted: {extra[:3]!r}; missing: {missing[:3]!r}"
+
+
+def assert_equal(dataset, model):
+    """The tables hold exactly what the model does."""
+    assert set(model.columns) == set(dataset.columns().values())
+    assert set(dataset.dumps().values()) == set(model.dumps)
+    now = sorted((v.told() for v in model.current.values()), key=repr)
+    then = sorted((v.told() for v in model.past), key=repr)
+    for suffix, wanted in (("_history", model.versions()), ("", now), ("_past", then)):
+        wrong = differences(dataset.versions(model.key, suffix), wanted)
+        assert not wrong, f"{dataset.table}{suffix}: {wrong}"
+    assert [r[:3] for r in dataset.rejects()] == sorted(model.rejects)
+
+
+class Outcome:
+    """How a copy ended."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def said(self):
+        assert self.code == 0, self
+        return json.loads(self.out)
+
+    @property
+    def counts(self):
+        return {name: self.said[name] for name in ("rows", "added", "changed", "removed", "reactivated", "unchanged",
+                                                   "rejected", "current")}
+
+    @property
+    def words(self):
+        """What a person is told of a failure."""
+        return f"{self.out} {self.err}"
+
+    def __repr__(self):
+        return f"ended with {self.code}: {self.out[-1500:]} {self.err[-1500:]}"
+
+
+def start_copy(source, sink_url, *options):
+    argv = [str(INGESTCTL), "--json", "copy", "--source", str(source), "--sink", sink_url, *map(str, options)]
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process, timeout=120):
+    out, err = process.communicate(timeout=timeout)
+    assert "Sanitizer" not in err, err
+    return Outcome(process.returncode, out, err)
+
+
+def copy(source, sink_url, *options, timeout=120):
+    return finish(start_copy(source, sink_url, *options), timeout)
+
+
+def keys(key):
+    return [] if not key else ["--key", ",".join(key)]
+
+
+class Files:
+    """A directory over HTTP, as any web server has it."""
+
+    def __init__(self, home):
+        self.home = home
+        handler = functools.partial(Quiet, directory=str(home))
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def put(self, name, octets):
+        (self.home / name).write_bytes(octets)
+        return f"http://127.0.0.1:{self.server.server_address[1]}/{name}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
