@@ -168,3 +168,26 @@ class Csv:
 
     def octets(self, without_end):
         return (self.text[:-len(self.end)] if without_end else self.text).encode()
+
+
+def plain_dumps(n_rows, n_dumps, seed, name="Name"):
+    """Larger ones of a quiet dataset, one in three not in order: some of its keys change, go, return, are there twice."""
+    draw, dumps = random.Random(seed), []
+    rows = {f"{i:09}": [f"{name} {i}", None, "x" * draw.randrange(60)] for i in range(n_rows)}
+    header = ["id", "name", "note", "padding"]
+    for month in range(1, n_dumps + 1):
+        if month == 3:
+            header.append("later")
+        for key in draw.sample(sorted(rows), n_rows // 10):
+            rows[key][draw.randrange(2)] = f"{name} of {month}"
+        out, written = Csv(random.Random(5)), []
+        out.record(header)
+        shown = [k for k in sorted(rows) if draw.random() > 0.03]
+        if month % 3 == 0:
+            draw.shuffle(shown)
+        for key in [*shown, shown[0]]:
+            later = ["yes" if key.endswith("7") else None] if month >= 3 else []
+            line = out.line
+            written.append((line, out.record([key, *rows[key], *later])))
+        dumps.append(Dump(f"2020-{month:02}-01", tuple(header), written, out.octets(False)))
+    return dumps
