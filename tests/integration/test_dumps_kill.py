@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -96,7 +97,7 @@ class Life:
         self.sink, self.files, self.draw = sink, files, random.Random(seed)
         self.dataset, self.model = Dataset(sink, f"d{seed}"), dumps_model.Dataset(key=("id",))
         self.dumps = plain_dumps(N_ROWS, 4, seed)
-        self.last = 1.0  # seconds, about, that a load takes
+        self.last = 0.5  # seconds that a load takes
 
     def url(self, dump):
         return self.files.put(f"{self.dataset.table}-{dump.as_of}.csv", dump.octets)
@@ -120,7 +121,9 @@ class Life:
         return bool(wrong)
 
     def finally_load(self, dump):
+        began = time.monotonic()
         done = finish(start_copy(self.url(dump), self.dataset.url, "--key", "id"))
+        self.last = time.monotonic() - began
         assert done.code == 0, done
         self.model.load(dump)
         assert_equal(self.dataset, self.model)
