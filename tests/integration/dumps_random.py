@@ -1,6 +1,7 @@
 """Datasets that live: dumps drawn at random, with everything that ever happens to one, as files and as rows."""
 import datetime
 import random
+import re
 
 from dumps_model import Dump
 
@@ -15,6 +16,9 @@ HEADERS = ["Last Name", "Last  Name", "last name", "LAST_NAME", "last_name", "Pr
            "valid_to", "opened_by", "opened_dump", "line", "closed_by", "closed_dump", "select", "order", "1st",
            "straße", "日本語", "a" * 64, "a" * 65 + "1", "a" * 65 + "2", "ü" * 40 + "1", "ü" * 40 + "2", "%", "a.b", "it's", "`",
            'q"q', "user", "Key", "id", "ID", "_", "__", "-", "é", "e\u0301", "line\nbreak", "xmin", "ctid", "rowid", "\\"]
+
+
+LINE_END = re.compile(r"\r\n|\r|\n")  # a CR alone too, as in files of old
 
 
 class Histories:
@@ -163,7 +167,7 @@ class Csv:
             read.append(text)
         record = self.delimiter.join(texts) + self.end
         self.text += record
-        self.line += record.count("\n")
+        self.line += len(LINE_END.findall(record))
         return tuple(read)
 
     def octets(self, without_end):

@@ -12,7 +12,7 @@ VERSION = ["valid_from", "opened_by", "opened_dump", "line", "valid_to", "closed
 
 
 class Postgres:
-    kind, schema = "postgres", "current_schema()"
+    kind, schema = "postgres", "'public'"
 
     def __init__(self, server, database):
         self.server, self.database = server, database
@@ -52,10 +52,11 @@ class Postgres:
 
 
 class Maria:
-    kind, schema = "mysql", "DATABASE()"
+    kind = "mysql"
 
     def __init__(self, server, database):
         self.server, self.database = server, f"{database}_db"
+        self.schema = f"'{self.database}'"
         server.create_database(self.database)
 
     def url(self, table=None, **more):
@@ -118,15 +119,15 @@ class Dataset:
         asked = [self.sink.name(c) for c in columns]
         asked += [v if suffix == "_history" or v in OF[suffix] else "NULL" for v in VERSION]
         rows = self.sink.select(asked, f"FROM {self.sink.name(self.table + suffix)}")
-        return sorted((told(list(columns.values()), key, dumps, row) for row in rows), key=repr)
+        return [told(list(columns.values()), key, dumps, row) for row in rows]
 
     def everything(self):
         """All that is there, to be compared with later; but for times of the clock."""
         if not self.exists():
             return None
         key = ()
-        return (self.columns(), self.dumps(), self.rejects(), self.versions(key), self.versions(key, ""),
-                self.versions(key, "_past"))
+        return (self.columns(), self.dumps(), self.rejects(), set(self.versions(key)), set(self.versions(key, "")),
+                set(self.versions(key, "_past")))
 
 
 OF = {"": VERSION[:4], "_past": VERSION}
@@ -141,10 +142,14 @@ def told(headers, key, dumps, row):
 
 def differences(found, wanted):
     """The first few, in words; "" when there are none."""
-    extra, missing = sorted(set(found) - set(wanted), key=repr), sorted(set(wanted) - set(found), key=repr)
+    extra, missing = set(found) - set(wanted), set(wanted) - set(found)
     if not extra and not missing and len(found) == len(wanted):
         return ""
-    return f"{len(found)} found, {len(wanted)} wanted; not wanted: {extra[:3]!r}; missing: {missing[:3]!r}"
+    return f"{len(found)} found, {len(wanted)} wanted; not wanted: {some(extra)}; missing: {some(missing)}"
+
+
+def some(versions):
+    return repr(sorted(versions, key=repr)[:3])
 
 
 def assert_equal(dataset, model):
@@ -163,7 +168,7 @@ def unlike(dataset, model, tables=("", "_past")):
     wanted = {"": list(model.current.values()), "_past": model.past}
     wanted["_history"] = wanted[""] + wanted["_past"]
     for suffix in tables:
-        wrong = differences(dataset.versions(model.key, suffix), sorted((v.told() for v in wanted[suffix]), key=repr))
+        wrong = differences(dataset.versions(model.key, suffix), [v.told() for v in wanted[suffix]])
         if wrong:
             return f"{dataset.table}{suffix}: {wrong}"
     if [r[:3] for r in dataset.rejects()] != sorted(model.rejects):

@@ -70,7 +70,7 @@ def test_the_samples(sink, files, sample_dumps):
     dataset, model = Dataset(sink, "npi"), dumps_model.Dataset()
     for dump in sample_dumps:
         load(files, dataset, model, dump, name="npi-sample")
-        assert_equal(dataset, model)
+    assert_equal(dataset, model)
     assert len(model.current) == 18051 and len(model.columns) == 29
     before = dataset.everything()
     for dump in (sample_dumps[-1], sample_dumps[0], sample_dumps[3]):
