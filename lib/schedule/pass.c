@@ -228,6 +228,26 @@ static void set_database(struct job_database *to, const char *url, const char *p
     to->password_file = copy_or_null(password_file);
 }
 
+/* "a,b" as its words. */
+static void split(struct job_words *to, const char *text)
+{
+    _cleanup_free_ char *copy = xstrdup(text ? text : "");
+    for (char *save, *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save))
+        job_words_add(to, word);
+}
+
+static void fill_sync(struct job_sync *to, const struct config_job *cj)
+{
+    to->source = xstrdup(cj->source);
+    to->pattern = copy_or_null(cj->pattern);
+    to->member = copy_or_null(cj->member);
+    to->delimiter = copy_or_null(cj->delimiter);
+    to->since = copy_or_null(cj->since);
+    to->max_removed = cj->max_removed;
+    split(&to->key, cj->key);
+    split(&to->null_tokens, cj->null_tokens);
+}
+
 static void fill_spec(struct pass *p, const struct job *j)
 {
     const struct config *c = p->s->config;
@@ -236,7 +256,9 @@ static void fill_spec(struct pass *p, const struct job *j)
     struct job_spec *spec = &p->spec;
     spec->job = xstrdup(cj->name);
     spec->kind = xstrdup(cj->kind);
-    spec->sql = copy_or_null(cj->sql);
+    spec->sql = xstrdup(cj->sql ? cj->sql : "-");
+    if (cj->source)
+        fill_sync(&spec->sync, cj);
     spec->table = copy_or_null(cj->table);
     spec->time_zone = xstrdup(cj->time_zone ? cj->time_zone : "UTC");
     set_database(&spec->books, c->postgres.url, c->postgres.password_file);
