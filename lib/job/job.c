@@ -1,6 +1,6 @@
 #include "job/job.h"
 
-static const struct job_kind *const kinds[] = {&job_rollup, &job_query, &job_probe};
+static const struct job_kind *const kinds[] = {&job_rollup, &job_query, &job_probe, &job_sql};
 
 const struct job_kind *job_kind_find(const char *name)
 {

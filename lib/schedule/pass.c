@@ -3,6 +3,7 @@
  * until it is on record: the database may be away just then.
  */
 #include "config/config.h"
+#include "job/sync_spec.h"
 #include "schedule/inside.h"
 #include "schedule/record.h"
 #include "util/clock.h"
@@ -228,26 +229,6 @@ static void set_database(struct job_database *to, const char *url, const char *p
     to->password_file = copy_or_null(password_file);
 }
 
-/* "a,b" as its words. */
-static void split(struct job_words *to, const char *text)
-{
-    _cleanup_free_ char *copy = xstrdup(text ? text : "");
-    for (char *save, *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save))
-        job_words_add(to, word);
-}
-
-static void fill_sync(struct job_sync *to, const struct config_job *cj)
-{
-    to->source = xstrdup(cj->source);
-    to->pattern = copy_or_null(cj->pattern);
-    to->member = copy_or_null(cj->member);
-    to->delimiter = copy_or_null(cj->delimiter);
-    to->since = copy_or_null(cj->since);
-    to->max_removed = cj->max_removed;
-    split(&to->key, cj->key);
-    split(&to->null_tokens, cj->null_tokens);
-}
-
 static void fill_spec(struct pass *p, const struct job *j)
 {
     const struct config *c = p->s->config;
@@ -258,7 +239,7 @@ static void fill_spec(struct pass *p, const struct job *j)
     spec->kind = xstrdup(cj->kind);
     spec->sql = xstrdup(cj->sql ? cj->sql : "-");
     if (cj->source)
-        fill_sync(&spec->sync, cj);
+        job_sync_take(&spec->sync, cj);
     spec->table = copy_or_null(cj->table);
     spec->time_zone = xstrdup(cj->time_zone ? cj->time_zone : "UTC");
     set_database(&spec->books, c->postgres.url, c->postgres.password_file);
