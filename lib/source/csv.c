@@ -11,8 +11,8 @@
 struct csv {
     struct source source;
     char *label;
-    char **names; /* of the columns */
-    char **null_tokens;
+    char **names;              /* of the columns */
+    struct slice *null_tokens; /* their bytes are copies */
     size_t n_null_tokens;
     int64_t rows;
     bool has_failed;
@@ -27,19 +27,26 @@ static struct csv *csv_of(struct source *s)
     return (struct csv *)s; /* its first field */
 }
 
-static void free_words(char **words, size_t n)
+static void free_tokens(struct csv *c)
 {
-    for (size_t i = 0; i < n; i++)
-        free(words[i]);
-    free(words);
+    for (size_t i = 0; i < c->n_null_tokens; i++)
+        free((char *)c->null_tokens[i].p);
+    free(c->null_tokens);
+}
+
+static void free_names(struct csv *c)
+{
+    for (size_t i = 0; i < c->source.n_columns; i++)
+        free(c->names[i]);
+    free(c->names);
 }
 
 static void release(struct source *s)
 {
     struct csv *c = csv_of(s);
     free(c->label);
-    free_words(c->names, c->source.n_columns);
-    free_words(c->null_tokens, c->n_null_tokens);
+    free_names(c);
+    free_tokens(c);
     buffer_done(&c->raw);
     csv_reader_done(&c->reader);
     free(c);
@@ -78,34 +85,23 @@ static int fail_cut_off(const struct csv *c, struct source_fault *fault)
         c->label, c->reader.line);
 }
 
-/* Not even an empty cell is a value: it and a null token are told apart by nobody who writes such files. */
+/* The empty cell and a null token are NULL, in quotes or not: nobody who writes such files tells them apart. */
 static bool is_null(const struct csv *c, const char *p, size_t n)
 {
-    if (n == 0)
-        return true;
     for (size_t i = 0; i < c->n_null_tokens; i++)
-        if (slice_is((struct slice){p, n}, c->null_tokens[i]))
+        if (n == c->null_tokens[i].n && memcmp(p, c->null_tokens[i].p, n) == 0)
             return true;
-    return false;
+    return n == 0;
 }
 
 static void set_cells(struct csv *c)
 {
-    struct csv_reader *r = &c->reader;
-    const char *p = r->text.p;
-    for (size_t i = 0; i < r->n_cells; i++) {
-        struct source_cell *cell = &r->cells[i];
-        cell->p = p;
-        p += cell->n;
-    }
-}
-
-static void set_nulls(struct csv *c)
-{
+    const char *p = c->reader.text.p;
     for (size_t i = 0; i < c->reader.n_cells; i++) {
         struct source_cell *cell = &c->reader.cells[i];
-        if (is_null(c, cell->p, cell->n))
-            *cell = (struct source_cell){0};
+        size_t n = cell->n;
+        *cell = is_null(c, p, n) ? (struct source_cell){0} : (struct source_cell){p, n};
+        p += n;
     }
 }
 
@@ -114,9 +110,9 @@ static enum source_reason judge_text(const struct csv_reader *r)
 {
     for (size_t i = 0; !r->is_plain && i < r->n_cells; i++) {
         const struct source_cell *cell = &r->cells[i];
-        if (cell->n > 0 && memchr(cell->p, 0, cell->n))
+        if (cell->p && memchr(cell->p, 0, cell->n))
             return SOURCE_NUL_BYTE;
-        if (!text_is_utf8(cell->p, cell->n))
+        if (cell->p && !text_is_utf8(cell->p, cell->n))
             return SOURCE_BAD_ENCODING;
     }
     return SOURCE_TAKEN;
@@ -143,7 +139,7 @@ static bool is_cut_off(const struct csv *c, enum source_reason reason)
     if (reason != SOURCE_BAD_ENCODING)
         return reason == SOURCE_TOO_FEW_CELLS;
     const struct source_cell *last = &r->cells[r->n_cells - 1];
-    return ends_within_character(last->p, last->n);
+    return last->p && ends_within_character(last->p, last->n);
 }
 
 static enum source_reason judge(struct csv *c)
@@ -204,7 +200,6 @@ static int next_row(struct csv *c, struct source_row *ret, struct source_fault *
         reject(c, reason, ret);
         return 1;
     }
-    set_nulls(c);
     *ret =
         (struct source_row){.line = c->reader.line, .n_cells = c->reader.n_cells, .cells = c->reader.cells};
     return 1;
@@ -226,12 +221,12 @@ static int next(struct source *s, struct source_row *ret_row, struct source_faul
 
 static const struct source_driver driver = {next, facts, release};
 
-static char **copy_words(const char *const *words, size_t n)
+static void copy_tokens(struct csv *c, const struct csv_options *options)
 {
-    char **copy = xcalloc(n, sizeof(*copy));
-    for (size_t i = 0; i < n; i++)
-        copy[i] = xstrdup(words[i]);
-    return copy;
+    c->n_null_tokens = options->n_null_tokens;
+    c->null_tokens = xcalloc(c->n_null_tokens, sizeof(*c->null_tokens));
+    for (size_t i = 0; i < c->n_null_tokens; i++)
+        c->null_tokens[i] = (struct slice){xstrdup(options->null_tokens[i]), strlen(options->null_tokens[i])};
 }
 
 static struct csv *new_csv(const struct csv_bytes *bytes, const struct csv_options *options)
@@ -239,8 +234,6 @@ static struct csv *new_csv(const struct csv_bytes *bytes, const struct csv_optio
     struct csv *c = xnew(struct csv);
     c->source.driver = &driver;
     c->label = xstrdup(options->label);
-    c->null_tokens = copy_words(options->null_tokens, options->n_null_tokens);
-    c->n_null_tokens = options->n_null_tokens;
     csv_reader_init(&c->reader, bytes, options->row_max ? options->row_max : ROW_MAX);
     return c;
 }
@@ -324,7 +317,7 @@ static void take_header(struct csv *c)
 
 static int read_header(struct csv *c, const struct csv_options *options, struct source_fault *fault)
 {
-    char delimiter;
+    char delimiter = 0;
     enum source_reason why;
     if (sniff(c, &delimiter, fault) < 0 ||
         set_delimiter(c, options->delimiter ? options->delimiter : delimiter, fault) < 0)
@@ -338,6 +331,7 @@ static int read_header(struct csv *c, const struct csv_options *options, struct 
     if (check_header(c, fault) < 0)
         return -1;
     take_header(c);
+    copy_tokens(c, options); /* from here on: a column may well be called NULL */
     return 0;
 }
 

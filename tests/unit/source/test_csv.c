@@ -100,8 +100,8 @@ START_TEST(null_tokens_are_whole_cells_quoted_or_not)
 {
     static const char *const tokens[] = {"NULL", "\\N"};
     static const struct csv_options options = {.label = "a test", .null_tokens = tokens, .n_null_tokens = 2};
-    static const char file[] = "a,b,c\nNULL,\"NULL\",\\N\nNULL ,null,NULLS\nNA,,NUL\n";
-    expect_with(file, strlen(file), &options, "a|b|c\n2: ~|~|~\n3: NULL |null|NULLS\n4: NA|~|NUL\nend\n");
+    static const char file[] = "a,NULL,c\nNULL,\"NULL\",\\N\nNULL ,null,NULLS\nNA,,NUL\n";
+    expect_with(file, strlen(file), &options, "a|NULL|c\n2: ~|~|~\n3: NULL |null|NULLS\n4: NA|~|NUL\nend\n");
 }
 END_TEST
 
