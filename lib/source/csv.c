@@ -96,12 +96,12 @@ static bool is_null(const struct csv *c, const char *p, size_t n)
 
 static void set_cells(struct csv *c)
 {
-    const char *p = c->reader.text.p;
+    const char *p = c->reader.first;
     for (size_t i = 0; i < c->reader.n_cells; i++) {
         struct source_cell *cell = &c->reader.cells[i];
         size_t n = cell->n;
         *cell = is_null(c, p, n) ? (struct source_cell){0} : (struct source_cell){p, n};
-        p += n;
+        p += n + c->reader.gap;
     }
 }
 

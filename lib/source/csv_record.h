@@ -2,7 +2,7 @@
 /*
  * The records of a CSV file, one after the other. The bytes are cut at the ends of physical lines and libcsv gets them
  * line by line: so the line that a record begins in is exact, and its text is at hand as it stood. What quotes mean is
- * libcsv's business alone.
+ * libcsv's business alone; a line that is a record and has none is split in place, more than twice as fast.
  */
 #include "source/csv.h"
 #include "source/reason.h"
@@ -20,9 +20,9 @@ struct csv_reader {
 
     char *in; /* what was read: [at, n) is still to come */
     size_t at, n;
-    ssize_t cr, lf;    /* the next of each from at on, n: none; before at: not looked for */
-    bool lf_pending;   /* a CR ended what was read: an LF now belongs to it */
-    int64_t next_line; /* the physical line at `at` */
+    ssize_t cr, lf, quote; /* the next of each from at on, n: none; before at: not looked for */
+    bool lf_pending;       /* a CR ended what was read: an LF now belongs to it */
+    int64_t next_line;     /* the physical line at `at` */
     int64_t received;
 
     /* The record that is read, or was just read. */
@@ -34,7 +34,9 @@ struct csv_reader {
     size_t size;               /* bytes so far, line ends between them too */
     size_t begin, end;         /* of what is of it in `in` */
     struct buffer before;      /* its bytes that are not in `in` any more; at most what raw text takes */
-    struct buffer text;        /* of its cells, one behind the other */
+    struct buffer text;        /* what libcsv made of its cells, one behind the other */
+    const char *first;         /* the text of the first cell; so many bytes are between two: */
+    size_t gap;
     size_t n_cells;
     struct source_cell cells[CSV_CELLS_MAX];
 };
