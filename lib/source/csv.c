@@ -244,6 +244,7 @@ static int fail_header(const struct csv *c, struct source_fault *fault, const ch
         &fault->error, "%s: the header, in line %" PRId64 ", %s: %s", c->label, c->reader.line, what, remedy);
 }
 
+/* To be called when there is more than it, or no more to come. */
 static void pass_bom(struct csv_reader *r)
 {
     if (r->at == 0 && r->n >= 3 && memcmp(r->in, "\xef\xbb\xbf", 3) == 0)
@@ -260,9 +261,12 @@ static int sniff(struct csv *c, char *ret_delimiter, struct source_fault *fault)
         got = csv_reader_fill(r, fault);
         if (got < 0)
             return read_failed(c, fault);
+        if (r->n < CSV_SNIFF_MIN)
+            continue;
         pass_bom(r);
-        is_known = r->n >= CSV_SNIFF_MIN && csv_sniff_more(&s, r->in + r->at, r->n - r->at);
+        is_known = csv_sniff_more(&s, r->in + r->at, r->n - r->at);
     }
+    pass_bom(r);
     csv_sniff_more(&s, r->in + r->at, r->n - r->at);
     const char *what, *remedy;
     if (csv_sniff_foreign(&s, r->in + r->at, r->n - r->at, &what, &remedy))

@@ -108,6 +108,7 @@ END_TEST
 START_TEST(a_byte_order_mark_is_no_text)
 {
     expect("\xef\xbb\xbfid,name\n1,2\n", "id|name\n2: 1|2\nend\n");
+    expect("\xef\xbb\xbf\xef\xbb\xbfid\n1\n", "\xef\xbb\xbfid\n2: 1\nend\n");
     expect("\xef\xbb\xbf\"id\",name\n1,\xef\xbb\xbf\n", "id|name\n2: 1|\xef\xbb\xbf\nend\n");
 }
 END_TEST
