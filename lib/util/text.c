@@ -187,6 +187,22 @@ bool text_is_utf8(const char *p, size_t n)
     return true;
 }
 
+size_t text_make_utf8(const char *p, size_t n, char *out, size_t max)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    size_t made = 0;
+    for (size_t i = 0; i < n;) {
+        size_t len = p[i] ? sequence((const unsigned char *)p + i, n - i) : 0;
+        size_t width = len ? len : strlen(replacement);
+        if (width > max - made)
+            break;
+        memcpy(out + made, len ? p + i : replacement, width);
+        made += width;
+        i += MAX(len, (size_t)1);
+    }
+    return made;
+}
+
 size_t text_utf8_length(const char *p, size_t n)
 {
     size_t characters = 0;
