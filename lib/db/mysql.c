@@ -36,11 +36,9 @@ static void choose_tls(MYSQL *conn, const struct mysql_target *t)
 static void choose_options(MYSQL *conn, struct mysql *my, const char *application_name)
 {
     unsigned seconds = (unsigned)((my->connect_timeout_us + US_PER_SEC - 1) / US_PER_SEC);
-    unsigned no_local_files = 0; /* a server could ask for any file of this machine */
     unsigned protocol =
         my->target.socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP; /* localhost is TCP too */
     mysql_optionsv(conn, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
-    mysql_optionsv(conn, MYSQL_OPT_LOCAL_INFILE, &no_local_files);
     mysql_optionsv(conn, MYSQL_OPT_PROTOCOL, &protocol);
     mysql_optionsv(conn, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     if (application_name)
@@ -75,9 +73,8 @@ static MYSQL *dial(struct mysql *my, const char *application_name, struct db_fau
         return NULL;
     }
     choose_options(conn, my, application_name);
-    /* The server hears that it may ask for files; the library, with its option off, refuses until a load begins. */
     if (!mysql_real_connect(conn, t->socket ? NULL : t->host, t->url.user, t->password, t->database, t->port,
-            t->socket, CLIENT_MULTI_RESULTS | CLIENT_LOCAL_FILES)) {
+            t->socket, CLIENT_MULTI_RESULTS)) {
         struct mysql_failure f = {
             .code = mysql_errno(conn), .sqlstate = mysql_sqlstate(conn), .text = mysql_error(conn)};
         mysql_fault_connect(fault, my->base.label, &f);
@@ -266,7 +263,9 @@ static int mysql_driver_query(struct db *db, const char *sql, int n, const char 
     struct mysql *my = (struct mysql *)db;
     if (mysql_allow_several(my, false, fault) < 0)
         return -1;
-    return n > 0 ? mysql_statement(my, sql, n, parameters, sink, fault) : run_text(my, sql, sink, fault);
+    int result =
+        n > 0 ? mysql_statement(my, sql, n, parameters, sink, fault) : run_text(my, sql, sink, fault);
+    return mysql_without_files(my, result, fault);
 }
 
 static int mysql_driver_script(
@@ -275,7 +274,7 @@ static int mysql_driver_script(
     struct mysql *my = (struct mysql *)db;
     if (mysql_allow_several(my, true, fault) < 0)
         return -1;
-    return run_text(my, sql, sink, fault);
+    return mysql_without_files(my, run_text(my, sql, sink, fault), fault);
 }
 
 const struct db_driver db_mysql = {

@@ -28,24 +28,35 @@ static int be_patient(struct mysql *my, struct db_fault *fault)
 
 /* ---- the file that does not exist ---- */
 
-struct mysql_file {
-    struct db_lines lines;
-    bool asked; /* the server has asked for it */
-};
-
+/* The library's own way to refuse reads the answer without heeding it, and is out of step from then on. So a file that
+ * is refused is there: an empty line, at which the server finds that its statement has been stopped. */
 static int file_begin(void **ret_file, const char *name, void *arg)
 {
     struct mysql *my = arg;
-    if (!my->file || my->file->asked || strcmp(name, FILE_NAME) != 0)
-        return 1;
-    my->file->asked = true;
-    *ret_file = my->file;
+    bool ours = my->file && !my->file->asked && strcmp(name, FILE_NAME) == 0;
+    struct mysql_file *file = ours ? my->file : &my->no_file;
+    file->asked = true;
+    *ret_file = file;
+    if (!ours)
+        mysql_stop(my);
     return 0;
 }
 
-static int file_read(void *file, char *out, unsigned size)
+static int read_nothing(struct mysql_file *file, char *out)
 {
-    return (int)db_lines_read(&((struct mysql_file *)file)->lines, out, size);
+    if (file->ended)
+        return 0;
+    file->ended = true;
+    *out = '\n';
+    return 1;
+}
+
+/* After a fault of its rows the file ends, for the same reason. */
+static int file_read(void *arg, char *out, unsigned size)
+{
+    struct mysql_file *file = arg;
+    ssize_t n = file->lines.load ? db_lines_read(&file->lines, out, size) : read_nothing(file, out);
+    return n > 0 ? (int)n : 0;
 }
 
 static void file_end(void *file)
@@ -54,13 +65,28 @@ static void file_end(void *file)
 
 static int file_error(void *file, char *out, unsigned size)
 {
-    snprintf(out, size, "%s", file ? "the rows could not be read on" : "the server asked for a file of ours");
+    snprintf(out, size, "no file");
     return CR_UNKNOWN_ERROR;
 }
 
 void mysql_guard_files(struct mysql *my, MYSQL *conn)
 {
+    unsigned on = 1;
+    mysql_optionsv(conn, MYSQL_OPT_LOCAL_INFILE, &on);
     mysql_set_local_infile_handler(conn, file_begin, file_read, file_end, file_error, my);
+}
+
+int mysql_without_files(struct mysql *my, int result, struct db_fault *fault)
+{
+    if (!my->no_file.asked)
+        return result;
+    my->no_file = (struct mysql_file){0};
+    mysql_settle(my);
+    *fault = (struct db_fault){0};
+    return db_fault_set(fault, "42000", false,
+        "%s: the server asked for a file of this machine, and got none: LOAD DATA LOCAL is not for "
+        "statements",
+        my->base.label);
 }
 
 /* ---- in ---- */
@@ -123,11 +149,8 @@ static char *file_statement(const struct db *db, const struct db_load *load)
 
 static int query_with_file(struct mysql *my, const char *sql, struct mysql_file *file)
 {
-    unsigned on = 1, off = 0;
     my->file = file;
-    mysql_optionsv(my->conn, MYSQL_OPT_LOCAL_INFILE, &on);
     int result = mysql_real_query(my->conn, sql, strlen(sql));
-    mysql_optionsv(my->conn, MYSQL_OPT_LOCAL_INFILE, &off);
     my->file = NULL;
     return result;
 }
@@ -140,8 +163,10 @@ static int load_file(struct mysql *my, const struct db_load *load, int64_t *ret_
     int result = query_with_file(my, sql, &file);
     if (file.lines.failed)
         return -1;
+    if (my->no_file.asked)
+        return mysql_without_files(my, -1, fault);
     if (result != 0 && !file.asked && refuses_files(mysql_errno(my->conn))) {
-        my->no_files = true;
+        my->insert_only = true;
         return mysql_insert(my, load, ret_rows, fault);
     }
     if (result != 0)
@@ -163,7 +188,7 @@ int mysql_load(struct db *db, const struct db_load *load, int64_t *ret_rows, str
     int fd = (int)mysql_get_socket(my->conn);
     int before = db_send_timeout(fd, DB_PATIENCE_S * 1000);
     int result =
-        my->no_files ? mysql_insert(my, load, ret_rows, fault) : load_file(my, load, ret_rows, fault);
+        my->insert_only ? mysql_insert(my, load, ret_rows, fault) : load_file(my, load, ret_rows, fault);
     db_send_timeout(fd, before);
     return result;
 }
@@ -184,7 +209,7 @@ int mysql_cursor_open(struct db *db, const char *sql, struct db_cursor **ret_cur
         return -1;
     MYSQL_RES *res = mysql_real_query(my->conn, sql, strlen(sql)) == 0 ? mysql_use_result(my->conn) : NULL;
     if (!res && mysql_errno(my->conn) != 0)
-        return mysql_fault_here(my, sql, 1, fault);
+        return mysql_without_files(my, mysql_fault_here(my, sql, 1, fault), fault);
     if (!res)
         return db_fault_set(
             fault, "", false, "%s: the statement returns no rows: use SELECT", my->base.label);

@@ -175,8 +175,6 @@ int mysql_fault(struct db_fault *fault, const char *label, const struct mysql_fa
     char where[32] = "";
     if (statement > 1)
         snprintf(where, sizeof(where), ", statement %d", statement);
-    if (f->code == CR_UNKNOWN_ERROR) /* the library's own no to a file */
-        return db_fault_set(fault, "", false, "%s: the statement failed%s: %.300s", label, where, f->text);
     if (by_client(f->code))
         return db_fault_set(
             fault, "", again, "the connection to %s failed%s: %.300s (%u)", label, where, f->text, f->code);

@@ -2,6 +2,7 @@
 /* Shared by the files of the MySQL driver: where it connects to, its faults, its statements with parameters, its bulk
  * streams. */
 #include "db/driver.h"
+#include "db/lines.h"
 #include "util/url.h"
 
 #include <mysql.h>
@@ -30,15 +31,22 @@ void mysql_target_done(struct mysql_target *target);
 /* "external@db:3306". A new string. */
 char *mysql_target_label(const struct mysql_target *target);
 
+/* A file that the server may ask for. */
+struct mysql_file {
+    struct db_lines lines; /* without a load: it has none */
+    bool asked, ended;
+};
+
 struct mysql {
     struct db base;
     struct mysql_target target;
     int64_t connect_timeout_us;
     MYSQL *conn;
-    bool several;            /* the server splits a text into statements */
-    bool no_files;           /* it refused LOAD DATA LOCAL */
-    bool patient;            /* its session waits for a bulk stream that stands still */
-    struct mysql_file *file; /* what it may ask for now, or NULL: nothing */
+    bool several;              /* the server splits a text into statements */
+    bool insert_only;          /* it refuses LOAD DATA LOCAL */
+    bool patient;              /* its session waits for a bulk stream that stands still */
+    struct mysql_file *file;   /* the load's */
+    struct mysql_file no_file; /* for whatever else the server asks for */
 };
 
 /* What is known of a failure; sqlstate and sql, the text that was sent, may be NULL. */
@@ -82,6 +90,8 @@ char *mysql_quote_text(const struct db *db, const char *text);
 
 /* The server asks for a file: it gets none but the one that a load holds ready. Before the connection is made. */
 void mysql_guard_files(struct mysql *my, MYSQL *conn);
+/* result, or -1 with the fault where the server asked for another file. */
+int mysql_without_files(struct mysql *my, int result, struct db_fault *fault);
 
 /* -1 where the statement that stored rows was not content: with a warning, or another number than n_rows of them. */
 int mysql_check_rows(struct mysql *my, const struct db_load *load, int64_t n_rows, struct db_fault *fault);
