@@ -33,18 +33,20 @@ static void choose_tls(MYSQL *conn, const struct mysql_target *t)
         mysql_optionsv(conn, MARIADB_OPT_RESTRICTED_AUTH, SAFE_LOGINS);
 }
 
-static void choose_options(MYSQL *conn, struct mysql *my, const char *application_name)
+static void choose_options(MYSQL *conn, const struct mysql *my, const char *application_name)
 {
     unsigned seconds = (unsigned)((my->connect_timeout_us + US_PER_SEC - 1) / US_PER_SEC);
+    unsigned no_local_files =
+        0; /* a server could ask for any file of this machine: see mysql_guard_files() */
     unsigned protocol =
         my->target.socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP; /* localhost is TCP too */
     mysql_optionsv(conn, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
+    mysql_optionsv(conn, MYSQL_OPT_LOCAL_INFILE, &no_local_files);
     mysql_optionsv(conn, MYSQL_OPT_PROTOCOL, &protocol);
     mysql_optionsv(conn, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     if (application_name)
         mysql_optionsv(conn, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", application_name);
     choose_tls(conn, &my->target);
-    mysql_guard_files(my, conn);
 }
 
 /* As for Postgres: a server that is gone is noticed within half a minute. */
@@ -64,7 +66,7 @@ static void keep_alive(MYSQL *conn)
         setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(options[i].value));
 }
 
-static MYSQL *dial(struct mysql *my, const char *application_name, struct db_fault *fault)
+static MYSQL *dial(const struct mysql *my, const char *application_name, struct db_fault *fault)
 {
     const struct mysql_target *t = &my->target;
     MYSQL *conn = mysql_init(NULL);
@@ -74,7 +76,7 @@ static MYSQL *dial(struct mysql *my, const char *application_name, struct db_fau
     }
     choose_options(conn, my, application_name);
     if (!mysql_real_connect(conn, t->socket ? NULL : t->host, t->url.user, t->password, t->database, t->port,
-            t->socket, CLIENT_MULTI_RESULTS)) {
+            t->socket, CLIENT_MULTI_RESULTS | CLIENT_LOCAL_FILES)) {
         struct mysql_failure f = {
             .code = mysql_errno(conn), .sqlstate = mysql_sqlstate(conn), .text = mysql_error(conn)};
         mysql_fault_connect(fault, my->base.label, &f);
@@ -132,6 +134,7 @@ static int mysql_driver_open(
         db_close(&my->base);
         return -1;
     }
+    mysql_guard_files(my);
     limit_statements(my->conn, options->statement_timeout_us);
     *ret_db = &my->base;
     return 0;

@@ -69,11 +69,11 @@ static int file_error(void *file, char *out, unsigned size)
     return CR_UNKNOWN_ERROR;
 }
 
-void mysql_guard_files(struct mysql *my, MYSQL *conn)
+void mysql_guard_files(struct mysql *my)
 {
     unsigned on = 1;
-    mysql_optionsv(conn, MYSQL_OPT_LOCAL_INFILE, &on);
-    mysql_set_local_infile_handler(conn, file_begin, file_read, file_end, file_error, my);
+    mysql_optionsv(my->conn, MYSQL_OPT_LOCAL_INFILE, &on);
+    mysql_set_local_infile_handler(my->conn, file_begin, file_read, file_end, file_error, my);
 }
 
 int mysql_without_files(struct mysql *my, int result, struct db_fault *fault)

@@ -88,8 +88,8 @@ int mysql_cursor_next(struct db_cursor *c, const struct db_value **ret_values, s
 void mysql_cursor_free(struct db_cursor *c);
 char *mysql_quote_text(const struct db *db, const char *text);
 
-/* The server asks for a file: it gets none but the one that a load holds ready. Before the connection is made. */
-void mysql_guard_files(struct mysql *my, MYSQL *conn);
+/* The server asks for a file: it gets none but the one that a load holds ready. */
+void mysql_guard_files(struct mysql *my);
 /* result, or -1 with the fault where the server asked for another file. */
 int mysql_without_files(struct mysql *my, int result, struct db_fault *fault);
 

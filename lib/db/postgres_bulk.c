@@ -109,8 +109,11 @@ int postgres_cursor_open(
     struct db *db, const char *sql, struct db_cursor **ret_cursor, struct db_fault *fault)
 {
     int n_columns;
+    size_t n = strlen(sql);
+    while (n > 0 && strchr("; \t\r\n", sql[n - 1]))
+        n--;
     /* A line break: the statement may end in a comment. */
-    char *copy = xasprintf("COPY (%s\n) TO STDOUT", sql);
+    char *copy = xasprintf("COPY (%.*s\n) TO STDOUT", (int)n, sql);
     if (begin((struct postgres *)db, copy, PGRES_COPY_OUT, &n_columns, fault) < 0) {
         free(copy);
         return -1;

@@ -7,8 +7,8 @@
  *   --cell N        the rows are one, whose last cell has N bytes
  *   --from URL      the rows are those of a cursor on another database; the input is its SELECT
  *   --fail-after N  the rows end with a fault
- *   --pause         when half of the rows have been made, says so and waits until its standard input is at its end
- *   --cursor        reads; the input is a SELECT
+ *   --pause-after N says so after N rows, and waits until its standard input is at its end
+ *   --cursor        reads; the input, or --select SQL, is a SELECT; the first COLUMN is how many it returns
  *   --stop-after N  frees it early
  *   --count         no rows, only how many
  *   --quote TEXT    selects the text by a literal, under a name that is the text, too
@@ -26,13 +26,25 @@
 
 struct how {
     struct db_options options;
-    const char *table, *schema, *from, *quote, *first, *then[THEN_MAX];
+    const char *table, *schema, *from, *quote, *first, *select, *then[THEN_MAX];
     int n_then;
-    int64_t n_rows, cell, fail_after, stop_after;
-    bool cursor, count, pause;
+    int64_t n_rows, cell, fail_after, stop_after, pause_after;
+    bool cursor, count;
 };
 
 /* ---- rows ---- */
+
+static void pause_at(const struct how *how, int64_t n)
+{
+    if (how->pause_after == 0 || n != how->pause_after)
+        return;
+    cJSON *line = cJSON_CreateObject();
+    cJSON_AddNumberToObject(line, "paused", (double)n);
+    print(line);
+    struct buffer ignored = {0};
+    read_input(&ignored);
+    buffer_done(&ignored);
+}
 
 struct rows {
     const struct how *how;
@@ -61,22 +73,10 @@ static int next_of_input(struct rows *r, const struct db_value **ret_values)
     return 1;
 }
 
-static void wait_for_input(void)
-{
-    cJSON *line = cJSON_CreateObject();
-    cJSON_AddTrueToObject(line, "paused");
-    print(line);
-    struct buffer ignored = {0};
-    read_input(&ignored);
-    buffer_done(&ignored);
-}
-
 static int next_made(struct rows *r, const struct db_value **ret_values)
 {
     if (r->n >= (r->how->cell > 0 ? 1 : r->how->n_rows))
         return 0;
-    if (r->how->pause && r->n == r->how->n_rows / 2)
-        wait_for_input();
     int n = snprintf(r->number, sizeof(r->number), "%lld", (long long)r->n + 1);
     for (size_t i = 0; i < r->n_columns; i++)
         r->values[i] = (struct db_value){r->number, (size_t)n};
@@ -93,6 +93,7 @@ static int next_row(void *arg, const struct db_value **ret_values, struct db_fau
 {
     struct rows *r = arg;
     int got;
+    pause_at(r->how, r->n);
     if (r->how->fail_after > 0 && r->n == r->how->fail_after) {
         *fault =
             (struct db_fault){.sqlstate = "XX999", .error.text = "the rows broke off", .transient = true};
@@ -160,7 +161,10 @@ static int read_rows(struct db *db, const struct how *how, size_t n_columns, str
 {
     _cleanup_buffer_ struct buffer sql = {0};
     _cleanup_(db_cursor_freep) struct db_cursor *c = NULL;
-    read_input(&sql);
+    if (how->select)
+        buffer_put_string(&sql, how->select);
+    else
+        read_input(&sql);
     if (db_cursor_open(db, buffer_string(&sql), &c, fault) < 0)
         return -1;
     int64_t n = 0;
@@ -168,7 +172,7 @@ static int read_rows(struct db *db, const struct how *how, size_t n_columns, str
     const struct db_value *values;
     int got = 1;
     while ((how->stop_after == 0 || n < how->stop_after) && (got = db_cursor_next(c, &values, fault)) > 0) {
-        n++;
+        pause_at(how, ++n);
         for (size_t i = 0; i < n_columns; i++)
             n_bytes += values[i].n;
         if (!how->count)
@@ -223,24 +227,26 @@ static int run(struct db *db, const struct how *how, int n, char **columns, stru
 static struct how read_options(int argc, char **argv)
 {
     static const struct option options[] = {{"load", 1, 0, 'l'}, {"schema", 1, 0, 's'}, {"rows", 1, 0, 'r'},
-        {"cell", 1, 0, 'b'}, {"from", 1, 0, 'f'}, {"fail-after", 1, 0, 'x'}, {"pause", 0, 0, 'p'},
+        {"cell", 1, 0, 'b'}, {"from", 1, 0, 'f'}, {"fail-after", 1, 0, 'x'}, {"pause-after", 1, 0, 'p'},
         {"cursor", 0, 0, 'c'}, {"stop-after", 1, 0, 'y'}, {"count", 0, 0, 'k'}, {"quote", 1, 0, 'q'},
-        {"first", 1, 0, '1'}, {"then", 1, 0, 't'}, {"statement-timeout", 1, 0, 'o'}, {0}};
+        {"first", 1, 0, '1'}, {"select", 1, 0, 'S'}, {"then", 1, 0, 't'}, {"statement-timeout", 1, 0, 'o'},
+        {0}};
     struct how how = {.options.application_name = "run_bulk"};
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         const char **texts[128] = {['l'] = &how.table,
             ['s'] = &how.schema,
             ['f'] = &how.from,
             ['q'] = &how.quote,
+            ['S'] = &how.select,
             ['1'] = &how.first};
         int64_t *numbers[128] = {['r'] = &how.n_rows,
             ['b'] = &how.cell,
             ['x'] = &how.fail_after,
             ['y'] = &how.stop_after,
+            ['p'] = &how.pause_after,
             ['o'] = &how.options.statement_timeout_us};
         how.cursor |= o == 'c';
         how.count |= o == 'k';
-        how.pause |= o == 'p';
         if (texts[o])
             *texts[o] = optarg;
         else if (numbers[o])
