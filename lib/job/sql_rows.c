@@ -3,6 +3,7 @@
  * worker's alone. Nothing is kept, so there may be any number of rows.
  */
 #include "db/db.h"
+#include "history/target.h"
 #include "job/job.h"
 #include "job/report.h"
 #include "util/buffer.h"
@@ -60,7 +61,12 @@ static int sql_run(const struct job_spec *spec, cJSON **ret_stats, struct db_fau
     *fault = (struct db_fault){0};
     if (spec->words.n != 1)
         return error_set(&fault->error, "one statement is expected, and there are %zu", spec->words.n);
-    int r = ask(spec, spec->database.url, &told, fault);
+    struct history_place place = {0};
+    struct error ignored;
+    /* The URL of a sink has a table behind the database. */
+    bool sink = history_place_parse(spec->database.url, &place, &ignored) == 0;
+    int r = ask(spec, sink ? place.database : spec->database.url, &told, fault);
+    history_place_done(&place);
     free(told.cells);
     if (r < 0)
         return -1;
