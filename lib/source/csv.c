@@ -67,8 +67,10 @@ static int read_failed(const struct csv *c, struct source_fault *fault)
 
 #define AGAIN "fetch it again, or have the program that writes it look at that line"
 
+/* What ends without a line end was perhaps being written: it may go well when tried again. */
 static int fail_unclosed(const struct csv *c, struct source_fault *fault)
 {
+    fault->transient = !c->reader.has_end;
     return error_set(&fault->error,
         "%s: a quote that opens a cell in line %" PRId64
         " is not closed before the end of the file, in line %" PRId64
@@ -78,7 +80,7 @@ static int fail_unclosed(const struct csv *c, struct source_fault *fault)
 
 static int fail_cut_off(const struct csv *c, struct source_fault *fault)
 {
-    fault->transient = true; /* it may be written just now */
+    fault->transient = true;
     return error_set(&fault->error,
         "%s: line %" PRId64
         ", the last, ends in the middle of a record and without a line end: the file is cut off; " AGAIN,
