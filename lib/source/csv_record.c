@@ -126,6 +126,8 @@ static bool make_room(struct csv_reader *r, size_t n)
 
 static int feed(struct csv_reader *r, const char *p, size_t n, struct source_fault *fault)
 {
+    if (r->reason == SOURCE_BAD_QUOTE)
+        return 0;
     if (r->reason == SOURCE_TOO_LONG || !make_room(r, n))
         drop_text(r);
     while (n > 0 && r->reason != SOURCE_BAD_QUOTE) {

@@ -129,7 +129,10 @@ END_TEST
 
 START_TEST(a_last_record_that_is_cut_off)
 {
+    static const struct csv_options options = {.label = "a test", .row_max = 5};
+    expect_with("a,b\n1,2\n3456789", 15, &options, "line 3, the last, ends in the middle");
     EXPECT("a,b,c\n1,2,3\n4,5", "line 3, the last, ends in the middle");
+    EXPECT("a,b\n1,2\n3456789", "line 3, the last, ends in the middle");
     EXPECT("a,b\n1,2\n4,\xc3", "line 3, the last, ends in the middle");
     EXPECT("a,b\n1,2\n4,\xf0\x9f\x98", "line 3, the last, ends in the middle");
 }
