@@ -67,8 +67,10 @@ static int read_failed(const struct csv *c, struct source_fault *fault)
 
 #define AGAIN "fetch it again, or have the program that writes it look at that line"
 
+/* What ends without a line end was perhaps being written: it may go well when tried again. */
 static int fail_unclosed(const struct csv *c, struct source_fault *fault)
 {
+    fault->transient = !c->reader.has_end;
     return error_set(&fault->error,
         "%s: a quote that opens a cell in line %" PRId64
         " is not closed before the end of the file, in line %" PRId64
@@ -78,7 +80,7 @@ static int fail_unclosed(const struct csv *c, struct source_fault *fault)
 
 static int fail_cut_off(const struct csv *c, struct source_fault *fault)
 {
-    fault->transient = true; /* it may be written just now */
+    fault->transient = true;
     return error_set(&fault->error,
         "%s: line %" PRId64
         ", the last, ends in the middle of a record and without a line end: the file is cut off; " AGAIN,
@@ -137,7 +139,7 @@ static bool is_cut_off(const struct csv *c, enum source_reason reason)
     if (r->has_end)
         return false;
     if (reason != SOURCE_BAD_ENCODING)
-        return reason == SOURCE_TOO_FEW_CELLS;
+        return reason != SOURCE_BAD_QUOTE && r->n_cells < c->source.n_columns;
     const struct source_cell *last = &r->cells[r->n_cells - 1];
     return last->p && ends_within_character(last->p, last->n);
 }
@@ -279,9 +281,9 @@ static int set_delimiter(struct csv *c, char delimiter, struct source_fault *fau
 {
     if (delimiter == CSV_QUOTE || delimiter == CSV_CR || delimiter == CSV_LF || (signed char)delimiter <= 0)
         return error_set(&fault->error,
-            "%s: the delimiter that is configured cannot part cells: give one ASCII character, not a quote "
-            "and not a line "
-            "end",
+            "%s: the delimiter that is configured cannot part cells: give one ASCII character, neither a "
+            "quote "
+            "nor a line end",
             c->label);
     csv_set_delim(&c->reader.parser, (unsigned char)delimiter);
     return 0;

@@ -126,6 +126,8 @@ static bool make_room(struct csv_reader *r, size_t n)
 
 static int feed(struct csv_reader *r, const char *p, size_t n, struct source_fault *fault)
 {
+    if (r->reason == SOURCE_BAD_QUOTE)
+        return 0;
     if (r->reason == SOURCE_TOO_LONG || !make_room(r, n))
         drop_text(r);
     while (n > 0 && r->reason != SOURCE_BAD_QUOTE) {
@@ -235,10 +237,10 @@ static int take_lf(struct csv_reader *r, struct source_fault *fault)
 static void end_line(struct csv_reader *r, struct piece piece)
 {
     r->at += piece.n + piece.end;
-    if (piece.end == 0)
+    r->has_end = piece.end > 0;
+    if (!r->has_end)
         return;
     r->next_line++;
-    r->has_end = true;
     if (r->reason == SOURCE_BAD_QUOTE)
         r->is_complete = true;
 }
@@ -282,7 +284,6 @@ static int take_piece(struct csv_reader *r, struct source_fault *fault)
 /* The bytes are over within a record. */
 static int finish(struct csv_reader *r, enum source_reason *ret_why)
 {
-    r->has_end = false;
     r->end = r->at;
     if (r->reason != SOURCE_BAD_QUOTE && csv_fini(&r->parser, on_cell, on_record, r) != 0) {
         *ret_why = SOURCE_BAD_QUOTE;

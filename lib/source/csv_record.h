@@ -27,8 +27,8 @@ struct csv_reader {
 
     /* The record that is read, or was just read. */
     bool is_begun, is_complete;
-    bool has_end;              /* a line end is behind it: false only of the last one */
-    bool is_plain;             /* ASCII without NUL */
+    bool has_end;  /* a line end is behind what came of it: not so where the file ends without one */
+    bool is_plain; /* ASCII without NUL */
     enum source_reason reason; /* SOURCE_BAD_QUOTE, SOURCE_TOO_LONG, or SOURCE_TAKEN */
     int64_t line, cell_line;   /* where it begins, and its last cell */
     size_t size;               /* bytes so far, line ends between them too */

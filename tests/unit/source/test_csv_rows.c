@@ -1,6 +1,7 @@
 /* Rows that cannot be taken: each alone, with its line, its reason and its text as it stood. */
 #include "given.h"
 
+#include "source/csv_record.h"
 #include "util/text.h"
 
 #include <check.h>
@@ -89,7 +90,40 @@ START_TEST(a_record_that_is_too_long_ends_where_it_ends)
 }
 END_TEST
 
-/* Whether what is held grows with a row is seen by the sanitizers' and valgrind's limits; here, that it is passed over. */
+/* A record of four megabytes. */
+static void expect_little_memory(const char *beginning, enum source_reason reason, const char *filler)
+{
+    _cleanup_buffer_ struct buffer file = {0};
+    buffer_put_string(&file, beginning);
+    while (file.n < 4 << 20)
+        buffer_put_string(&file, filler);
+    struct given g = {.p = file.p, .n = file.n};
+    struct csv_bytes bytes = {.read = given_read, .arg = &g};
+    struct csv_reader *r = xnew(struct csv_reader);
+    struct source_fault fault;
+    enum source_reason why;
+    csv_reader_init(r, &bytes, 100000);
+    csv_reader_next(r, &why, &fault);
+    ck_assert_int_eq(r->reason, reason);
+    ck_assert_uint_eq(r->at, r->n);
+    ck_assert_uint_lt(r->text.cap + r->before.cap + csv_get_buffer_size(&r->parser), 700000);
+    csv_reader_done(r);
+    free(r);
+}
+
+START_TEST(what_is_held_does_not_grow_with_a_row)
+{
+    expect_little_memory("\"", SOURCE_TOO_LONG, "x,\n");
+    expect_little_memory("\"", SOURCE_TOO_LONG, "\"\"");
+    expect_little_memory("x", SOURCE_TOO_LONG, "x");
+    expect_little_memory("x", SOURCE_TOO_LONG, "\"");
+    expect_little_memory("", SOURCE_TOO_LONG, ",");
+    expect_little_memory("", SOURCE_TOO_LONG, "\"x\",");
+    expect_little_memory("\"a\"", SOURCE_BAD_QUOTE, "x\",");
+    expect_little_memory("\"\n\"", SOURCE_BAD_QUOTE, "x");
+}
+END_TEST
+
 START_TEST(a_row_far_beyond_row_max)
 {
     const size_t size = 5 << 19;
@@ -190,6 +224,7 @@ int main(void)
     tcase_add_test(tc, cells_that_are_not_utf8);
     tcase_add_test(tc, a_record_of_row_max_is_taken_and_one_more_is_not);
     tcase_add_test(tc, a_record_that_is_too_long_ends_where_it_ends);
+    tcase_add_test(tc, what_is_held_does_not_grow_with_a_row);
     tcase_add_test(tc, a_row_far_beyond_row_max);
     tcase_add_test(tc, text_that_grows_when_it_is_made_utf8_is_still_bounded);
     tcase_add_test(tc, more_cells_than_any_table_has_columns);
