@@ -73,7 +73,8 @@ def copy(source, sink_url):
     watch.join()
     if process.returncode != 0:
         raise AssertionError(f"ingestctl copy ended with {process.returncode}: {err.strip() or out.strip()}")
-    return took, json.loads(out), watch.peak / 1024
+    (dump,) = json.loads(out)["dumps"]
+    return took, dump, watch.peak / 1024
 
 
 def expect(said, **wanted):

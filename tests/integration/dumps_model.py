@@ -38,7 +38,6 @@ class Counts:
     reactivated: int = 0
     unchanged: int = 0
     rejected: int = 0
-    current: int = 0
 
     def told(self):
         return dataclasses.asdict(self)
@@ -90,7 +89,6 @@ class Dataset:
             self._close(k, dump.as_of, "removed")
         for k, (line, values) in taken.items():
             self._show(k, line, values, dump, counts)
-        counts.current = len(self.current)
         self.dumps[dump.as_of] = (dump.sha256, counts)
         return counts
 

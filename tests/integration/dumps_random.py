@@ -15,7 +15,7 @@ KEY_WORDS = ["1", "01", "001", "1 ", " 1", "a", "A", "a ", "ab", "b", "é", "e\u
 HEADERS = ["Last Name", "Last  Name", "last name", "LAST_NAME", "last_name", "Provider Last Name (Legal Name)", "valid_from",
            "valid_to", "opened_by", "opened_dump", "line", "closed_by", "closed_dump", "select", "order", "1st",
            "straße", "日本語", "a" * 64, "a" * 65 + "1", "a" * 65 + "2", "ü" * 40 + "1", "ü" * 40 + "2", "%", "a.b", "it's", "`",
-           'q"q', "user", "Key", "id", "ID", "_", "__", "-", "é", "e\u0301", "line\nbreak", "xmin", "ctid", "rowid", "\\"]
+           'q"q', "user", "Key", "id", "ID", "_", "__", "-", "é", "e\u0301", "line\nbreak", "rowid", "\\"]
 
 
 LINE_END = re.compile(r"\r\n|\r|\n")  # a CR alone too, as in files of old

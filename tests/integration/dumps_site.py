@@ -1,7 +1,9 @@
 """Where dumps come from and where they go: files over HTTP, `ingestctl copy`, and what is in the tables afterwards."""
 import functools
 import http.server
+import itertools
 import json
+import os
 import subprocess
 import threading
 
@@ -130,6 +132,8 @@ class Dataset:
                 set(self.versions(key, "_past")))
 
 
+COUNTS = ["rows", "added", "changed", "removed", "reactivated", "unchanged", "rejected"]
+UNTOUCHED = ["rows", "unchanged"]
 OF = {"": VERSION[:4], "_past": VERSION}
 
 
@@ -184,13 +188,20 @@ class Outcome:
 
     @property
     def said(self):
+        """Of the one dump that it was about."""
         assert self.code == 0, self
-        return json.loads(self.out)
+        (dump,) = json.loads(self.out)["dumps"]
+        return dump
 
     @property
     def counts(self):
-        return {name: self.said[name] for name in ("rows", "added", "changed", "removed", "reactivated", "unchanged",
-                                                   "rejected", "current")}
+        assert self.said["status"] in ("loaded", "dry-run"), self
+        return {name: self.said[name] for name in COUNTS}
+
+    @property
+    def nothing_done(self):
+        """It says that just this dump is there already."""
+        return self.said["status"] == "unchanged" and not any(self.said.get(c) for c in COUNTS if c not in UNTOUCHED)
 
     @property
     def words(self):
@@ -224,14 +235,17 @@ class Files:
     """A directory over HTTP, as any web server has it."""
 
     def __init__(self, home):
-        self.home = home
+        self.home, self.times = home, itertools.count(1_400_000_000)
         handler = functools.partial(Quiet, directory=str(home))
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
     def put(self, name, octets):
+        """Each a second younger than the one before: Last-Modified knows no fractions."""
         (self.home / name).write_bytes(octets)
+        when = next(self.times)
+        os.utime(self.home / name, (when, when))
         return f"http://127.0.0.1:{self.server.server_address[1]}/{name}"
 
     def close(self):

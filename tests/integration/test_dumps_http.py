@@ -143,7 +143,7 @@ def test_an_unchanged_one_costs_one_request(npi, web):
     npi.take(url, SECOND)
     before, n = npi.dataset.everything(), len(web.requests())
     done = npi.load(url)
-    assert done.code == 0 and done.said["added"] == done.said["changed"] == done.said["removed"] == 0, done
+    assert done.nothing_done, done
     assert len(web.requests()) == n + 1 and "If-None-Match" in web.requests()[-1]
     assert npi.dataset.everything() == before
 
@@ -153,7 +153,7 @@ def test_the_same_bytes_again(npi, web, thing):
     npi.take(web.put(PATH, SECOND.octets, **{**thing, "etag": None}), SECOND)
     before = npi.dataset.everything()
     done = npi.load(web.put(PATH, SECOND.octets, **thing))
-    assert done.code == 0 and done.said["added"] == done.said["changed"] == done.said["removed"] == 0, done
+    assert done.nothing_done, done
     assert npi.dataset.everything() == before
 
 
