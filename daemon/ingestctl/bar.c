@@ -19,21 +19,45 @@ static void put_rate(struct buffer *to, double rate)
         buffer_printf(to, "%s/s", text_count((uint64_t)rate, count));
 }
 
+static bool are_bytes(const struct bar_reading *r)
+{
+    return strcmp(r->unit, "bytes") == 0;
+}
+
+static const char *amount(const struct bar_reading *r, double n, char out[32])
+{
+    uint64_t v = (uint64_t)MAX(n, 0);
+    return are_bytes(r) ? text_bytes(v, out) : text_count(v, out);
+}
+
+/* "312.0 MB/400.0 MB", "312/1,000 windows". */
+static void put_amounts(struct buffer *to, const struct bar_reading *now, bool plain)
+{
+    char done[32], total[32];
+    buffer_put_string(to, amount(now, now->done, done));
+    if (now->total >= 1)
+        buffer_printf(to, "%s%s", plain ? " of " : "/", amount(now, now->total, total));
+    if (!are_bytes(now))
+        buffer_printf(to, " %s", now->unit);
+    else if (now->rows > 0)
+        buffer_printf(to, "%s%s rows", plain ? ", " : "  ", text_count((uint64_t)now->rows, done));
+}
+
 /* "312/1,000 windows  12/s  57s left", as far as it is known. */
 static void put_counts(struct buffer *to, const struct bar_reading *since, const struct bar_reading *now,
     int64_t elapsed_us, bool plain)
 {
-    char done[28], total[28], left[32];
+    char left[32], speed[32];
     const char *gap = plain ? ", " : "  ";
     double gone = now->done - since->done, rate = elapsed_us > 0 ? gone * US_PER_SEC / (double)elapsed_us : 0;
-    buffer_put_string(to, text_count((uint64_t)MAX(now->done, 0), done));
-    if (now->total >= 1)
-        buffer_printf(to, "%s%s", plain ? " of " : "/", text_count((uint64_t)now->total, total));
-    buffer_printf(to, " %s", now->unit);
+    put_amounts(to, now, plain);
     if (rate <= 0)
         return;
     buffer_put_string(to, gap);
-    put_rate(to, rate);
+    if (are_bytes(now))
+        buffer_printf(to, "%s/s", text_bytes((uint64_t)rate, speed));
+    else
+        put_rate(to, rate);
     double seconds = (now->total - now->done) / rate;
     if (now->total > now->done && seconds < 1e9)
         buffer_printf(to, "%s%s left", gap, view_seconds(seconds + 1, left));

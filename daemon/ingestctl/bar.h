@@ -11,8 +11,9 @@ enum bar_form { BAR_NONE, BAR_LINES, BAR_DRAWN };
 
 struct bar_reading {
     char what[64];      /* "compute" */
-    char unit[24];      /* "windows"; "" where nothing is counted */
+    char unit[24];      /* "windows", "bytes"; "" where nothing is counted */
     double done, total; /* total below 1: not known */
+    double rows;        /* beside bytes: what came of them */
 };
 
 /* All zero but for the form is one that has not begun. */

@@ -26,6 +26,8 @@ static int check_sources(const struct config *config, const char *path)
 static int check_sql(const struct config *config, const struct config_job *job, struct error *err)
 {
     _cleanup_free_ char *text = NULL;
+    if (!job->sql)
+        return 0;
     if (job_read_sql(job->sql, &text, err) < 0)
         return -1;
     if (strcmp(job->kind, "rollup") != 0)
@@ -40,7 +42,7 @@ static int check_sql(const struct config *config, const struct config_job *job, 
     return rollup_file_parse(job->sql, text, &names, &file, err);
 }
 
-/* Whether each job's SQL file is there, and is what its kind takes. What the SQL means only a server can judge. */
+/* Whether the SQL file of each job that has one is there, and is what its kind takes. What the SQL means only a server can judge. */
 static int check_jobs(const struct config *config, const char *path)
 {
     int n_wrong = 0;

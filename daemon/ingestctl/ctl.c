@@ -1,11 +1,14 @@
 #include "ctl.h"
 
+#include "util/buffer.h"
+#include "util/url.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 
-#define MAX_OPTIONS 8
+#define MAX_OPTIONS 16
 
 /* getopt's value for the options every command takes; a command's own begin at 0x200. */
 enum { OPTION_JSON = 0x100, OPTION_SOCKET, OPTION_CONFIG, OPTION_HELP, OPTION_OWN = 0x200 };
@@ -48,6 +51,8 @@ static void take_own(const struct ctl_option *o)
 {
     if (o->flag)
         *o->flag = true;
+    else if (o->list)
+        buffer_printf(o->list, "%s%s", o->list->n ? "," : "", optarg);
     else
         *o->value = optarg;
 }
@@ -108,12 +113,13 @@ void ctl_say(const char *fmt, ...)
 int ctl_misused(const struct command *command, const char *fmt, ...)
 {
     va_list ap;
+    char words[512];
     va_start(ap, fmt);
-    fprintf(stderr, "ingestctl %s: ", command->name);
-    vfprintf(stderr, fmt, ap);
-    fprintf(
-        stderr, "\nusage: ingestctl %s%s%s\n", command->name, command->usage[0] ? " " : "", command->usage);
+    vsnprintf(words, sizeof(words), fmt, ap);
     va_end(ap);
+    url_scrub(words); /* it may quote an argument */
+    fprintf(stderr, "ingestctl %s: %s\nusage: ingestctl %s%s%s\n", command->name, words, command->name,
+        command->usage[0] ? " " : "", command->usage);
     return CTL_USAGE;
 }
 

@@ -35,13 +35,14 @@ struct command {
 
 extern const struct command command_status, command_streams, command_dead, command_reconcile, command_pause,
     command_resume, command_reload, command_check, command_doctor, command_config, command_top, command_jobs,
-    command_runs, command_run, command_cancel, command_backfill;
+    command_runs, command_run, command_cancel, command_backfill, command_copy, command_history, command_sql;
 
-/* One option of a command: a flag, or with a value. */
+/* One option of a command: a flag, or with a value, or with a value and there as often as one likes. */
 struct ctl_option {
     const char *name;
     bool *flag;
     const char **value;
+    struct buffer *list; /* the values with commas between them */
 };
 
 /*

@@ -97,7 +97,7 @@ static int probe_database(struct findings *f, const char *worker, const struct c
     _cleanup_work_end_ struct work_end end = {0};
     work_spec("probe", "doctor", &(struct job_database){d->url, d->password_file}, &spec);
     spec.time_limit_us = PATIENCE_US;
-    work_run(worker, &spec, &limits, NULL, NULL, &end);
+    work_run(worker, &spec, &limits, NULL, &end);
     if (end.interrupted)
         return -1;
     bool ok = end.outcome == PROCESS_DONE;

@@ -1,6 +1,7 @@
 #include "ctl.h"
 
 #include "util/text.h"
+#include "util/url.h"
 
 #include <getopt.h>
 #include <unistd.h>
@@ -25,6 +26,9 @@ static const struct command *const commands[] = {
     &command_doctor,
     &command_config,
     &command_top,
+    &command_copy,
+    &command_history,
+    &command_sql,
 };
 
 static void show_help(FILE *to)
@@ -110,8 +114,21 @@ static int read_options(struct ctl *ctl, int argc, char **argv, int *ret_code)
     return optind;
 }
 
+/* Who lists the processes sees our arguments: what is secret in a URL there is taken out at once, and used from a copy. */
+static void hide_passwords(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (!strstr(argv[i], "://"))
+            continue;
+        char *copy = xstrdup(argv[i]);
+        url_scrub(argv[i]);
+        argv[i] = copy;
+    }
+}
+
 int main(int argc, char **argv)
 {
+    hide_passwords(argc, argv);
     bool terminal = isatty(STDOUT_FILENO);
     struct ctl ctl = {
         .socket = from_environment("INGESTD_SOCKET", DEFAULT_SOCKET),

@@ -46,6 +46,7 @@ static void read_progress(const cJSON *run, struct bar_reading *ret)
         snprintf(ret->unit, sizeof(ret->unit), "%s", unit);
         ret->done = ctl_number(progress, "done");
         ret->total = ctl_number(progress, "total");
+        ret->rows = ctl_number(progress, "rows");
     } else if (strcmp(ctl_text(run, "status"), "waiting") == 0 && not_before[0] && view_age(not_before) < 0) {
         if (ctl_number(run, "attempt") >= 1)
             n = snprintf(ret->what, sizeof(ret->what), "attempt %.0f failed, ", ctl_number(run, "attempt"));

@@ -5,6 +5,7 @@
 #include "util/clock.h"
 #include "util/text.h"
 #include "view.h"
+#include "view_dumps.h"
 
 #include <cjson/cJSON.h>
 #include <stdarg.h>
@@ -148,7 +149,7 @@ static void put_stats(struct grid *g, const cJSON *stats)
     const cJSON *stat;
     cJSON_ArrayForEach(stat, stats)
     {
-        if (!stat->string || cJSON_IsNull(stat))
+        if (!stat->string || cJSON_IsNull(stat) || strcmp(stat->string, "dumps") == 0)
             continue;
         _cleanup_free_ char *name = stat_name(stat), *words = stat_words(stat);
         put_fact(g, name, PLAIN, "%s", words);
@@ -162,6 +163,7 @@ void view_run_stats(struct buffer *to, const cJSON *run, bool color)
     _cleanup_(grid_freep) struct grid *g = grid_new("ll", color);
     put_stats(g, ctl_item(run, "stats"));
     grid_write(g, to);
+    view_dumps(to, ctl_item(run, "stats"), color);
 }
 
 /* -- what it returned ------------------------------------------------------------------------------------ */
@@ -356,5 +358,6 @@ void view_run(struct buffer *to, const cJSON *run, bool color)
     put_end(g, run);
     grid_write(g, to);
     put_last_words(to, ctl_text(run, "last_words"));
+    view_dumps(to, ctl_item(run, "stats"), color);
     view_run_result(to, run, color);
 }

@@ -1,5 +1,8 @@
 #include "work.h"
 
+#include "ctl.h"
+#include "grid.h"
+
 #include "util/clock.h"
 
 #include <cjson/cJSON.h>
@@ -44,16 +47,21 @@ struct work {
     struct event_base *base;
     struct event *interrupts[N_ELEMENTS(signals)];
     struct process *process;
-    void (*progress)(void *arg, const struct job_progress *progress);
-    void *arg;
+    struct work_events events;
     struct work_end end;
 };
 
 static void on_progress(void *arg, const struct job_progress *progress)
 {
     struct work *w = arg;
-    if (w->progress)
-        w->progress(w->arg, progress);
+    if (w->events.progress)
+        w->events.progress(w->events.arg, progress);
+}
+
+static void on_row(void *arg, const struct report *piece)
+{
+    struct work *w = arg;
+    w->events.row(w->events.arg, piece);
 }
 
 static void on_ended(void *arg, struct process_end *end)
@@ -90,15 +98,17 @@ static void forget(char *text)
 }
 
 void work_run(const char *program, const struct job_spec *spec, const struct process_limits *limits,
-    void (*progress)(void *arg, const struct job_progress *progress), void *arg, struct work_end *ret_end)
+    const struct work_events *events, struct work_end *ret_end)
 {
-    static const struct process_events events = {on_progress, on_ended};
-    struct work w = {.base = event_base_new(), .progress = progress, .arg = arg};
+    struct work w = {.base = event_base_new()};
+    if (events)
+        w.events = *events;
+    const struct process_events told = {on_progress, on_ended, w.events.row ? on_row : NULL};
     struct error err;
     if (!w.base)
         abort();
     char *text = job_spec_to_json(spec);
-    if (process_start(w.base, program, limits, &events, &w, &w.process, &err) == 0) {
+    if (process_start(w.base, program, limits, &told, &w, &w.process, &err) == 0) {
         process_tell(w.process, text);
         set_interrupts(&w);
         event_base_dispatch(w.base);
@@ -113,6 +123,19 @@ void work_run(const char *program, const struct job_spec *spec, const struct pro
     process_free(w.process);
     event_base_free(w.base);
     *ret_end = w.end;
+}
+
+int work_say_end(const struct work_end *end)
+{
+    if (end->interrupted) {
+        ctl_say("interrupted");
+        return CTL_INTERRUPTED;
+    }
+    if (end->outcome == PROCESS_DONE)
+        return CTL_DONE;
+    _cleanup_free_ char *words = printable(end->last_words);
+    ctl_say("%s%s%s", end->error, words[0] ? "; its last words: " : "", words);
+    return CTL_FAILED;
 }
 
 /* -- the version ----------------------------------------------------------------------------------------- */

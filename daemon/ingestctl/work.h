@@ -21,10 +21,19 @@ struct work_end {
 void work_end_done(struct work_end *end);
 #define _cleanup_work_end_ _cleanup_(work_end_done)
 
-/* Does the spec's work in the worker program, and blocks until it ended. progress may be NULL. Our terminal's Ctrl-C
+/* What is told meanwhile; each may be NULL. */
+struct work_events {
+    void (*progress)(void *arg, const struct job_progress *progress);
+    void (*row)(void *arg, const struct report *piece);
+    void *arg;
+};
+
+/* Does the spec's work in the worker program, and blocks until it ended. events may be NULL. Our terminal's Ctrl-C
  * does not reach the worker by itself: it ends it through us. */
 void work_run(const char *program, const struct job_spec *spec, const struct process_limits *limits,
-    void (*progress)(void *arg, const struct job_progress *progress), void *arg, struct work_end *ret_end);
+    const struct work_events *events, struct work_end *ret_end);
+/* Says why it did not end well; the exit code. */
+int work_say_end(const struct work_end *end);
 
 /* Which version the worker program says it is: "0.1.0", a new string. Waits five seconds at most. */
 int work_version(const char *program, char **ret_version, struct error *err);

@@ -46,14 +46,22 @@ struct config_database {
 
 struct config_job {
     char *name;      /* as a stream's, unique among jobs and streams */
-    char *kind;      /* "rollup" or "query" */
+    char *kind;      /* "rollup", "query" or "sync" */
     char *schedule;  /* "every 10m" or a five-field cron line; NULL: by hand alone (not for a rollup) */
     char *time_zone; /* of a cron line, and of timestamps without time zone in a rollup; default "UTC" */
     char *catch_up;  /* "none", "last", "all"; default: rollup "all", else "last" */
-    char *sql;       /* file; relative to the configuration file's folder, absolute once read */
-    char *table;     /* rollup: [schema.]table it fills, of [a-z0-9_]; required there */
-    char *database;  /* query: one of `databases:`, or "postgres" (the default) */
-    int64_t time_limit_us;  /* default 10m */
+    char *sql;      /* rollup, query: file; relative to the configuration file's folder, absolute once read */
+    char *table;    /* rollup, sync: [schema.]table it fills, of [a-z0-9_]; required there */
+    char *database; /* query, sync: one of `databases:`, or "postgres" (the default) */
+    char *source;   /* sync: a URL, perhaps with %Y, %m and %d in it, or the page that lists the dumps */
+    char *pattern;  /* sync: of the dumps' names on that page; or NULL */
+    char *since;    /* sync: a date, no dump before it is of interest; or NULL */
+    char *member;   /* sync: a glob of the file in a zip; or NULL */
+    char *key;      /* sync: headers, with commas between them; NULL: the first column */
+    char *null_tokens;      /* sync: with commas between them; default "NULL" */
+    char *delimiter;        /* sync: one character; NULL: found out */
+    uint64_t max_removed;   /* sync: percent of the keys; default 20 */
+    int64_t time_limit_us;  /* default 10m, for a sync 6h */
     uint64_t retries;       /* attempts after the first; default 3 */
     int64_t retry_after_us; /* the first wait, doubled each time, at most an hour; default 10s */
     uint64_t memory_max;    /* of its worker; default 128MB */

@@ -69,7 +69,7 @@ const char *entry_kind(const struct section *section, const void *entry)
 bool entry_has(const struct section *section, const struct key *key, const void *entry)
 {
     const char *kind = key->only ? entry_kind(section, entry) : NULL;
-    return !kind || strcmp(kind, key->only) == 0;
+    return !kind || kinds_have(key->only, kind);
 }
 
 bool entry_equal(const struct section *section, const void *a, const void *b)

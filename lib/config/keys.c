@@ -16,7 +16,7 @@
 #define NAME_RULE "`a-z`, `0-9`, `_` and `-`, beginning with a letter or digit, at most 48 characters."
 
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
-static const char *const kinds[] = {"rollup", "query", NULL};
+static const char *const kinds[] = {"rollup", "query", "sync", NULL};
 static const char *const catch_ups[] = {"none", "last", "all", NULL};
 static const char *const yes_or_no[] = {"yes", "no", NULL};
 
@@ -106,7 +106,9 @@ static const struct key stream_keys[] = {
 
 static const struct key job_keys[] = {
     {"kind", KEY_CHOICE, AT_JOB(kind), .words = kinds, .required = true,
-        .help = "A `rollup` fills a table window by window; a `query` runs an SQL file."},
+        .help = "A `rollup` fills a table window by window; a `query` runs an SQL file; a `sync` loads dumps "
+                "into "
+                "a table with history."},
     {"schedule", KEY_SCHEDULE, AT_JOB(schedule), .most = 500, .required_by = "rollup",
         .fallback_note = "by hand alone; required for a rollup",
         .help = "When it is due. The windows of a rollup lie between one firing and the next."},
@@ -115,13 +117,44 @@ static const struct key job_keys[] = {
     {"catch_up", KEY_CHOICE, AT_JOB(catch_up), .words = catch_ups,
         .fallback_note = "`all` for a rollup, else `last`",
         .help = "Which of the firings that were missed are made up for, after a downtime."},
-    {"sql", KEY_FILE, AT_JOB(sql), .most = 4000, .required = true, .help = "The file of SQL that is run."},
-    {"table", KEY_PLAIN_TABLE, AT_JOB(table), .only = "rollup", .required_by = "rollup",
-        .fallback_note = "required for a rollup",
-        .help = "The table it fills; the schema is `public` unless given."},
-    {"database", KEY_NAME, "postgres", AT_JOB(database), .most = ENTRY_NAME_MAX, .only = "query",
-        .help = "Where it runs: one of `databases:`, or `postgres` for the one under `postgres:`."},
-    {"time_limit", KEY_DURATION, "10m", AT_JOB(time_limit_us), .least = SECOND, .most = 30 * DAY,
+    {"sql", KEY_FILE, AT_JOB(sql), .most = 4000, .only = "rollup and query",
+        .required_by = "rollup and query", .fallback_note = "required for a rollup and a query",
+        .help = "The file of SQL that is run."},
+    {"table", KEY_PLAIN_TABLE, AT_JOB(table), .only = "rollup and sync", .required_by = "rollup and sync",
+        .fallback_note = "required for a rollup and a sync",
+        .help = "The table it fills; the schema is `public` unless given. A sync makes it, and its history "
+                "beside it."},
+    {"database", KEY_NAME, "postgres", AT_JOB(database), .most = ENTRY_NAME_MAX, .only = "query and sync",
+        .help =
+            "Where it runs: one of `databases:`, or `postgres` for the one under `postgres:`. A sync needs "
+            "one that is given as a URL."},
+    {"source", KEY_DUMPS, AT_JOB(source), .only = "sync", .required_by = "sync",
+        .fallback_note = "required for a sync",
+        .help =
+            "Where the dumps are: `https://`, `http://` or `file://`. One file; or, with `%Y`, `%m` and `%d` "
+            "in it, a file for each date; or, with `pattern`, the page or folder that lists them. All that "
+            "are newer than the newest in the table are loaded, in order of their dates."},
+    {"pattern", KEY_TEXT, AT_JOB(pattern), .most = 500, .only = "sync", .fallback_note = "none",
+        .help =
+            "Which links of the page, or files of the folder, are dumps: a glob in which `%Y`, `%m` and `%d` "
+            "stand for the parts of a dump's date."},
+    {"since", KEY_DATE, AT_JOB(since), .only = "sync",
+        .fallback_note = "the beginning; required where `source` has a date in it",
+        .help = "Dumps of before this date are left alone."},
+    {"member", KEY_TEXT, AT_JOB(member), .most = 500, .only = "sync", .fallback_note = "the only one",
+        .help = "Which file of a zip is the dump: a glob."},
+    {"key", KEY_WORDS, AT_JOB(key), .most = 4000, .only = "sync", .fallback_note = "the first column",
+        .help = "The headers of the columns that tell one record from another."},
+    {"null", KEY_WORDS, "NULL", AT_JOB(null_tokens), .most = 4000, .only = "sync",
+        .help = "Cells that are exactly one of these hold nothing, as the empty cell does."},
+    {"delimiter", KEY_DELIMITER, AT_JOB(delimiter), .only = "sync",
+        .fallback_note = "found out from the header", .help = "What stands between the cells."},
+    {"max_removed", KEY_COUNT, "20", AT_JOB(max_removed), .most = 100, .only = "sync",
+        .help =
+            "A dump in which more than so many percent of the keys are missing (and more than 20 keys) is "
+            "refused; with `100` none is."},
+    {"time_limit", KEY_DURATION, AT_JOB(time_limit_us), .least = SECOND, .most = 30 * DAY,
+        .fallback_note = "10m, for a sync 6h",
         .help = "A run that takes longer is ended, and counts as failed."},
     {"retries", KEY_COUNT, "3", AT_JOB(retries), .most = 100,
         .help = "How often a run that failed is tried again."},
@@ -179,6 +212,15 @@ _Static_assert(N_ELEMENTS(postgres_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(database_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(stream_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(job_keys) <= SECTION_MAX, "raise SECTION_MAX");
+
+bool kinds_have(const char *list, const char *kind)
+{
+    size_t n = strlen(kind);
+    for (const char *at = list; (at = strstr(at, kind)); at += n)
+        if ((at == list || at[-1] == ' ') && (at[n] == '\0' || at[n] == ' '))
+            return true;
+    return false;
+}
 
 const struct key *section_find(const struct section *s, const char *name)
 {

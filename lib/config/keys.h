@@ -25,6 +25,10 @@ enum key_type {
     KEY_DATABASE, /* Postgres */
     KEY_ANY_DATABASE,
     KEY_SOURCE,
+    KEY_DUMPS, /* what a sync reads */
+    KEY_WORDS, /* with commas between them */
+    KEY_DATE,
+    KEY_DELIMITER,
     KEY_SECTION, /* a mapping of its own keys */
     KEY_NAMED,   /* a mapping of names to such mappings */
     KEY_COLUMNS, /* a mapping of columns to fields */
@@ -42,8 +46,8 @@ struct key {
     const char *const *words; /* of KEY_CHOICE, up to a NULL */
     bool required;            /* has no default and must be given */
     bool needs_restart;       /* a reload cannot take it */
-    const char *only;         /* the kind of entry it makes sense for (see struct named); NULL: any */
-    const char *required_by;  /* the kind of entry that cannot be without it; NULL: none */
+    const char *only;         /* the kinds of entry it makes sense for (see struct named); NULL: any */
+    const char *required_by;  /* the kinds that cannot be without it: "rollup and sync"; NULL: none */
     const struct section *section; /* of KEY_SECTION and KEY_NAMED */
 };
 
@@ -71,12 +75,15 @@ struct section {
     const struct named *named; /* of a section that stands under names */
 };
 
-#define SECTION_MAX    16 /* keys in a section, at most */
+#define SECTION_MAX    24 /* keys in a section, at most */
 #define ENTRY_NAME_MAX 48 /* characters of a stream's, a database's or a job's name */
 
 extern const struct section section_top, section_postgres, section_database, section_stream, section_job;
 /* All of them, and those under names by their index. */
 extern const struct section *const all_sections[5];
 extern const struct section *const named_sections[N_NAMED];
+
+/* list: as in struct key. */
+bool kinds_have(const char *list, const char *kind);
 
 const struct key *section_find(const struct section *s, const char *name);

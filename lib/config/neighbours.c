@@ -7,6 +7,7 @@
 #include "config/problems.h"
 #include "config/read.h"
 #include "config/value.h"
+#include "util/date.h"
 #include "util/text.h"
 
 #include <inttypes.h>
@@ -139,6 +140,56 @@ static void check_job_database(struct reading *r, size_t i)
         near ? quote_text(near, quoted_near) : "", near ? "?" : "");
 }
 
+/* -- syncs ----------------------------------------------------------------------------------------------- */
+
+/* The dumps of dates need a beginning, and so does nothing else; a page has either a pattern or is none. */
+static void check_dates(struct reading *r, size_t i)
+{
+    const struct config_job *job = &r->config->jobs[i];
+    bool dated = date_pattern(job->source) != DATE_PATTERN_NONE;
+    if (dated && job->pattern)
+        complain_of(r, &section_job, i, "pattern",
+            "the source has a date in it, so it is no page that lists dumps; remove one of the two");
+    if (dated && !job->since)
+        complain_of(r, &section_job, i, "source",
+            "it has a date in it, so `since` must say which is the first: since: 2016-01-01");
+    if (!dated && !job->pattern && job->since)
+        complain_of(r, &section_job, i, "since",
+            "it is for many dumps: with %%Y, %%m and %%d in source, or with a pattern");
+    if (job->pattern && !dated && date_pattern(job->pattern) < DATE_PATTERN_MONTHS)
+        complain_of(r, &section_job, i, "pattern",
+            "it must say where a dump's date stands: %%Y and %%m, and %%d where it has a day, as "
+            "npi-%%Y-%%m-%%d.csv");
+}
+
+/* The table is put behind it, and so it must be a URL. */
+static void check_sink(struct reading *r, size_t i)
+{
+    const struct config *c = r->config;
+    const struct config_job *job = &c->jobs[i];
+    const struct config_database *d = job->database ? config_find_database(c, job->database) : NULL;
+    const char *url = d ? d->url : c->postgres.url;
+    if (!url || !job->database || (!d && strcmp(job->database, "postgres") != 0))
+        return; /* that is told already */
+    if (!strstr(url, "://"))
+        complain_of(r, &section_job, i, "database",
+            "a sync needs its database as a URL, postgresql://user@host/database, and %s is given in words",
+            job->database);
+    if (strncmp(url, "mysql://", 8) == 0 && job->table && strchr(job->table, '.'))
+        complain_of(r, &section_job, i, "table",
+            "in MySQL a table has no schema before it: the database is in the database's URL");
+}
+
+static void check_sync(struct reading *r, size_t i)
+{
+    const struct config_job *job = &r->config->jobs[i];
+    if (!job->kind || strcmp(job->kind, "sync") != 0)
+        return;
+    if (job->source)
+        check_dates(r, i);
+    check_sink(r, i);
+}
+
 /* `ingestctl pause NAME` must mean one thing. */
 static void check_job_name(struct reading *r, size_t i)
 {
@@ -160,5 +211,6 @@ void check_neighbours(struct reading *r, const struct marks *top)
         check_job_name(r, i);
         check_schedule(r, i);
         check_job_database(r, i);
+        check_sync(r, i);
     }
 }

@@ -3,6 +3,7 @@
 #include "calendar/zone.h"
 #include "config/problems.h"
 #include "config/value.h"
+#include "util/date.h"
 #include "util/text.h"
 #include "util/url.h"
 
@@ -200,6 +201,34 @@ int check_source(const struct key *key, const char *text, struct error *err)
     if (strpbrk(text, "?#"))
         return error_set(err, "'?' and '#' have no meaning in a source: write them as %%3F and %%23");
     return 0;
+}
+
+static int check_dump_place(const struct url *u, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    if (strcmp(u->scheme, "file") == 0)
+        return u->host || u->path[0] != '/'
+                   ? error_set(err, "a file is file:///path/to/it, with three slashes: it is on this machine")
+                   : 0;
+    if (strcmp(u->scheme, "http") != 0 && strcmp(u->scheme, "https") != 0)
+        return error_set(err, "dumps from %s are not possible: https://, http:// or file://",
+            quote_text(u->scheme, quoted));
+    return u->host ? 0 : error_set(err, "the host is missing: https://host/path");
+}
+
+int check_dumps(const struct key *key, const char *text, struct error *err)
+{
+    _cleanup_url_ struct url u = {0};
+    /* A date stands in for its pattern: %Y is no escape of a URL's. */
+    enum date_pattern dates = date_pattern(text);
+    _cleanup_free_ char *filled = dates == DATE_PATTERN_NONE ? xstrdup(text) : date_fill(text, "2016-02-07");
+    if (strlen(text) > 4000)
+        return error_set(err, "this URL is too long: at most 4000 bytes");
+    if (dates == DATE_PATTERN_BROKEN)
+        return error_set(err, "with %%Y in it it needs %%m too: a dump's date is its day, or its month");
+    if (url_parse(filled, &u, err) < 0)
+        return -1;
+    return check_dump_place(&u, err);
 }
 
 const char *source_scheme(const char *source)

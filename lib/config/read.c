@@ -11,6 +11,9 @@
 
 #include <stdarg.h>
 
+#define TIME_LIMIT_US (10 * 60 * INT64_C(1000000))
+#define SYNC_LIMIT_US (6 * 60 * 60 * INT64_C(1000000))
+
 void complain(struct reading *r, const yaml_node_t *node, const char *where, const char *fmt, ...)
 {
     struct error why;
@@ -122,12 +125,12 @@ static void read_pair(struct reading *r, const yaml_node_pair_t *pair, const str
 }
 
 static void miss_key(struct reading *r, const yaml_node_t *node, const struct section *section,
-    const struct key *key, const char *where)
+    const struct key *key, const char *kind, const char *where)
 {
     if (key->required)
         complain(r, node, where, "this key is required and missing");
     else
-        complain(r, node, where, "this key is missing; a %s %s cannot do without", key->required_by,
+        complain(r, node, where, "this key is missing; a %s %s cannot do without", kind,
             section->named->kind_noun);
 }
 
@@ -142,8 +145,8 @@ static void fill_section(struct reading *r, const yaml_node_t *node, const struc
         if (marks->at[i].line)
             continue;
         _cleanup_free_ char *path = join(where, key->name);
-        if (key->required || (key->required_by && kind && strcmp(key->required_by, kind) == 0))
-            miss_key(r, node, section, key, path);
+        if (key->required || (key->required_by && kind && kinds_have(key->required_by, kind)))
+            miss_key(r, node, section, key, kind, path);
         else if (key->fallback && value_take(key, key->fallback, base, &err) < 0)
             complain(r, node, path, "%s", err.text);
     }
@@ -173,11 +176,15 @@ static void fill_consumers(struct config *c)
             c->streams[i].consumer = xasprintf("%s-%s", host, c->name);
 }
 
-static void fill_catch_ups(struct config *c)
+static void fill_jobs(struct config *c)
 {
-    for (size_t i = 0; i < c->n_jobs; i++)
-        if (!c->jobs[i].catch_up)
-            c->jobs[i].catch_up = xstrdup(strcmp(c->jobs[i].kind, "rollup") == 0 ? "all" : "last");
+    for (size_t i = 0; i < c->n_jobs; i++) {
+        struct config_job *job = &c->jobs[i];
+        if (!job->catch_up)
+            job->catch_up = xstrdup(strcmp(job->kind, "rollup") == 0 ? "all" : "last");
+        if (job->time_limit_us == 0)
+            job->time_limit_us = strcmp(job->kind, "sync") == 0 ? SYNC_LIMIT_US : TIME_LIMIT_US;
+    }
 }
 
 static void read_root(struct reading *r)
@@ -204,7 +211,7 @@ int config_parse(const char *path, const char *text, size_t n, struct config **r
     if (problems->n > before)
         return -1;
     fill_consumers(c);
-    fill_catch_ups(c);
+    fill_jobs(c);
     *ret_config = TAKE(c);
     return 0;
 }

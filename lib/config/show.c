@@ -13,7 +13,8 @@ static void add_value(cJSON *object, const struct key *key, const void *base)
     _cleanup_free_ char *text = value_show(key, base);
     if (!text)
         return;
-    bool secret = key->type == KEY_DATABASE || key->type == KEY_ANY_DATABASE || key->type == KEY_SOURCE;
+    bool secret = key->type == KEY_DATABASE || key->type == KEY_ANY_DATABASE || key->type == KEY_SOURCE ||
+                  key->type == KEY_DUMPS;
     _cleanup_free_ char *masked = secret ? url_redact_connection(text) : NULL;
     cJSON_AddStringToObject(object, key->name, masked ? masked : text);
 }

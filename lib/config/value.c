@@ -2,6 +2,7 @@
 
 #include "config/problems.h"
 #include "util/buffer.h"
+#include "util/date.h"
 #include "util/text.h"
 
 #include <inttypes.h>
@@ -93,6 +94,35 @@ static int check_plain_table(const struct key *key, const char *text, struct err
     return check_table(key, text, err);
 }
 
+static int check_words(const struct key *key, const char *text, struct error *err)
+{
+    if (text[0] == ',' || text[strlen(text) - 1] == ',' || strstr(text, ",,"))
+        return error_set(err, "between its commas there is a word missing");
+    return check_length(key, text, err);
+}
+
+static int check_date(const struct key *key, const char *text, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    return date_is_good(text)
+               ? 0
+               : error_set(err, "%s is not a date: one is 2016-02-07", quote_text(text, quoted));
+}
+
+/* A letter, a digit or a quote would take the cells apart. */
+static int check_delimiter(const struct key *key, const char *text, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    bool one =
+        strlen(text) == 1 && text[0] > ' ' && text[0] < 0x7f && !strchr(LOWER UPPER DIGITS "\"", text[0]);
+    return one || strcmp(text, "tab") == 0 || strcmp(text, "\t") == 0
+               ? 0
+               : error_set(err,
+                     "%s is not possible here: one character that is no letter, digit or quote, or the word "
+                     "tab",
+                     quote_text(text, quoted));
+}
+
 static const struct value_type types[] = {
     [KEY_NAME] = {"name", "letters, digits, `.`, `_` and `-`", "^[A-Za-z0-9._-]+$", SLOT_TEXT, check_name},
     [KEY_TEXT] = {"text", "any text", NULL, SLOT_TEXT, check_length},
@@ -125,6 +155,14 @@ static const struct value_type types[] = {
         "^postgres(ql)?://|^mysql://[^/]+/[^/]|=", SLOT_TEXT, check_any_database},
     [KEY_SOURCE] = {"source", "a `redis://` or `fifo://` URL", "^(redis://[^/]+/[0-9]+/.|fifo:///.)",
         SLOT_TEXT, check_source},
+    [KEY_DUMPS] = {"dumps", "an `https://`, `http://` or `file://` URL", "^(https?://[^/]|file:///.)",
+        SLOT_TEXT, check_dumps},
+    [KEY_WORDS] = {"words", "words with commas between them: `NPI`, or `site,number`", NULL, SLOT_TEXT,
+        check_words},
+    [KEY_DATE] = {"date", "`2016-02-07`", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", SLOT_TEXT, check_date},
+    [KEY_DELIMITER] = {"delimiter",
+        "one character that is no letter, digit or quote, as `;` or `|`; or `tab`", "^([^A-Za-z0-9\"]|tab)$",
+        SLOT_TEXT, check_delimiter},
     [KEY_SECTION] = {"section", "a mapping of keys"},
     [KEY_NAMED] = {"names", "a mapping of names to sections"},
     [KEY_COLUMNS] = {"columns", "a mapping of columns to fields"},

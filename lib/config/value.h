@@ -36,6 +36,7 @@ int check_file(const struct key *key, const char *text, struct error *err);
 int check_listen(const struct key *key, const char *text, struct error *err);
 int check_time_zone(const struct key *key, const char *text, struct error *err);
 int check_database(const struct key *key, const char *text, struct error *err);
+int check_dumps(const struct key *key, const char *text, struct error *err);
 int check_any_database(const struct key *key, const char *text, struct error *err);
 int check_source(const struct key *key, const char *text, struct error *err);
 

@@ -130,6 +130,8 @@ static void add_progress(cJSON *to, const struct job_progress *p)
     add_text(progress, "unit", p->unit);
     add_count(progress, "done", p->done);
     add_count(progress, "total", p->total);
+    if (p->rows > 0)
+        add_count(progress, "rows", p->rows);
 }
 
 static void add_firings(cJSON *to, const int64_t next_us[JOB_FIRINGS_SHOWN])

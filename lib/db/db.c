@@ -1,9 +1,13 @@
 #include "db/driver.h"
 
+#include "util/buffer.h"
 #include "util/clock.h"
 #include "util/url.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #define CONNECT_TIMEOUT_US (10 * US_PER_SEC)
 
@@ -108,6 +112,90 @@ int db_value(struct db *db, const char *sql, int n, const char *const *parameter
     *ret_value = first.value;
     return 0;
 }
+
+/* ---- bulk ---- */
+
+int db_load(struct db *db, const struct db_load *load, int64_t *ret_rows, struct db_fault *fault)
+{
+    struct db_fault own;
+    fault = fault ? fault : &own;
+    *fault = (struct db_fault){0};
+    if (load->n_columns == 0)
+        return db_fault_set(
+            fault, "", false, "%s: a load into the table %s has no columns", db->label, load->table);
+    return db->driver->load(db, load, ret_rows, fault);
+}
+
+int db_cursor_open(struct db *db, const char *sql, struct db_cursor **ret_cursor, struct db_fault *fault)
+{
+    struct db_fault own;
+    fault = fault ? fault : &own;
+    *fault = (struct db_fault){0};
+    return db->driver->cursor_open(db, sql, ret_cursor, fault);
+}
+
+int db_cursor_next(struct db_cursor *c, const struct db_value **ret_values, struct db_fault *fault)
+{
+    struct db_fault own;
+    fault = fault ? fault : &own;
+    *fault = (struct db_fault){0};
+    return c->db->driver->cursor_next(c, ret_values, fault);
+}
+
+void db_cursor_free(struct db_cursor *c)
+{
+    if (c)
+        c->db->driver->cursor_free(c);
+}
+
+static void put_name(struct buffer *out, const struct db *db, const char *name)
+{
+    char quote = db->driver->name_quote;
+    buffer_put(out, &quote, 1);
+    for (const char *p = name; *p; p++)
+        buffer_put(out, (char[]){*p, quote}, *p == quote ? 2 : 1);
+    buffer_put(out, &quote, 1);
+}
+
+char *db_quote_name(const struct db *db, const char *schema, const char *name)
+{
+    _cleanup_buffer_ struct buffer out = {0};
+    if (schema) {
+        put_name(&out, db, schema);
+        buffer_put_string(&out, ".");
+    }
+    put_name(&out, db, name);
+    return xstrdup(buffer_string(&out));
+}
+
+char *db_quote_columns(const struct db *db, const struct db_load *load)
+{
+    _cleanup_buffer_ struct buffer out = {0};
+    for (size_t i = 0; i < load->n_columns; i++) {
+        if (i > 0)
+            buffer_put_string(&out, ", ");
+        put_name(&out, db, load->columns[i]);
+    }
+    return xstrdup(buffer_string(&out));
+}
+
+char *db_quote_text(const struct db *db, const char *text)
+{
+    return text ? db->driver->quote_text(db, text) : xstrdup("NULL");
+}
+
+/* A busy server leaves what we send in its socket for a while: that is no sign of its death. */
+int db_send_timeout(int fd, int ms)
+{
+    int before;
+    socklen_t size = sizeof(before);
+    if (ms < 0 || getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &before, &size) < 0)
+        return -1;
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+    return before;
+}
+
+/* ---- sinks ---- */
 
 bool db_sink_columns(const struct db_sink *sink, int n, const char *const *names)
 {

@@ -3,9 +3,7 @@
  * What a driver is, for db.c and the drivers alone. A driver is a struct of functions; its connection begins
  * with struct db.
  */
-#include "db/db.h"
-
-#include <sys/types.h>
+#include "db/load.h"
 
 struct db_driver {
     const char *name;
@@ -16,11 +14,23 @@ struct db_driver {
     int (*query)(struct db *db, const char *sql, int n, const char *const *parameters,
         const struct db_sink *sink, struct db_fault *fault);
     int (*script)(struct db *db, const char *sql, const struct db_sink *sink, struct db_fault *fault);
+    int (*load)(struct db *db, const struct db_load *load, int64_t *ret_rows, struct db_fault *fault);
+    /* Sets db of *ret_cursor. */
+    int (*cursor_open)(struct db *db, const char *sql, struct db_cursor **ret_cursor, struct db_fault *fault);
+    int (*cursor_next)(struct db_cursor *c, const struct db_value **ret_values, struct db_fault *fault);
+    void (*cursor_free)(struct db_cursor *c);
+    char name_quote; /* around a name */
+    char *(*quote_text)(const struct db *db, const char *text);
 };
 
 struct db {
     const struct db_driver *driver;
     char *label;
+};
+
+/* A driver's cursor begins with it. */
+struct db_cursor {
+    struct db *db;
 };
 
 extern const struct db_driver db_postgres, db_mysql;
@@ -41,6 +51,16 @@ bool db_sqlstate_among(const char *sqlstate, const char *const *prefixes, size_t
 
 /* The line of a text that its nth character (from 1) stands in, from 1. The text is UTF-8. */
 int db_line_of(const char *sql, long position);
+
+/* A load's columns, quoted, with commas between. A new string. */
+char *db_quote_columns(const struct db *db, const struct db_load *load);
+
+/* How long a bulk stream may stand still while whoever is at its other end works. */
+#define DB_PATIENCE_S 3600
+
+/* Sets how long a peer may take nothing of what we send before the connection is cut; what it was, or -1 where there is
+ * none: a Unix socket. */
+int db_send_timeout(int fd, int ms);
 
 /* The calls of a sink; a NULL sink or function is true. */
 bool db_sink_columns(const struct db_sink *sink, int n, const char *const *names);

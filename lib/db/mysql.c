@@ -36,7 +36,8 @@ static void choose_tls(MYSQL *conn, const struct mysql_target *t)
 static void choose_options(MYSQL *conn, const struct mysql *my, const char *application_name)
 {
     unsigned seconds = (unsigned)((my->connect_timeout_us + US_PER_SEC - 1) / US_PER_SEC);
-    unsigned no_local_files = 0; /* a server could ask for any file of this machine */
+    unsigned no_local_files =
+        0; /* a server could ask for any file of this machine: see mysql_guard_files() */
     unsigned protocol =
         my->target.socket ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP; /* localhost is TCP too */
     mysql_optionsv(conn, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
@@ -75,7 +76,7 @@ static MYSQL *dial(const struct mysql *my, const char *application_name, struct 
     }
     choose_options(conn, my, application_name);
     if (!mysql_real_connect(conn, t->socket ? NULL : t->host, t->url.user, t->password, t->database, t->port,
-            t->socket, CLIENT_MULTI_RESULTS)) {
+            t->socket, CLIENT_MULTI_RESULTS | CLIENT_LOCAL_FILES)) {
         struct mysql_failure f = {
             .code = mysql_errno(conn), .sqlstate = mysql_sqlstate(conn), .text = mysql_error(conn)};
         mysql_fault_connect(fault, my->base.label, &f);
@@ -133,6 +134,7 @@ static int mysql_driver_open(
         db_close(&my->base);
         return -1;
     }
+    mysql_guard_files(my);
     limit_statements(my->conn, options->statement_timeout_us);
     *ret_db = &my->base;
     return 0;
@@ -216,8 +218,7 @@ static int take_result(
     return fault->error.text[0] ? -1 : 0;
 }
 
-/* What still comes of a text that was stopped. */
-static void drain(struct mysql *my)
+void mysql_drain(struct mysql *my)
 {
     while (mysql_next_result(my->conn) == 0)
         mysql_free_result(mysql_use_result(my->conn));
@@ -236,7 +237,7 @@ static int run_text(struct mysql *my, const char *sql, const struct db_sink *sin
         return refused(my, sql, 1, fault);
     for (int statement = 1;; statement++) {
         if (take_result(my, sql, statement, sink, fault) < 0) {
-            drain(my);
+            mysql_drain(my);
             return -1;
         }
         int next = mysql_next_result(my->conn);
@@ -248,7 +249,7 @@ static int run_text(struct mysql *my, const char *sql, const struct db_sink *sin
 }
 
 /* Several statements in one text are for scripts alone: a query that is put together badly cannot become two. */
-static int allow_several(struct mysql *my, bool several, struct db_fault *fault)
+int mysql_allow_several(struct mysql *my, bool several, struct db_fault *fault)
 {
     if (my->several == several)
         return 0;
@@ -263,19 +264,32 @@ static int mysql_driver_query(struct db *db, const char *sql, int n, const char 
     const struct db_sink *sink, struct db_fault *fault)
 {
     struct mysql *my = (struct mysql *)db;
-    if (allow_several(my, false, fault) < 0)
+    if (mysql_allow_several(my, false, fault) < 0)
         return -1;
-    return n > 0 ? mysql_statement(my, sql, n, parameters, sink, fault) : run_text(my, sql, sink, fault);
+    int result =
+        n > 0 ? mysql_statement(my, sql, n, parameters, sink, fault) : run_text(my, sql, sink, fault);
+    return mysql_without_files(my, result, fault);
 }
 
 static int mysql_driver_script(
     struct db *db, const char *sql, const struct db_sink *sink, struct db_fault *fault)
 {
     struct mysql *my = (struct mysql *)db;
-    if (allow_several(my, true, fault) < 0)
+    if (mysql_allow_several(my, true, fault) < 0)
         return -1;
-    return run_text(my, sql, sink, fault);
+    return mysql_without_files(my, run_text(my, sql, sink, fault), fault);
 }
 
 const struct db_driver db_mysql = {
-    "mysql", mysql_driver_open, mysql_driver_close, mysql_driver_query, mysql_driver_script};
+    .name = "mysql",
+    .open = mysql_driver_open,
+    .close = mysql_driver_close,
+    .query = mysql_driver_query,
+    .script = mysql_driver_script,
+    .load = mysql_load,
+    .cursor_open = mysql_cursor_open,
+    .cursor_next = mysql_cursor_next,
+    .cursor_free = mysql_cursor_free,
+    .name_quote = '`',
+    .quote_text = mysql_quote_text,
+};

@@ -46,12 +46,16 @@ static const struct {
     {1206, TRY_AGAIN | SHOW, NULL}, /* lock table full */
     {1213, TRY_AGAIN | SHOW, NULL}, /* deadlock */
     {1226, TRY_AGAIN | SHOW, NULL}, /* user's resources exceeded */
+    {1261, 0, "a row with too few cells"},
+    {1262, 0, "a row with too many cells"},
+    {1263, 0, "NULL where NOT NULL is demanded"},
     {1264, 0, "a number out of range of its column"},
     {1265, 0, "text that is not of its column's type"},
     {1290, SHOW, NULL}, /* the server runs with an option that forbids it, --read-only among them */
     {1292, 0, "text that is not of the type it is used as"},
     {1295, SHOW, NULL}, /* not possible with parameters */
     {1298, SHOW, NULL}, /* unknown time zone */
+    {1300, 0, "bytes that are not of the column's encoding"},
     {1317, SHOW, NULL}, /* query interrupted */
     {1356, SHOW, NULL}, /* view refers to what is gone */
     {1364, 0, "a column without a default got no value"},
@@ -176,6 +180,40 @@ int mysql_fault(struct db_fault *fault, const char *label, const struct mysql_fa
             fault, "", again, "the connection to %s failed%s: %.300s (%u)", label, where, f->text, f->code);
     return db_fault_set(fault, sqlstate, again, "%s: the statement failed%s: SQLSTATE %s, error %u: %.250s",
         label, where, sqlstate, f->code, words_of(f, sqlstate));
+}
+
+/* The text ends in "… column 'name' at row 7" or "… `name` at row 7", in English; the value that it quotes before may
+ * say anything, so only a name of the load counts. */
+static const char *column_of(const char *text, const struct db_load *load, long *ret_row)
+{
+    static const char at_row[] = " at row ";
+    const char *at = NULL;
+    for (const char *p = text; (p = strstr(p, at_row)); p++)
+        at = p;
+    if (!at || at == text)
+        return NULL;
+    *ret_row = strtol(at + sizeof(at_row) - 1, NULL, 10);
+    const char *end = at - 1; /* the quote behind the name */
+    for (size_t i = 0; i < load->n_columns; i++) {
+        size_t n = strlen(load->columns[i]);
+        if ((size_t)(end - text) > n && *(end - n - 1) == *end && strchr("'`", *end) &&
+            memcmp(end - n, load->columns[i], n) == 0)
+            return load->columns[i];
+    }
+    return NULL;
+}
+
+int mysql_fault_warning(
+    struct db_fault *fault, const char *label, const struct db_load *load, const struct mysql_failure *f)
+{
+    long row = 0;
+    char where[128] = "";
+    const char *column = column_of(f->text, load, &row);
+    if (column)
+        snprintf(where, sizeof(where), ", column %.64s, row %ld", column, row);
+    return db_fault_set(fault, "", false,
+        "%s: the table %s does not take the rows as they are%s: error %u: %.200s", label, load->table, where,
+        f->code, words_of(f, ""));
 }
 
 int mysql_fault_connect(struct db_fault *fault, const char *label, const struct mysql_failure *f)

@@ -2,20 +2,14 @@
  * Postgres through libpq, blocking, in single-row mode (PostgreSQL manual, 34.6): a row is handed on as it comes, and
  * is freed before the next. One loop takes the results of a statement with parameters and of a text with several.
  */
-#include "db/postgres.h"
+#include "db/postgres_inside.h"
 
 #include "pg/target.h"
 #include "util/clock.h"
 
 #include <errno.h>
-#include <libpq-fe.h>
 #include <poll.h>
 #include <sys/socket.h>
-
-struct postgres {
-    struct db base;
-    PGconn *conn;
-};
 
 /* One call's way through its results. */
 struct reading {
@@ -153,8 +147,7 @@ static int postgres_open(
 
 /* ---- results ---- */
 
-/* The server went away, or libpq itself failed. */
-static int fault_connection(struct postgres *pg, struct db_fault *fault)
+int postgres_fault_connection(struct postgres *pg, struct db_fault *fault)
 {
     const char *why = PQerrorMessage(pg->conn);
     int n = (int)strcspn(why, "\n");
@@ -165,13 +158,12 @@ static int fault_connection(struct postgres *pg, struct db_fault *fault)
         fault, "", true, "the connection to %s is gone: %.*s", pg->base.label, MIN(n, 300), why);
 }
 
-static void fault_result(struct reading *r, const PGresult *res)
+int postgres_fault_result(
+    struct postgres *pg, const PGresult *res, const char *sql, int statement, struct db_fault *fault)
 {
     const char *state = field(res, PG_DIAG_SQLSTATE);
-    if (!state) {
-        fault_connection(r->pg, r->fault);
-        return;
-    }
+    if (!state)
+        return postgres_fault_connection(pg, fault);
     struct postgres_error e = {
         .sqlstate = state,
         .text = field(res, PG_DIAG_MESSAGE_PRIMARY),
@@ -181,19 +173,22 @@ static void fault_result(struct reading *r, const PGresult *res)
         .position = field(res, PG_DIAG_STATEMENT_POSITION),
         .inner = field(res, PG_DIAG_INTERNAL_QUERY),
     };
-    postgres_fault(r->fault, r->pg->base.label, &e, r->sql, r->statement);
+    return postgres_fault(fault, pg->base.label, &e, sql, statement);
 }
 
-/* Asks the server, over a connection of its own, to stop what it does for us; the answers are read to their end all
- * the same, so that the connection can be used again. */
+void postgres_stop(struct postgres *pg)
+{
+    char why[256];
+    PGcancel *cancel = PQgetCancel(pg->conn);
+    if (!cancel || !PQcancel(cancel, why, sizeof(why)))
+        shutdown(PQsocket(pg->conn), SHUT_RDWR); /* reading would last as long as the work does */
+    PQfreeCancel(cancel);
+}
+
 static void stop(struct reading *r)
 {
     r->stopped = true;
-    char why[256];
-    PGcancel *cancel = PQgetCancel(r->pg->conn);
-    if (!cancel || !PQcancel(cancel, why, sizeof(why)))
-        shutdown(PQsocket(r->pg->conn), SHUT_RDWR); /* reading would last as long as the work does */
-    PQfreeCancel(cancel);
+    postgres_stop(r->pg);
 }
 
 static void give_up(struct reading *r)
@@ -278,7 +273,7 @@ static void take_result(struct reading *r, PGresult *res)
         refuse_copy(r, res);
         break;
     default:
-        fault_result(r, res);
+        postgres_fault_result(r->pg, res, r->sql, r->statement, r->fault);
         r->stopped = true;
     }
     if (!more)
@@ -299,7 +294,7 @@ static int read_results(
     }
     free(r.values);
     if (PQstatus(pg->conn) == CONNECTION_BAD)
-        fault_connection(pg, fault);
+        postgres_fault_connection(pg, fault);
     return fault->error.text[0] ? -1 : 0;
 }
 
@@ -308,7 +303,7 @@ static int postgres_query(struct db *db, const char *sql, int n, const char *con
 {
     struct postgres *pg = (struct postgres *)db;
     if (!PQsendQueryParams(pg->conn, sql, n, NULL, parameters, NULL, NULL, 0))
-        return fault_connection(pg, fault);
+        return postgres_fault_connection(pg, fault);
     return read_results(pg, sql, sink, fault);
 }
 
@@ -316,9 +311,20 @@ static int postgres_script(struct db *db, const char *sql, const struct db_sink 
 {
     struct postgres *pg = (struct postgres *)db;
     if (!PQsendQuery(pg->conn, sql))
-        return fault_connection(pg, fault);
+        return postgres_fault_connection(pg, fault);
     return read_results(pg, sql, sink, fault);
 }
 
 const struct db_driver db_postgres = {
-    "postgres", postgres_open, postgres_close, postgres_query, postgres_script};
+    .name = "postgres",
+    .open = postgres_open,
+    .close = postgres_close,
+    .query = postgres_query,
+    .script = postgres_script,
+    .load = postgres_load,
+    .cursor_open = postgres_cursor_open,
+    .cursor_next = postgres_cursor_next,
+    .cursor_free = postgres_cursor_free,
+    .name_quote = '"',
+    .quote_text = postgres_quote_text,
+};

@@ -2,7 +2,8 @@
 
 #include <stdarg.h>
 
-static const struct job_kind *const kinds[] = {&job_rollup, &job_query, &job_probe};
+static const struct job_kind *const kinds[] = {
+    &job_rollup, &job_query, &job_sync, &job_probe, &job_history, &job_sql};
 
 const struct job_kind *job_kind_find(const char *name)
 {

@@ -15,8 +15,9 @@ struct job_kind {
     int (*run)(const struct job_spec *spec, struct cJSON **ret_stats, struct db_fault *fault);
 };
 
-/* probe is no job of a configuration: `ingestctl doctor` asks for it. */
-extern const struct job_kind job_rollup, job_query, job_probe;
+extern const struct job_kind job_rollup, job_query, job_sync;
+/* These are no jobs of a configuration: `ingestctl` asks for them (doctor, history, sql). */
+extern const struct job_kind job_probe, job_history, job_sql;
 
 /* NULL when there is none of that name. */
 const struct job_kind *job_kind_find(const char *name);

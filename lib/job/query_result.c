@@ -46,14 +46,6 @@ static size_t cut(const char *p, size_t n, size_t max)
     return n;
 }
 
-/* "\x0badcafe", as Postgres shows bytes. Zero bytes are not for jsonb, where this will be kept. */
-static void put_hex(struct buffer *b, const char *p, size_t n)
-{
-    buffer_put_string(b, "\\x");
-    for (size_t i = 0; i < n; i++)
-        buffer_printf(b, "%02x", (unsigned char)p[i]);
-}
-
 static cJSON *new_text(const char *p, size_t n, size_t max, bool *truncated)
 {
     _cleanup_buffer_ struct buffer b = {0};
@@ -61,8 +53,8 @@ static cJSON *new_text(const char *p, size_t n, size_t max, bool *truncated)
     size_t shown = text ? cut(p, n, max) : MIN(n, max / 2 - 1);
     if (text)
         buffer_put(&b, p, shown);
-    else
-        put_hex(&b, p, shown);
+    else /* zero bytes are not for jsonb, where this will be kept */
+        buffer_put_hex(&b, p, shown);
     if (shown < n) {
         buffer_put_string(&b, "…");
         *truncated = true;

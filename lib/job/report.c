@@ -66,14 +66,101 @@ static void add_clean(cJSON *object, const char *name, const char *value, size_t
     cJSON_AddStringToObject(object, name, text);
 }
 
-void report_progress(const char *stage, const char *unit, int64_t done, int64_t total)
+static void write_progress(const char *stage, const char *unit, int64_t done, int64_t total, int64_t rows)
 {
     cJSON *line = cJSON_CreateObject(), *progress = cJSON_AddObjectToObject(line, "progress");
     add_clean(progress, "stage", stage, sizeof(((struct job_progress *)0)->stage) - 1);
     add_clean(progress, "unit", unit, sizeof(((struct job_progress *)0)->unit) - 1);
     member_add_int(progress, "done", MAX(done, 0));
     member_add_int(progress, "total", MAX(total, -1));
+    if (rows > 0)
+        member_add_int(progress, "rows", rows);
     write_line(line);
+}
+
+void report_progress(const char *stage, const char *unit, int64_t done, int64_t total)
+{
+    write_progress(stage, unit, done, total, 0);
+}
+
+void report_bytes(const char *stage, int64_t done, int64_t total, int64_t rows)
+{
+    write_progress(stage, "bytes", done, total, rows);
+}
+
+/* -- rows ------------------------------------------------------------------------------------------------ */
+
+/* Bytes of cells in a line: as JSON one may become six. */
+#define PIECE_MAX (REPORT_LINE_MAX / 8)
+
+static void write_piece(cJSON *cells, bool head, const char *more)
+{
+    cJSON *line = cJSON_CreateObject(), *row = cJSON_AddObjectToObject(line, "row");
+    cJSON_AddItemToObject(row, "cells", cells);
+    if (head)
+        cJSON_AddTrueToObject(row, "head");
+    if (more)
+        cJSON_AddStringToObject(row, "more", more);
+    write_line(line);
+}
+
+static void add_text(cJSON *cells, const char *p, size_t n)
+{
+    _cleanup_free_ char *text = xstrndup(p, n);
+    cJSON_AddItemToArray(cells, cJSON_CreateString(text));
+}
+
+/* How much of a text fits, cut between characters. */
+static size_t fit(const char *p, size_t n, size_t room)
+{
+    if (n <= room)
+        return n;
+    for (n = room; n > 0 && ((unsigned char)p[n] & 0xc0) == 0x80;)
+        n--;
+    return n;
+}
+
+/* What is left of room in a line, after as many lines as the cell needs. */
+static size_t write_cell(cJSON **cells, bool head, struct slice cell, size_t room)
+{
+    for (;;) {
+        size_t n = fit(cell.p, cell.n, room);
+        add_text(*cells, cell.p, n);
+        if (n == cell.n)
+            return room - n;
+        write_piece(*cells, head, "cell");
+        *cells = cJSON_CreateArray();
+        cell = (struct slice){cell.p + n, cell.n - n};
+        room = PIECE_MAX;
+    }
+}
+
+static size_t write_as_text(cJSON **cells, bool head, struct slice cell, size_t room)
+{
+    if (text_is_utf8(cell.p, cell.n) && !memchr(cell.p, '\0', cell.n))
+        return write_cell(cells, head, cell, room);
+    _cleanup_buffer_ struct buffer hex = {0};
+    buffer_put_hex(&hex, cell.p, cell.n);
+    return write_cell(cells, head, (struct slice){hex.p, hex.n}, room);
+}
+
+void report_row(bool head, size_t n, const struct slice *cells)
+{
+    cJSON *piece = cJSON_CreateArray();
+    size_t room = PIECE_MAX;
+    for (size_t i = 0; i < n; i++) {
+        if (room < 16) { /* a cell costs a few bytes even where it is empty */
+            write_piece(piece, head, "row");
+            piece = cJSON_CreateArray();
+            room = PIECE_MAX;
+        }
+        room -= 8;
+        if (cells[i].p)
+            room = write_as_text(&piece, head, cells[i], room);
+        else
+            cJSON_AddItemToArray(piece, cJSON_CreateNull());
+    }
+    write_piece(piece, head, NULL);
 }
 
 /* Statistics that no reader would take are not worth the run they are about. */
@@ -146,6 +233,32 @@ static int read_progress(cJSON *o, struct report *r, struct error *err)
         return wrong(err, "done");
     if (!member_int(member(o, "total"), &p->total) || p->total < -1)
         return wrong(err, "total");
+    if (member(o, "rows") && (!member_int(member(o, "rows"), &p->rows) || p->rows < 0))
+        return wrong(err, "rows");
+    return 0;
+}
+
+static bool are_cells(const cJSON *cells)
+{
+    if (!cJSON_IsArray(cells))
+        return false;
+    for (const cJSON *cell = cells->child; cell; cell = cell->next)
+        if (!cJSON_IsString(cell) && !cJSON_IsNull(cell))
+            return false;
+    return true;
+}
+
+static int read_row(cJSON *o, struct report *r, struct error *err)
+{
+    r->kind = REPORT_ROW;
+    if (!are_cells(member(o, "cells")))
+        return wrong(err, "cells");
+    const char *more = cJSON_GetStringValue(member(o, "more"));
+    if (member(o, "more") && (!more || (strcmp(more, "row") != 0 && strcmp(more, "cell") != 0)))
+        return wrong(err, "more");
+    r->more = !more ? REPORT_WHOLE : strcmp(more, "row") == 0 ? REPORT_MORE_CELLS : REPORT_MORE_OF_CELL;
+    r->head = cJSON_IsTrue(member(o, "head"));
+    r->cells = cJSON_DetachItemFromObjectCaseSensitive(o, "cells");
     return 0;
 }
 
@@ -177,6 +290,7 @@ static const struct {
     int (*read)(cJSON *o, struct report *r, struct error *err);
 } kinds[] = {
     {"progress", read_progress},
+    {"row", read_row},
     {"done", read_done},
     {"failed", read_failed},
 };
@@ -187,7 +301,7 @@ static int read_report(const cJSON *line, struct report *r, struct error *err)
     for (size_t i = 0; only && i < N_ELEMENTS(kinds); i++)
         if (!only->next && cJSON_IsObject(only) && strcmp(only->string, kinds[i].name) == 0)
             return kinds[i].read(only, r, err);
-    return error_set(err, WHAT " is none of progress, done and failed");
+    return error_set(err, WHAT " is none of progress, row, done and failed");
 }
 
 int report_parse(const char *line, size_t n, struct report *ret_report, struct error *err)
@@ -210,6 +324,7 @@ int report_parse(const char *line, size_t n, struct report *ret_report, struct e
 
 void report_clear(struct report *r)
 {
+    cJSON_Delete(r->cells);
     cJSON_Delete(r->stats);
     free(r->error);
     *r = (struct report){0};

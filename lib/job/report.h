@@ -2,12 +2,17 @@
 /*
  * What a worker says on its standard output, one JSON object a line, and how the daemon reads it:
  *
- *   {"progress": {"stage": "compute", "unit": "windows", "done": 3, "total": 10}}
+ *   {"progress": {"stage": "compute", "unit": "windows", "done": 3, "total": 10}}    perhaps with "rows": 1234
+ *   {"row": {"cells": ["a", null]}}        for ingestctl alone: a row of what it asked for
  *   {"done": {…}}                          the last line of a success: the run's statistics
  *   {"failed": {"error": "…", "sqlstate": "42P01", "transient": false}}       the last line of a failure
  *
+ * A row may take several lines: "more" is "row" where it goes on in the next line, and "cell" where the last cell does.
+ * The row of the columns' names comes first, with "head": true.
+ *
  * Standard error is for words; the daemon keeps the last of them.
  */
+#include "util/buffer.h"
 #include "util/error.h"
 
 #include <stdbool.h>
@@ -22,13 +27,19 @@ struct job_progress {
     char stage[48];
     char unit[24];       /* "windows", "rows"; "" where nothing is counted */
     int64_t done, total; /* total -1: not known */
+    int64_t rows;        /* where something else is counted (bytes), the rows so far; else 0 */
 };
 
-enum report_kind { REPORT_PROGRESS, REPORT_DONE, REPORT_FAILED };
+enum report_more { REPORT_WHOLE, REPORT_MORE_CELLS, REPORT_MORE_OF_CELL };
+
+enum report_kind { REPORT_PROGRESS, REPORT_ROW, REPORT_DONE, REPORT_FAILED };
 
 struct report {
     enum report_kind kind;
     struct job_progress progress;
+    struct cJSON *cells; /* of a row: strings and nulls */
+    bool head;
+    enum report_more more;
     struct cJSON *stats; /* of done */
     char *error;         /* of failed */
     char sqlstate[6];
@@ -38,10 +49,13 @@ struct report {
 /* The worker's side: a line on stdout, written at once. stats is taken. A reader that went away ends the
  * process. */
 void report_progress(const char *stage, const char *unit, int64_t done, int64_t total);
+void report_bytes(const char *stage, int64_t done, int64_t total, int64_t rows);
+/* n cells; NULL: there is no value. What is no text comes as its bytes in hex, as Postgres shows them. */
+void report_row(bool head, size_t n, const struct slice *cells);
 void report_done(struct cJSON *stats);
 void report_failed(const char *error, const char *sqlstate, bool transient);
 
-/* The daemon's side: one line without its end. Refuses what is none of the three. */
+/* The daemon's side: one line without its end. Refuses what is none of these. */
 int report_parse(const char *line, size_t n, struct report *ret_report, struct error *err);
 void report_clear(struct report *r);
 #define _cleanup_report_ _cleanup_(report_clear)

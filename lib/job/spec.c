@@ -9,13 +9,15 @@
 
 /* -- the members, in the order they are written ---------------------------------------------------------- */
 
-enum type { STRING, MAYBE_STRING, INT, UINT, BOOL, DATABASE, WINDOWS };
+enum type { STRING, MAYBE_STRING, INT, UINT, BOOL, DATABASE, WINDOWS, WORDS, SYNC };
 
-static const struct member {
+struct member {
     const char *name;
     enum type type;
-    size_t at; /* in struct job_spec; unused for WINDOWS, which are two fields */
-} members[] = {
+    size_t at; /* in its struct; unused for WINDOWS, which are two fields */
+};
+
+static const struct member members[] = {
     {"job", STRING, offsetof(struct job_spec, job)},
     {"kind", STRING, offsetof(struct job_spec, kind)},
     {"run", INT, offsetof(struct job_spec, run)},
@@ -25,6 +27,8 @@ static const struct member {
     {"sql", STRING, offsetof(struct job_spec, sql)},
     {"table", MAYBE_STRING, offsetof(struct job_spec, table)},
     {"time_zone", STRING, offsetof(struct job_spec, time_zone)},
+    {"sync", SYNC, offsetof(struct job_spec, sync)},
+    {"words", WORDS, offsetof(struct job_spec, words)},
     {"database", DATABASE, offsetof(struct job_spec, database)},
     {"books", DATABASE, offsetof(struct job_spec, books)},
     {"schema", STRING, offsetof(struct job_spec, schema)},
@@ -35,15 +39,35 @@ static const struct member {
     {"dry_run", BOOL, offsetof(struct job_spec, dry_run)},
 };
 
-/* The place of a member in a spec. */
-#define FIELD(spec, m, T) ((T *)(void *)((char *)(spec) + (m)->at))
+/* Of the one that is a sync's. */
+static const struct member sync_members[] = {
+    {"source", STRING, offsetof(struct job_sync, source)},
+    {"pattern", MAYBE_STRING, offsetof(struct job_sync, pattern)},
+    {"member", MAYBE_STRING, offsetof(struct job_sync, member)},
+    {"delimiter", MAYBE_STRING, offsetof(struct job_sync, delimiter)},
+    {"as_of", MAYBE_STRING, offsetof(struct job_sync, as_of)},
+    {"since", MAYBE_STRING, offsetof(struct job_sync, since)},
+    {"key", WORDS, offsetof(struct job_sync, key)},
+    {"null_tokens", WORDS, offsetof(struct job_sync, null_tokens)},
+    {"max_removed", UINT, offsetof(struct job_sync, max_removed)},
+};
 
-static const struct member *find_member(const char *name)
+#define MEMBERS_MAX N_ELEMENTS(members)
+
+/* The place of a member in its struct. */
+#define FIELD(base, m, T) ((T *)(void *)((char *)(base) + (m)->at))
+
+static const struct member *find_member(const struct member *list, size_t n, const char *name)
 {
-    for (size_t i = 0; i < N_ELEMENTS(members); i++)
-        if (strcmp(members[i].name, name) == 0)
-            return &members[i];
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i].name, name) == 0)
+            return &list[i];
     return NULL;
+}
+
+static bool may_be_absent(const struct member *m)
+{
+    return m->type == MAYBE_STRING || m->type == WORDS || m->type == SYNC;
 }
 
 /* -- writing --------------------------------------------------------------------------------------------- */
@@ -72,37 +96,63 @@ static void add_windows(cJSON *object, const char *name, const struct job_spec *
     }
 }
 
-static void add_member(cJSON *object, const struct member *m, struct job_spec *spec)
+static void add_words(cJSON *object, const char *name, const struct job_words *words)
+{
+    cJSON *list = words->n > 0 ? cJSON_AddArrayToObject(object, name) : NULL;
+    for (size_t i = 0; i < words->n; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateString(words->list[i]));
+}
+
+static void add_members(cJSON *object, const struct member *list, size_t n, void *base);
+
+static void add_sync(cJSON *object, const char *name, struct job_sync *sync)
+{
+    if (sync->source)
+        add_members(cJSON_AddObjectToObject(object, name), sync_members, N_ELEMENTS(sync_members), sync);
+}
+
+static void add_member(cJSON *object, const struct member *m, void *base)
 {
     switch (m->type) {
     case STRING:
     case MAYBE_STRING:
-        add_string(object, m->name, *FIELD(spec, m, char *));
+        add_string(object, m->name, *FIELD(base, m, char *));
         break;
     case INT:
-        member_add_int(object, m->name, *FIELD(spec, m, int64_t));
+        member_add_int(object, m->name, *FIELD(base, m, int64_t));
         break;
     case UINT:
-        member_add_uint(object, m->name, *FIELD(spec, m, uint64_t));
+        member_add_uint(object, m->name, *FIELD(base, m, uint64_t));
         break;
     case BOOL:
-        cJSON_AddBoolToObject(object, m->name, *FIELD(spec, m, bool));
+        cJSON_AddBoolToObject(object, m->name, *FIELD(base, m, bool));
         break;
     case DATABASE:
-        add_database(object, m->name, FIELD(spec, m, struct job_database));
+        add_database(object, m->name, FIELD(base, m, struct job_database));
         break;
     case WINDOWS:
-        add_windows(object, m->name, spec);
+        add_windows(object, m->name, base);
+        break;
+    case WORDS:
+        add_words(object, m->name, FIELD(base, m, struct job_words));
+        break;
+    case SYNC:
+        add_sync(object, m->name, FIELD(base, m, struct job_sync));
         break;
     }
+}
+
+static void add_members(cJSON *object, const struct member *list, size_t n, void *base)
+{
+    for (size_t i = 0; i < n; i++)
+        add_member(object, &list[i], base);
 }
 
 char *job_spec_to_json(const struct job_spec *spec)
 {
     struct job_spec copy = *spec; /* shallow, only so that one macro serves reading and writing */
     cJSON *object = cJSON_CreateObject();
-    for (size_t i = 0; i < N_ELEMENTS(members); i++)
-        add_member(object, &members[i], &copy);
+    add_members(object, members, N_ELEMENTS(members), &copy);
     return member_print(object);
 }
 
@@ -165,63 +215,105 @@ static int read_windows(const cJSON *item, const char *name, struct job_spec *sp
     return 0;
 }
 
-static int read_member(const cJSON *item, const struct member *m, struct job_spec *spec, struct error *err)
+static int read_words(const cJSON *item, const char *name, struct job_words *ret, struct error *err)
+{
+    if (!item || cJSON_IsNull(item))
+        return 0;
+    if (!cJSON_IsArray(item))
+        return wrong(err, name, "is not an array");
+    ret->list = xcalloc((size_t)cJSON_GetArraySize(item), sizeof(char *));
+    for (const cJSON *word = item->child; word; word = word->next) {
+        if (!cJSON_IsString(word) || word->valuestring[0] == '\0')
+            return wrong(err, name, "holds something that is not a string with something in it");
+        ret->list[ret->n++] = xstrdup(word->valuestring);
+    }
+    return 0;
+}
+
+static int read_members(
+    const cJSON *object, const struct member *list, size_t n, void *base, struct error *err);
+
+static int read_sync(const cJSON *item, const char *name, struct job_sync *ret, struct error *err)
+{
+    struct error inner;
+    if (!item || cJSON_IsNull(item))
+        return 0;
+    if (!cJSON_IsObject(item))
+        return wrong(err, name, "is not an object");
+    if (read_members(item, sync_members, N_ELEMENTS(sync_members), ret, &inner) < 0)
+        return error_set(err, "in \"%s\": %s", name, inner.text);
+    return 0;
+}
+
+static int read_member(const cJSON *item, const struct member *m, void *base, struct error *err)
 {
     switch (m->type) {
     case STRING:
     case MAYBE_STRING:
-        return read_string(item, m->name, m->type == STRING, FIELD(spec, m, char *), err);
+        return read_string(item, m->name, m->type == STRING, FIELD(base, m, char *), err);
     case INT:
-        if (!member_int(item, FIELD(spec, m, int64_t)))
+        if (!member_int(item, FIELD(base, m, int64_t)))
             return wrong(err, m->name, "is not a whole number of 64 bits");
         return 0;
     case UINT:
-        if (!member_uint(item, FIELD(spec, m, uint64_t)))
+        if (!member_uint(item, FIELD(base, m, uint64_t)))
             return wrong(err, m->name, "is not a whole number from 0 on");
         return 0;
     case BOOL:
         if (!cJSON_IsBool(item))
             return wrong(err, m->name, "is not true or false");
-        *FIELD(spec, m, bool) = cJSON_IsTrue(item);
+        *FIELD(base, m, bool) = cJSON_IsTrue(item);
         return 0;
     case DATABASE:
-        return read_database(item, m->name, FIELD(spec, m, struct job_database), err);
+        return read_database(item, m->name, FIELD(base, m, struct job_database), err);
     case WINDOWS:
-        return read_windows(item, m->name, spec, err);
+        return read_windows(item, m->name, base, err);
+    case WORDS:
+        return read_words(item, m->name, FIELD(base, m, struct job_words), err);
+    case SYNC:
+        return read_sync(item, m->name, FIELD(base, m, struct job_sync), err);
     }
     return -1;
 }
 
 /* Every member once, and none that we do not know: the two ends may not drift apart unseen. */
-static int check_names(const cJSON *object, struct error *err)
+static int check_names(const cJSON *object, const struct member *list, size_t n, struct error *err)
 {
-    bool seen[N_ELEMENTS(members)] = {false};
+    bool seen[MEMBERS_MAX] = {false};
     for (const cJSON *item = object->child; item; item = item->next) {
-        const struct member *m = find_member(item->string);
+        const struct member *m = find_member(list, n, item->string);
         if (!m)
             return error_set(err,
                 WHAT " has a member \"%.40s\" that this worker does not know: are the daemon and the worker "
                      "of one version?",
                 item->string);
-        if (seen[m - members])
+        if (seen[m - list])
             return wrong(err, m->name, "is there twice");
-        seen[m - members] = true;
+        seen[m - list] = true;
     }
-    for (size_t i = 0; i < N_ELEMENTS(members); i++)
-        if (!seen[i] && members[i].type != MAYBE_STRING)
-            return wrong(err, members[i].name, "is missing");
+    for (size_t i = 0; i < n; i++)
+        if (!seen[i] && !may_be_absent(&list[i]))
+            return wrong(err, list[i].name, "is missing");
+    return 0;
+}
+
+static int read_members(
+    const cJSON *object, const struct member *list, size_t n, void *base, struct error *err)
+{
+    if (check_names(object, list, n, err) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, list[i].name);
+        if (read_member(item, &list[i], base, err) < 0)
+            return -1;
+    }
     return 0;
 }
 
 static int read_spec(const cJSON *object, struct job_spec *spec, struct error *err)
 {
-    if (check_names(object, err) < 0)
+    if (read_members(object, members, N_ELEMENTS(members), spec, err) < 0)
         return -1;
-    for (size_t i = 0; i < N_ELEMENTS(members); i++) {
-        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, members[i].name);
-        if (read_member(item, &members[i], spec, err) < 0)
-            return -1;
-    }
     return spec->time_limit_us < 0 ? wrong(err, "time_limit_us", "is negative") : 0;
 }
 
@@ -246,12 +338,36 @@ static void database_done(struct job_database *d)
     free(d->password_file);
 }
 
+void job_words_add(struct job_words *words, const char *word)
+{
+    words->list = xrealloc(words->list, words->n + 1, sizeof(char *));
+    words->list[words->n++] = xstrdup(word);
+}
+
+static void words_done(struct job_words *words)
+{
+    for (size_t i = 0; i < words->n; i++)
+        free(words->list[i]);
+    free(words->list);
+}
+
+static void sync_done(struct job_sync *s)
+{
+    char *strings[] = {s->source, s->pattern, s->member, s->delimiter, s->as_of, s->since};
+    for (size_t i = 0; i < N_ELEMENTS(strings); i++)
+        free(strings[i]);
+    words_done(&s->key);
+    words_done(&s->null_tokens);
+}
+
 void job_spec_done(struct job_spec *spec)
 {
     char *strings[] = {spec->job, spec->kind, spec->sql, spec->table, spec->time_zone, spec->schema};
     for (size_t i = 0; i < N_ELEMENTS(strings); i++)
         free(strings[i]);
     free(spec->windows);
+    sync_done(&spec->sync);
+    words_done(&spec->words);
     database_done(&spec->database);
     database_done(&spec->books);
     *spec = (struct job_spec){0};

@@ -6,7 +6,8 @@
  *
  * The members are named as the fields; windows are [[start_us, end_us], …]. A whole number is a JSON number up to
  * 2^53, where every reader holds it exactly, and a string of its digits beyond. A member that is unknown, missing
- * or there twice is an error; `table` and `password_file` may be absent. Messages name members, never values.
+ * or there twice is an error; `table`, `sync`, `words` and `password_file` may be absent. Messages name members, never
+ * values.
  */
 #include "util/error.h"
 
@@ -24,18 +25,39 @@ struct job_database {
     char *password_file; /* or NULL */
 };
 
+struct job_words {
+    char **list; /* each with something in it */
+    size_t n;
+};
+
+/* What a sync is told beside its sink, which is the database and the table. */
+struct job_sync {
+    char *
+        source; /* a URL; with %Y, %m and %d in it one a date; with a pattern the page that lists the dumps */
+    char *pattern;                /* of the dumps' names; or NULL */
+    char *member;                 /* of a zip, a glob; or NULL */
+    char *delimiter;              /* one character, or "tab"; NULL: found out */
+    char *as_of;                  /* the date the dump speaks for; NULL: found out */
+    char *since;                  /* no dump before this date is of interest; or NULL */
+    struct job_words key;         /* headers; none: the first column */
+    struct job_words null_tokens; /* cells that mean nothing is there, beside the empty one */
+    uint64_t max_removed;         /* percent of the keys that may vanish with a dump; 100: all */
+};
+
 struct job_spec {
     char *job;    /* its name */
-    char *kind;   /* "rollup", "query" */
+    char *kind;   /* "rollup", "query", "sync"; of ingestctl's own: "probe", "history", "sql" */
     int64_t run;  /* the run's number: of several windows in one pass, the first's */
     int64_t pass; /* this execution's own number: whoever finds another one on record was overtaken */
     int64_t scheduled_us;
     struct job_window *windows; /* of a rollup, in order of time */
     size_t n_windows;
     char *sql;                    /* path of the file */
-    char *table;                  /* rollup: the [schema.]table it fills; else NULL */
+    char *table;                  /* rollup, sync: the [schema.]table it fills; else NULL */
     char *time_zone;              /* never NULL */
-    struct job_database database; /* what the SQL runs against */
+    struct job_sync sync;         /* its source is NULL where it is none */
+    struct job_words words;       /* history: the key's cells; sql: the one statement */
+    struct job_database database; /* what the SQL runs against, what a sync fills */
     struct job_database books;    /* where the runs are on record … */
     char *schema;                 /* … and in which schema */
     int64_t time_limit_us;
@@ -44,6 +66,9 @@ struct job_spec {
     bool transaction;     /* the whole file in one transaction */
     bool dry_run;         /* do it all, then roll back */
 };
+
+/* A copy of the word behind the others. */
+void job_words_add(struct job_words *words, const char *word);
 
 /* A new string; one line. */
 char *job_spec_to_json(const struct job_spec *spec);

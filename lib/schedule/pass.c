@@ -3,6 +3,7 @@
  * until it is on record: the database may be away just then.
  */
 #include "config/config.h"
+#include "job/sync_spec.h"
 #include "schedule/inside.h"
 #include "schedule/record.h"
 #include "util/clock.h"
@@ -237,7 +238,9 @@ static void fill_spec(struct pass *p, const struct job *j)
     struct job_spec *spec = &p->spec;
     spec->job = xstrdup(cj->name);
     spec->kind = xstrdup(cj->kind);
-    spec->sql = copy_or_null(cj->sql);
+    spec->sql = xstrdup(cj->sql ? cj->sql : "-");
+    if (cj->source)
+        job_sync_take(&spec->sync, cj);
     spec->table = copy_or_null(cj->table);
     spec->time_zone = xstrdup(cj->time_zone ? cj->time_zone : "UTC");
     set_database(&spec->books, c->postgres.url, c->postgres.password_file);

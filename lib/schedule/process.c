@@ -232,11 +232,13 @@ static void hear_line(struct process *p, struct slice line)
     struct error err;
     if (p->has_said)
         return;
-    if (report_parse(line.p, line.n, &r, &err) < 0) {
+    if (report_parse(line.p, line.n, &r, &err) < 0 || (r.kind == REPORT_ROW && !p->events.row)) {
         refuse(p, line.n > REPORT_LINE_MAX ? TOO_LONG : NO_REPORT);
     } else if (r.kind == REPORT_PROGRESS) {
         p->progress = r.progress;
         p->events.progress(p->arg, &p->progress);
+    } else if (r.kind == REPORT_ROW) {
+        p->events.row(p->arg, &r);
     } else {
         look_at_memory(p);
         p->said = r;

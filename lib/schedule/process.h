@@ -42,6 +42,8 @@ struct process_events {
     /* The process may be killed in it, but not freed. */
     void (*progress)(void *arg, const struct job_progress *progress);
     void (*ended)(void *arg, struct process_end *end); /* once; the process may be freed in it */
+    /* A row, or a piece of one; NULL where none is expected: one is no report then. */
+    void (*row)(void *arg, const struct report *piece);
 };
 
 /*

@@ -79,6 +79,14 @@ void buffer_put_u64(struct buffer *b, uint64_t v)
     buffer_put(b, &v, sizeof(v));
 }
 
+void buffer_put_hex(struct buffer *b, const void *p, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    buffer_put_string(b, "\\x");
+    for (const unsigned char *at = p, *end = at + n; at < end; at++)
+        buffer_put(b, (char[]){digits[*at >> 4], digits[*at & 15]}, 2);
+}
+
 void buffer_printf(struct buffer *b, const char *fmt, ...)
 {
     va_list ap, again;

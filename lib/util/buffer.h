@@ -46,6 +46,8 @@ void buffer_put_string(struct buffer *b, const char *s);
 void buffer_put_u16(struct buffer *b, uint16_t v);
 void buffer_put_u32(struct buffer *b, uint32_t v);
 void buffer_put_u64(struct buffer *b, uint64_t v);
+/* "\\x0badcafe", as Postgres shows bytes. */
+void buffer_put_hex(struct buffer *b, const void *p, size_t n);
 void buffer_printf(struct buffer *b, const char *fmt, ...) _printf_(2, 3);
 /* The bytes as a C string: a NUL is kept behind them but not counted. Never NULL. */
 const char *buffer_string(struct buffer *b);

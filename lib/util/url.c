@@ -143,6 +143,18 @@ char *url_redact(const char *text)
     return show_masked(text, secret);
 }
 
+void url_scrub(char *text)
+{
+    const char *start = strstr(text, "://");
+    if (!start)
+        return;
+    _cleanup_free_ char *secret = xcalloc(strlen(text) + 1, 1);
+    hide_userinfo(secret, text, start + 3);
+    hide_query(secret, text, strchr(start, '?'));
+    for (size_t i = 0; text[i]; i++)
+        text[i] = secret[i] ? 'x' : text[i];
+}
+
 /* The end of a value of libpq's words: 'quoted' or bare, both with \ before a byte meant as such. */
 static const char *value_end(const char *p)
 {

@@ -22,5 +22,9 @@ void url_done(struct url *u);
  * URL is shown as "(not a URL)". Text is masked rather too much than too little. A new string. */
 char *url_redact(const char *text);
 
-/* The same for what names a Postgres database: a URL, or libpq's key=value words. A new string. */
+/* In the text itself, what url_redact() would hide becomes x: for what others can see, as the arguments of our
+ * process. Where a URL is behind other words (--sink=mysql://…) it is found. */
+void url_scrub(char *text);
+
+/* As url_redact(), for what names a Postgres database: a URL, or libpq's key=value words. A new string. */
 char *url_redact_connection(const char *text);

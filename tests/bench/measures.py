@@ -10,6 +10,7 @@ import time
 import psycopg2
 
 import oracle
+from dumps import dumps_memory, dumps_mysql, dumps_national, dumps_postgres
 from jobs import firing_lateness, spawn_latency, takeover, triggers
 from live import delays, ingest_once, share
 from office import claim, diagnose
@@ -220,4 +221,4 @@ def memory(scene):
 
 MEASURES = {f.__name__.replace("_", "-"): f for f in
             (backlog, poison, both_streams, per_row, latency, pipe, rollup, firing_lateness, takeover, spawn_latency,
-             triggers, idle, memory)}
+             triggers, idle, memory, dumps_mysql, dumps_postgres, dumps_memory, dumps_national)}

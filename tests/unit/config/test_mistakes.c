@@ -351,12 +351,13 @@ START_TEST(jobs)
         {POSTGRES "jobs:\n  a:\n", "3:5", "jobs.a: a mapping of keys"},
         {POSTGRES "jobs:\n  A: {kind: query, sql: /q}\n", "3:3", "\"A\" is not a job's name"},
         {QUERY("  a: {kind: query, sql: /q}\n"), "6:3", "the job a is given twice, first on line 3"},
-        {POSTGRES "jobs: {a: {kind: query}}\n", "2:11", "jobs.a.sql: this key is required and missing"},
+        {POSTGRES "jobs: {a: {kind: query}}\n", "2:11",
+            "jobs.a.sql: this key is missing; a query job cannot do without"},
         {POSTGRES "jobs: {a: {sql: /q}}\n", "2:11", "jobs.a.kind: this key is required and missing"},
         {POSTGRES "jobs: {a: {kind: rolup, sql: /q}}\n", "2:18",
-            "jobs.a.kind: \"rolup\" is not possible here: rollup or query (did you mean rollup?)"},
-        {POSTGRES "jobs: {a: {kind: sync, sql: /q}}\n", "2:18",
-            "\"sync\" is not possible here: rollup or query\n"},
+            "jobs.a.kind: \"rolup\" is not possible here: rollup, query or sync (did you mean rollup?)"},
+        {POSTGRES "jobs: {a: {kind: match, sql: /q}}\n", "2:18",
+            "\"match\" is not possible here: rollup, query or sync\n"},
         {POSTGRES "jobs: {a: {kind: rollup, sql: /q, table: t}}\n", "2:11",
             "jobs.a.schedule: this key is missing; a rollup job cannot do without"},
         {POSTGRES "jobs: {a: {kind: rollup, sql: /q, schedule: every 1h}}\n", "2:11",
@@ -366,9 +367,9 @@ START_TEST(jobs)
         {QUERY("    group: x\n"), "6:5", "does not belong here, but under streams.NAME"},
         {QUERY("    kind: query\n"), "6:5", "given twice, first on line 4"},
         {QUERY("    table: t\n"), "6:5",
-            "jobs.a.table: this key is for rollup jobs, and this is a query job; remove it"},
-        {ROLLUP("    database: postgres\n"), "8:5", "this key is for query jobs, and this is a rollup job"},
-        {ROLLUP("    database: nowhere\n"), "8:5", "this key is for query jobs"},
+            "jobs.a.table: this key is for rollup and sync jobs, and this is a query job; remove it"},
+        {ROLLUP("    database: postgres\n"), "8:5", "this key is for query and sync jobs, and this is a rollup job"},
+        {ROLLUP("    database: nowhere\n"), "8:5", "this key is for query and sync jobs"},
         {ROLLUP("    result_rows: 1\n"), "8:5", "this key is for query jobs"},
         {ROLLUP("    transaction: no\n"), "8:5", "this key is for query jobs"},
         {QUERY("    catch_up: lats\n"), "6:15", "none, last or all (did you mean last?)"},
@@ -401,6 +402,57 @@ START_TEST(tables_of_rollups)
     }
     expect_good(POSTGRES "jobs: {a: {kind: rollup, sql: /q, schedule: every 1h, table: "
                          "s_1.a234567890123456789012345678901234567890}}\n");
+}
+END_TEST
+
+#define SYNC(more)             SYNC_INTO("t", more)
+#define SYNC_INTO(table, more) POSTGRES "jobs:\n  a:\n    kind: sync\n    table: " table "\n" more
+
+START_TEST(syncs)
+{
+    static const struct mistake list[] = {
+        {SYNC(""), "4:5", "jobs.a.source: this key is missing; a sync job cannot do without"},
+        {SYNC("    source: https://h/a.csv\n    sql: /q\n"), "7:5",
+            "this key is for rollup and query jobs, and this is a sync job"},
+        {QUERY("    source: https://h/a.csv\n"), "6:5", "this key is for sync jobs, and this is a query job"},
+        {SYNC("    source: ftp://h/a.csv\n"), "6:13", "dumps from \"ftp\" are not possible"},
+        {SYNC("    source: https:///a.csv\n"), "6:13", "the host is missing"},
+        {SYNC("    source: file://host/a.csv\n"), "6:13", "three slashes"},
+        {SYNC("    source: npi.csv\n"), "6:13", "this is not a URL"},
+        {SYNC("    source: https://h/%Y.csv\n"), "6:13", "it needs %m too"},
+        {SYNC("    source: https://h/%Y-%m.csv\n"), "6:5", "`since` must say which is the first"},
+        {SYNC("    source: https://h/%Y-%m.csv\n    since: 2016-01-01\n    pattern: '*%Y%m*'\n"), "8:5",
+            "remove one of the two"},
+        {SYNC("    source: https://h/a.csv\n    since: 2016-01-01\n"), "7:5", "it is for many dumps"},
+        {SYNC("    source: https://h/\n    pattern: '*.csv'\n"), "7:5", "where a dump's date stands"},
+        {SYNC("    source: https://h/\n    pattern: '*%Y.csv'\n"), "7:5", "where a dump's date stands"},
+        {SYNC("    source: https://h/\n    pattern: '*%Y%m%d*'\n    since: 2016-02-30\n"), "8:12",
+            "is not a date"},
+        {SYNC("    source: https://h/a.csv\n    delimiter: ab\n"), "7:16", "one character"},
+        {SYNC("    source: https://h/a.csv\n    delimiter: a\n"), "7:16", "one character"},
+        {SYNC("    source: https://h/a.csv\n    max_removed: 101\n"), "7:18", "too much"},
+        {SYNC("    source: https://h/a.csv\n    key: a,,b\n"), "7:10", "a word missing"},
+        {SYNC_INTO(
+             "s.t", "    source: https://h/a.csv\n    database: m\ndatabases:\n  m: {url: 'mysql://h/db'}\n"),
+            "5:5", "in MySQL a table has no schema"},
+        {SYNC("    source: https://h/a.csv\n    database: w\ndatabases:\n  w: {url: host=db}\n"), "7:5",
+            "a sync needs its database as a URL"},
+        {SYNC("    source: https://h/a.csv\n    database: nowhere\n"), "7:5", "there is no \"nowhere\""},
+    };
+    expect_all(list, N_ELEMENTS(list));
+    expect_good(SYNC("    source: https://u:p@h/a%20b.csv?x=1\n"));
+    expect_good(SYNC("    source: file:///srv/dumps/\n    pattern: 'npi-%Y-%m-%d.csv'\n"));
+    expect_good(SYNC("    source: https://h/%Y/npi%m.zip\n    since: 2016-01-01\n    member: '*.csv'\n"
+                     "    key: a,b\n    'null': NULL,NA\n    delimiter: ';'\n    max_removed: 100\n"));
+    expect_good(SYNC_INTO("s.t", "    source: https://h/a.csv\n    delimiter: tab\n"));
+}
+END_TEST
+
+START_TEST(the_url_of_a_source_is_not_repeated)
+{
+    _cleanup_free_ char *found = mistakes_of(SYNC("    source: ftp://u:s3cret@h/a.csv\n"));
+    ck_assert_str_ne(found, "");
+    ck_assert_msg(!strstr(found, "s3cret"), "%s", found);
 }
 END_TEST
 
@@ -525,8 +577,8 @@ int main(void)
 {
     const TTest *const tests[] = {not_yaml, a_nul_byte, a_thousand_laughs, too_large, a_list_of_mistakes_ends,
         keys, values, variables, a_value_cannot_grow_without_limit, sources, a_bad_url_is_not_repeated,
-        streams, columns, databases, jobs, tables_of_rollups, schedules, what_jobs_name,
-        the_url_of_a_database_is_not_repeated, time_zones, all_are_found_in_one_pass_and_in_order,
-        what_is_quoted_is_safe_to_print};
+        streams, columns, databases, jobs, tables_of_rollups, syncs, the_url_of_a_source_is_not_repeated,
+        schedules, what_jobs_name, the_url_of_a_database_is_not_repeated, time_zones,
+        all_are_found_in_one_pass_and_in_order, what_is_quoted_is_safe_to_print};
     return run_tests("config-mistakes", tests, N_ELEMENTS(tests));
 }

@@ -60,6 +60,20 @@ START_TEST(defaults_of_jobs_are_filled_in)
 }
 END_TEST
 
+START_TEST(defaults_of_syncs_are_filled_in)
+{
+    _cleanup_(config_freep) struct config *c =
+        parse_good(POSTGRES "jobs: {s: {kind: sync, source: 'https://h/a.csv', table: npi}}\n");
+    const struct config_job *s = &c->jobs[0];
+    ck_assert_str_eq(s->null_tokens, "NULL");
+    ck_assert_str_eq(s->database, "postgres");
+    ck_assert_str_eq(s->catch_up, "last");
+    ck_assert_uint_eq(s->max_removed, 20);
+    ck_assert_int_eq(s->time_limit_us, INT64_C(6) * 3600 * 1000000);
+    ck_assert(!s->sql && !s->key && !s->pattern && !s->member && !s->since && !s->delimiter);
+}
+END_TEST
+
 START_TEST(every_key_of_jobs_is_taken)
 {
     _cleanup_(config_freep) struct config *c = parse_good(
@@ -288,9 +302,9 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {defaults_are_filled_in, defaults_of_jobs_are_filled_in, every_key_is_taken,
-        every_key_of_jobs_is_taken, files_begin_at_the_configuration, the_consumer_is_the_host_and_the_name,
-        max_entry_follows_a_small_memory, variables_are_replaced, a_variable_is_not_replaced_twice,
-        one_source_may_feed_two_groups, a_file_without_streams_is_read, quoted_nothing_is_a_word,
-        the_shipped_example_is_good};
+        defaults_of_syncs_are_filled_in, every_key_of_jobs_is_taken, files_begin_at_the_configuration,
+        the_consumer_is_the_host_and_the_name, max_entry_follows_a_small_memory, variables_are_replaced,
+        a_variable_is_not_replaced_twice, one_source_may_feed_two_groups, a_file_without_streams_is_read,
+        quoted_nothing_is_a_word, the_shipped_example_is_good};
     return run_tests("config-read", tests, N_ELEMENTS(tests));
 }

@@ -11,11 +11,10 @@
  *   --then SQL               one more statement on the same connection, whatever came of the first
  */
 #include "db/db.h"
-#include "util/buffer.h"
 #include "util/clock.h"
-#include "util/text.h"
 
-#include <cjson/cJSON.h>
+#include "print.h"
+
 #include <getopt.h>
 
 #define PARAMS_MAX 32
@@ -33,33 +32,6 @@ struct taken {
     const struct how *how;
     int64_t n_rows;
 };
-
-static bool print(cJSON *json)
-{
-    char *text = cJSON_PrintUnformatted(json);
-    puts(text);
-    fflush(stdout);
-    free(text);
-    cJSON_Delete(json);
-    return true;
-}
-
-/* Text as it is, bytes as {"hex": "…"}. */
-static cJSON *value_json(const struct db_value *v)
-{
-    if (!v->p)
-        return cJSON_CreateNull();
-    _cleanup_buffer_ struct buffer text = {0};
-    if (text_is_utf8(v->p, v->n) && !memchr(v->p, 0, v->n)) {
-        buffer_put(&text, v->p, v->n);
-        return cJSON_CreateString(buffer_string(&text));
-    }
-    for (size_t i = 0; i < v->n; i++)
-        buffer_printf(&text, "%02x", (unsigned char)v->p[i]);
-    cJSON *hex = cJSON_CreateObject();
-    cJSON_AddStringToObject(hex, "hex", buffer_string(&text));
-    return hex;
-}
 
 static bool print_columns(void *arg, int n, const char *const *names)
 {
@@ -90,15 +62,6 @@ static bool print_end(void *arg, const char *tag, int64_t rows)
     return print(line) && !t->how->stop_at_end;
 }
 
-static void print_fault(const struct db_fault *fault)
-{
-    cJSON *line = cJSON_CreateObject();
-    cJSON_AddStringToObject(line, "fault", fault->error.text);
-    cJSON_AddStringToObject(line, "sqlstate", fault->sqlstate);
-    cJSON_AddBoolToObject(line, "transient", fault->transient);
-    print(line);
-}
-
 static int print_value(struct db *db, const char *sql, const struct how *how, struct db_fault *fault)
 {
     char *value = NULL;
@@ -123,28 +86,6 @@ static int run(struct db *db, const char *sql, const struct how *how, struct db_
     if (how->query || how->n_params > 0)
         return db_query(db, sql, how->n_params, how->params, &sink, fault);
     return db_script(db, sql, &sink, fault);
-}
-
-static void print_about(const struct db *db)
-{
-    cJSON *line = cJSON_CreateObject();
-    cJSON_AddStringToObject(line, "driver", db_driver(db));
-    cJSON_AddStringToObject(line, "label", db_label(db));
-    print(line);
-}
-
-static void print_peak(void)
-{
-    char text[256];
-    long kb = 0;
-    FILE *f = fopen("/proc/self/status", "re"); /* getrusage would tell of the parent that forked us, too */
-    while (f && kb == 0 && fgets(text, sizeof(text), f))
-        sscanf(text, "VmHWM: %ld", &kb);
-    if (f)
-        fclose(f);
-    cJSON *line = cJSON_CreateObject();
-    cJSON_AddNumberToObject(line, "peak_kb", (double)kb);
-    print(line);
 }
 
 static struct how read_options(int argc, char **argv)
@@ -183,9 +124,7 @@ int main(int argc, char **argv)
     if (optind != argc - 1)
         return fprintf(stderr, "usage: run_sql URL [OPTION…] < SQL\n"), 2;
     _cleanup_buffer_ struct buffer sql = {0};
-    char some[4096];
-    for (size_t n; (n = fread(some, 1, sizeof(some), stdin)) > 0;)
-        buffer_put(&sql, some, n);
+    read_input(&sql);
     struct db_fault fault;
     _cleanup_(db_closep) struct db *db = NULL;
     int result = db_open(argv[optind], &how.options, &db, &fault);

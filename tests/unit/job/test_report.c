@@ -184,6 +184,76 @@ static void word_lengths(int stage, int unit, int expected)
     report_clear(&r);
 }
 
+START_TEST(bytes_and_rows)
+{
+    take_output();
+    report_bytes("load", 5, 9, 3);
+    _cleanup_report_ struct report r = read_back();
+    progress_is(&r, "load", "bytes", 5, 9);
+    ck_assert_int_eq(r.progress.rows, 3);
+}
+END_TEST
+
+/* A row of these cells, put together from its lines again. */
+static void row_there_and_back(bool head, size_t n, const struct slice *cells, size_t least_lines)
+{
+    take_output();
+    report_row(head, n, cells);
+    _cleanup_free_ char *text = stop_taking();
+    _cleanup_buffer_ struct buffer cell = {0};
+    size_t i = 0, n_lines = 0;
+    bool open = true;
+    for (char *line = text; *line; n_lines++) {
+        size_t length = strcspn(line, "\n");
+        _cleanup_report_ struct report r = {0};
+        ck_assert(
+            open && report_parse(line, length, &r, NULL) == 0 && r.kind == REPORT_ROW && r.head == head);
+        for (const cJSON *c = r.cells->child; c; c = c->next) {
+            buffer_put_string(&cell, cJSON_IsNull(c) ? "(null)" : c->valuestring);
+            if (!c->next && r.more == REPORT_MORE_OF_CELL)
+                break;
+            ck_assert_uint_lt(i, n);
+            const char *wanted = cells[i].p ? cells[i].p : "(null)";
+            ck_assert_uint_eq(cell.n, cells[i].p ? cells[i].n : 6);
+            ck_assert_int_eq(memcmp(cell.p ? cell.p : "", wanted, cell.n), 0);
+            cell.n = 0;
+            i++;
+        }
+        open = r.more != REPORT_WHOLE;
+        line += length + 1;
+    }
+    ck_assert(!open && i == n && n_lines >= least_lines);
+}
+
+START_TEST(rows)
+{
+    enum { LONG = 3 * REPORT_LINE_MAX, MANY = 20000 };
+    struct slice few[] = {SLICE("a\nb"), {NULL, 0}, SLICE(""), SLICE("\xc3\xa4")};
+    row_there_and_back(true, 4, few, 1);
+    row_there_and_back(false, 0, NULL, 1);
+    _cleanup_free_ char *text = xcalloc(LONG + 1, 1);
+    for (size_t i = 0; i < LONG; i += 3)
+        memcpy(text + i, "\xe2\x82\xac", 3);
+    struct slice much[] = {SLICE("x"), {text, LONG}, {NULL, 0}, {text, LONG}};
+    row_there_and_back(false, 4, much, 7);
+    struct slice *many = xcalloc(MANY, sizeof(*many));
+    for (size_t i = 0; i < MANY; i++)
+        many[i] = SLICE("\x01\x02\x03");
+    row_there_and_back(false, MANY, many, 2);
+    free(many);
+}
+END_TEST
+
+START_TEST(bytes_in_a_row)
+{
+    take_output();
+    report_row(false, 2, (const struct slice[]){{"\xff\x00\x1a", 3}, {"a\0b", 3}});
+    _cleanup_report_ struct report r = read_back();
+    ck_assert_str_eq(cJSON_GetArrayItem(r.cells, 0)->valuestring, "\\xff001a");
+    ck_assert_str_eq(cJSON_GetArrayItem(r.cells, 1)->valuestring, "\\x610062");
+}
+END_TEST
+
 START_TEST(words_that_do_not_fit)
 {
     word_lengths(47, 23, 0);
@@ -206,6 +276,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {progress, progress_that_does_not_fit, done, done_with_too_much, failed,
-        failed_with_bytes_and_much, nobody_listens, refused, words_that_do_not_fit, the_longest_line};
+        failed_with_bytes_and_much, nobody_listens, bytes_and_rows, rows, bytes_in_a_row, refused,
+        words_that_do_not_fit, the_longest_line};
     return run_tests("report", tests, N_ELEMENTS(tests));
 }

@@ -11,6 +11,8 @@
 
 static struct job_window windows[] = {{-600000000, 0}, {0, 600000000}, {1754000000000000, INT64_MAX}};
 
+static char *key[] = {S("site"), S("number")}, *tokens[] = {S("NULL")}, *cells[] = {S("a,b"), S("0")};
+
 static struct job_spec example(void)
 {
     return (struct job_spec){
@@ -24,6 +26,13 @@ static struct job_spec example(void)
         .sql = S("/etc/ingestd/a \"quoted\"\nname.sql"),
         .table = S("public.revenue"),
         .time_zone = S("Europe/Berlin"),
+        .sync = {.source = S("https://u:" SECRET "@h/npi-%Y-%m-%d.csv"),
+            .member = S("*.csv"),
+            .since = S("2016-01-01"),
+            .key = {key, N_ELEMENTS(key)},
+            .null_tokens = {tokens, N_ELEMENTS(tokens)},
+            .max_removed = 20},
+        .words = {cells, N_ELEMENTS(cells)},
         .database = {S("postgresql://dataeng:" SECRET "@db/x"), NULL},
         .books = {S("postgresql://db/y"), S("/run/secret")},
         .schema = S("ingest"),
@@ -40,6 +49,26 @@ static void same_string(const char *a, const char *b)
         (!a && !b) || (a && b && strcmp(a, b) == 0), "%s is not %s", a ? a : "NULL", b ? b : "NULL");
 }
 
+static void same_words(const struct job_words *a, const struct job_words *b)
+{
+    ck_assert_uint_eq(a->n, b->n);
+    for (size_t i = 0; i < a->n; i++)
+        ck_assert_str_eq(a->list[i], b->list[i]);
+}
+
+static void same_sync(const struct job_sync *a, const struct job_sync *b)
+{
+    same_string(a->source, b->source);
+    same_string(a->pattern, b->pattern);
+    same_string(a->member, b->member);
+    same_string(a->delimiter, b->delimiter);
+    same_string(a->as_of, b->as_of);
+    same_string(a->since, b->since);
+    same_words(&a->key, &b->key);
+    same_words(&a->null_tokens, &b->null_tokens);
+    ck_assert_uint_eq(a->max_removed, b->max_removed);
+}
+
 static void same(const struct job_spec *a, const struct job_spec *b)
 {
     same_string(a->job, b->job);
@@ -52,6 +81,8 @@ static void same(const struct job_spec *a, const struct job_spec *b)
     same_string(a->database.password_file, b->database.password_file);
     same_string(a->books.url, b->books.url);
     same_string(a->books.password_file, b->books.password_file);
+    same_sync(&a->sync, &b->sync);
+    same_words(&a->words, &b->words);
     ck_assert_int_eq(a->run, b->run);
     ck_assert_int_eq(a->pass, b->pass);
     ck_assert_int_eq(a->scheduled_us, b->scheduled_us);
@@ -78,6 +109,8 @@ START_TEST(there_and_back)
         ck_assert_msg(job_spec_parse(text, strlen(text), &back, &err) == 0, "%s", err.text);
         same(&spec, &back);
         spec.table = NULL; /* once more, as a query has it */
+        spec.sync = (struct job_sync){0};
+        spec.words = (struct job_words){0};
         spec.n_windows = 0;
         spec.dry_run = true;
         spec.transaction = false;
@@ -136,6 +169,8 @@ START_TEST(every_member_counts)
         refused(null, names[i], "");
     }
     refused(twice, "table", "twice");
+    refused(twice, "sync", "twice");
+    refused(object_with_secret, "words", "array");
     refused(object_with_secret, "table", "string");
 }
 END_TEST
@@ -207,6 +242,31 @@ START_TEST(no_part_is_a_spec)
 }
 END_TEST
 
+static void leave_out_of_sync(cJSON *spec, const char *name)
+{
+    leave_out(cJSON_GetObjectItemCaseSensitive(spec, "sync"), name);
+}
+
+static void number_among_words(cJSON *spec, const char *name)
+{
+    cJSON *words = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(spec, "sync"), name);
+    cJSON_AddItemToArray(words, cJSON_CreateNumber(1));
+}
+
+static void empty_word(cJSON *spec, const char *name)
+{
+    cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(spec, name), cJSON_CreateString(""));
+}
+
+START_TEST(syncs_that_are_none)
+{
+    refused(leave_out_of_sync, "source", "is missing");
+    refused(leave_out_of_sync, "max_removed", "is missing");
+    refused(number_among_words, "key", "not a string");
+    refused(empty_word, "words", "not a string");
+}
+END_TEST
+
 START_TEST(garbage)
 {
     static const char *const texts[] = {
@@ -226,6 +286,6 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {there_and_back, every_member_counts, values_that_are_none,
-        windows_that_are_none, a_member_nobody_knows, no_part_is_a_spec, garbage};
+        windows_that_are_none, syncs_that_are_none, a_member_nobody_knows, no_part_is_a_spec, garbage};
     return run_tests("spec", tests, N_ELEMENTS(tests));
 }

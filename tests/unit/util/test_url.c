@@ -162,9 +162,29 @@ START_TEST(connection_words_are_masked)
 }
 END_TEST
 
+START_TEST(passwords_are_scrubbed)
+{
+    static const struct {
+        const char *text, *left;
+    } list[] = {
+        {"mysql://root:s3cret@db/external/npi", "mysql://root:xxxxxx@db/external/npi"},
+        {"--sink=mysql://root:s3cret@db/external/npi", "--sink=mysql://root:xxxxxx@db/external/npi"},
+        {"https://h/a?x=1&token=s3cret&y=2", "https://h/a?x=1&token=xxxxxx&y=2"},
+        {"https://h:443/a", "https://h:443/a"},
+        {"copy", "copy"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(list); i++) {
+        _cleanup_free_ char *text = xstrdup(list[i].text);
+        url_scrub(text);
+        ck_assert_str_eq(text, list[i].left);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {parts, what_is_no_url_is_refused, passwords_are_masked,
-        ambiguous_passwords_are_masked, connection_words_are_masked};
+        ambiguous_passwords_are_masked, connection_words_are_masked, passwords_are_scrubbed};
     return run_tests("util-url", tests, N_ELEMENTS(tests));
 }

@@ -1,0 +1,203 @@
+#include "bar.h"
+#include "ctl.h"
+#include "view_dumps.h"
+#include "work.h"
+
+#include "config/value.h"
+#include "job/sync_spec.h"
+#include "job/worker_path.h"
+#include "util/date.h"
+#include "util/text.h"
+#include "util/url.h"
+
+#include <cjson/cJSON.h>
+#include <strings.h>
+
+struct request {
+    const char *source, *sink, *as_of, *key, *pattern, *since, *member, *delimiter, *max_removed;
+    struct buffer null_tokens;
+    bool dry_run;
+    struct config_job job; /* the options as a configuration would have them: checked, with its defaults */
+};
+
+static void request_done(struct request *r)
+{
+    for (size_t i = 0; i < section_job.n_keys; i++)
+        value_done(&section_job.keys[i], &r->job);
+    buffer_done(&r->null_tokens);
+}
+
+/* -- what was typed -------------------------------------------------------------------------------------- */
+
+static int take_option(const struct command *self, struct request *r, const char *name, const char *text)
+{
+    struct error err;
+    const struct key *key = section_find(&section_job, name);
+    text = text ? text : key->fallback;
+    if (!text || value_take(key, text, &r->job, &err) == 0)
+        return CTL_DONE;
+    return ctl_misused(self, "%s: %s", name, err.text);
+}
+
+static int take_options(const struct command *self, struct request *r)
+{
+    const struct {
+        const char *name, *text;
+    } options[] = {
+        {"source", r->source},
+        {"pattern", r->pattern},
+        {"since", r->since},
+        {"member", r->member},
+        {"key", r->key},
+        {"null", r->null_tokens.n ? buffer_string(&r->null_tokens) : NULL},
+        {"delimiter", r->delimiter},
+        {"max_removed", r->max_removed},
+    };
+    int code = CTL_DONE;
+    for (size_t i = 0; i < N_ELEMENTS(options) && code == CTL_DONE; i++)
+        code = take_option(self, r, options[i].name, options[i].text);
+    return code;
+}
+
+/* What is wrong with the sink as far as its URL tells; NULL: nothing. */
+static const char *wrong_sink(const char *text)
+{
+    static const char *const schemes[] = {"mysql://", "postgresql://", "postgres://"};
+    bool known = false;
+    for (size_t i = 0; i < N_ELEMENTS(schemes); i++)
+        known |= strncasecmp(text, schemes[i], strlen(schemes[i])) == 0;
+    if (!known)
+        return "the sink is mysql://… or postgresql://…";
+    _cleanup_url_ struct url u = {0};
+    if (url_parse(text, &u, NULL) < 0)
+        return "the sink is not a URL";
+    const char *slash = u.path[0] == '/' && u.path[1] ? strchr(u.path + 1, '/') : NULL;
+    return slash && slash[1] && !strchr(slash + 1, '/')
+               ? NULL
+               : "the sink names a database and a table: mysql://user@host/database/table";
+}
+
+static int check_request(const struct command *self, struct request *r)
+{
+    if (!r->source || !r->sink)
+        return ctl_misused(self, "%s is missing", r->source ? "--sink" : "--source");
+    const char *wrong = wrong_sink(r->sink);
+    if (wrong)
+        return ctl_misused(self, "%s", wrong);
+    bool many = r->pattern || date_pattern(r->source) != DATE_PATTERN_NONE;
+    if (r->as_of && many)
+        return ctl_misused(self, "--as-of is for one dump; of many each has its date in its name");
+    if (r->as_of && !date_is_good(r->as_of))
+        return ctl_misused(self, "--as-of is a date, as 2016-02-07");
+    return take_options(self, r);
+}
+
+/* -- the work -------------------------------------------------------------------------------------------- */
+
+static void on_progress(void *arg, const struct job_progress *progress)
+{
+    struct bar *bar = arg;
+    struct bar_reading now = {
+        .done = (double)progress->done, .total = (double)progress->total, .rows = (double)progress->rows};
+    snprintf(now.what, sizeof(now.what), "%s", progress->stage);
+    snprintf(now.unit, sizeof(now.unit), "%s", progress->unit);
+    bar_show(bar, &now);
+}
+
+static void fill_spec(struct job_spec *spec, const struct request *r)
+{
+    const struct job_database sink = {(char *)(uintptr_t)r->sink, NULL};
+    work_spec("sync", "copy", &sink, spec);
+    job_sync_take(&spec->sync, &r->job);
+    spec->sync.as_of = xstrdup(r->as_of);
+    spec->dry_run = r->dry_run;
+}
+
+static void show(const struct ctl *ctl, const struct request *r, const cJSON *stats)
+{
+    if (ctl->json) {
+        ctl_print_json(stats);
+        return;
+    }
+    _cleanup_buffer_ struct buffer text = {0};
+    if (r->dry_run)
+        buffer_put_string(&text, "a dry run: nothing was changed, and this is what it would do:\n");
+    view_dumps(&text, stats, ctl->color);
+    if (!r->key && ctl_item(stats, "dumps") && ctl_item(stats, "dumps")->child)
+        buffer_put_string(&text, "the key is the first column; another is given by --key\n");
+    fwrite(text.p, 1, text.n, stdout);
+}
+
+static int copy(const struct ctl *ctl, const struct request *r)
+{
+    const struct process_limits limits = {0};
+    struct bar bar = {.form = ctl->terminal && !ctl->json ? BAR_DRAWN : BAR_NONE};
+    const struct work_events events = {.progress = on_progress, .arg = &bar};
+    _cleanup_free_ char *worker = worker_path();
+    _cleanup_job_spec_ struct job_spec spec = {0};
+    _cleanup_work_end_ struct work_end end = {0};
+    fill_spec(&spec, r);
+    work_run(worker, &spec, &limits, &events, &end);
+    bar_clear(&bar);
+    if (end.outcome == PROCESS_DONE)
+        show(ctl, r, end.stats);
+    return work_say_end(&end);
+}
+
+static int run(struct ctl *ctl, const struct command *self, int argc, char **argv)
+{
+    _cleanup_(request_done) struct request r = {0};
+    const struct ctl_option options[] = {
+        {"source", NULL, &r.source},
+        {"sink", NULL, &r.sink},
+        {"as-of", NULL, &r.as_of},
+        {"key", NULL, &r.key},
+        {"null", NULL, NULL, &r.null_tokens},
+        {"pattern", NULL, &r.pattern},
+        {"since", NULL, &r.since},
+        {"member", NULL, &r.member},
+        {"delimiter", NULL, &r.delimiter},
+        {"max-removed", NULL, &r.max_removed},
+        {"dry-run", &r.dry_run, NULL},
+    };
+    int code, first = ctl_options(ctl, self, options, N_ELEMENTS(options), argc, argv, &code);
+    if (first < 0)
+        return code;
+    /* --null A B: what belongs to nothing else */
+    for (; first < argc && r.null_tokens.n > 0; first++)
+        buffer_printf(&r.null_tokens, ",%s", argv[first]);
+    if (first < argc)
+        return ctl_misused(
+            self, "what is %s? The source and the sink are --source URL --sink URL", argv[first]);
+    code = check_request(self, &r);
+    return code ? code : copy(ctl, &r);
+}
+
+const struct command command_copy = {"copy", "--source URL --sink URL [OPTION…]",
+    "load a dump into a table with its history",
+    "The source is a CSV file, also within gzip or zip: https://, http:// or file://. With %Y, %m and %d in "
+    "it, or\n"
+    "with --pattern, it is many, and all that are newer than what is loaded are loaded in order. The sink "
+    "is\n"
+    "mysql://user:password@host/database/table or postgresql://user:password@host/database/[schema.]table; "
+    "the\n"
+    "tables are made. A dump is loaded whole or not at all, and the same dump again does nothing. Needs no "
+    "daemon.\n"
+    "\n"
+    "  --key COL[,COL] the columns that tell one record from another; the first column unless given\n"
+    "  --as-of DATE    the date it speaks for; else the date in its name, else Last-Modified, else today\n"
+    "  --null TOKEN…   cells that are exactly this hold nothing, as the empty cell does; NULL unless given\n"
+    "  --pattern GLOB  the source is a page or a folder that lists the dumps: npi-%Y-%m-%d.csv\n"
+    "  --since DATE    dumps of before are left alone; needed where the source has a date in it\n"
+    "  --member GLOB   which file of a zip\n"
+    "  --delimiter C   what stands between cells, or tab; else found out from the header\n"
+    "  --max-removed PERCENT\n"
+    "                  a dump in which more than that share of the keys is missing is refused; 20 unless "
+    "given,\n"
+    "                  100: none is\n"
+    "  --dry-run       says what it would do, and does nothing; of many dumps it looks at the first\n"
+    "\n"
+    "Exit code: 0 loaded, or there was nothing to do; 1 failed, and nothing of the dump that failed was "
+    "written;\n"
+    "2 used wrongly; 130 interrupted.\n",
+    run};

@@ -1,0 +1,41 @@
+#pragma once
+/*
+ * Which header of a dump is which column of the tables. A header keeps its column for ever, wherever it stands in later
+ * dumps; of headers that are written alike the first keeps the first's column, and so on. Column names are lower case,
+ * of [a-z0-9_], at most 63 bytes, unique, and the same in every database.
+ */
+#include "util/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define COLUMN_NAME_MAX 63
+
+struct column {
+    char *name, *header;
+    int64_t nth; /* among headers that are written alike, from 1 */
+    bool is_key;
+    bool recorded; /* in ingest_column */
+    bool stored;   /* the table of current rows has it */
+    bool dumped;   /* the dump at hand has it */
+};
+
+struct columns {
+    struct column *list; /* in the order in which they first came */
+    size_t n;
+};
+
+void columns_done(struct columns *c);
+/* A column on record; takes over nothing. */
+void columns_add(struct columns *c, const char *name, const char *header, int64_t nth, bool is_key, bool recorded);
+
+/*
+ * The column of each header; those that are new are added, with names of their own. ret_map has room for n.
+ */
+void columns_match(struct columns *c, const char *const *headers, size_t n, size_t *ret_map);
+
+/* The column that a person means: by a header as the dump writes it, or by name. NULL when there is none. */
+struct column *columns_find(const struct columns *c, const char *word);
+
+/* A valid name made of a header; position, from 1, serves where nothing of it is left. out has COLUMN_NAME_MAX + 1. */
+void column_name_make(const char *header, size_t position, char *out);

@@ -1,0 +1,174 @@
+/*
+ * Every dump but the first: the differences are loaded into a temporary table, and from there go where they belong by a
+ * few statements, whatever their number. kind: a added, b back (reactivated), c changed, r removed.
+ */
+#include "history/tables.h"
+#include "history/work.h"
+
+#define FEW 20 /* keys gone that are never too many */
+
+static const char *const make_sql[] = {
+    "{drop temporary} IF EXISTS {delta}",
+    "CREATE TEMPORARY TABLE {delta} (kind char(1) NOT NULL, {delta columns}, line bigint){options}",
+};
+
+static const char reactivated_sql[] =
+    "UPDATE {delta} d SET kind = 'b' WHERE kind = 'a' AND EXISTS (SELECT 1 FROM {past} p WHERE {p=d})";
+
+static const char close_sql[] =
+    "INSERT INTO {past} ({cols}, valid_from, opened_by, opened_dump, line, valid_to, closed_by, closed_dump)"
+    " SELECT {n.cols}, n.valid_from, n.opened_by, n.opened_dump, n.line, {as of},"
+    " CASE d.kind WHEN 'c' THEN 'changed' ELSE 'removed' END, {number}"
+    " FROM {delta} d {join} {current} n ON {n=d} WHERE d.kind IN ('c', 'r')";
+
+static const char open_sql[] =
+    "INSERT INTO {current} ({cols}, valid_from, opened_by, opened_dump, line)"
+    " SELECT {cols}, {as of}, CASE kind WHEN 'a' THEN 'added' WHEN 'b' THEN 'reactivated' ELSE 'changed' END,"
+    " {number}, line FROM {delta} WHERE kind IN ('a', 'b', 'c')";
+
+/* ---- the differences ---- */
+
+static char count_event(struct history_counts *c, const struct merge_event *e)
+{
+    switch (e->kind) {
+    case MERGE_ADDED:
+        c->added++;
+        return 'a';
+    case MERGE_CHANGED:
+        c->changed++;
+        return 'c';
+    case MERGE_REMOVED:
+        c->removed++;
+        return 'r';
+    default:
+        c->unchanged++;
+        return '\0';
+    }
+}
+
+static int next_difference(void *arg, const struct db_value **ret_values, struct db_fault *fault)
+{
+    struct work *w = arg;
+    struct merge_event e;
+    w->out_kind[0] = '\0';
+    while (!w->out_kind[0]) {
+        int got = work_next_event(w, &e, fault);
+        if (got <= 0)
+            return got;
+        w->out_kind[0] = count_event(&w->counts, &e);
+    }
+    w->out[0] = (struct db_value){w->out_kind, 1};
+    work_put_row(w, &e, 1);
+    *ret_values = w->out;
+    return 1;
+}
+
+static int make_delta(struct work *w, struct db_fault *fault)
+{
+    _cleanup_free_ char *columns = tables_columns(w->h, false);
+    marks_set(&w->h->marks, "delta columns", columns);
+    for (size_t i = 0; i < N_ELEMENTS(make_sql); i++)
+        if (history_run(w->h, make_sql[i], 0, NULL, NULL, fault) < 0)
+            return -1;
+    return 0;
+}
+
+static int fill_delta(struct work *w, struct db_fault *fault)
+{
+    struct history *h = w->h;
+    size_t n = h->columns.n;
+    const char **names = xcalloc(n + 2, sizeof(*names));
+    names[0] = "kind";
+    for (size_t i = 0; i < n; i++)
+        names[i + 1] = h->columns.list[i].name;
+    names[n + 1] = "line";
+    struct db_load load = {.schema = h->dialect->temporary,
+        .table = "ingest_delta",
+        .n_columns = n + 2,
+        .columns = names,
+        .next = next_difference,
+        .arg = w};
+    int64_t rows;
+    int result = db_load(h->db, &load, &rows, fault);
+    free(names);
+    return result;
+}
+
+static int check_removed(struct work *w, struct db_fault *fault)
+{
+    int64_t before = merge_current_rows(w->merge), gone = w->counts.removed;
+    bool many = gone > FEW && (double)gone > w->load->max_removed * (double)before;
+    if (gone == 0 || w->load->max_removed >= 1 || (!many && gone < before))
+        return 0;
+    return work_refuse(w, fault,
+        "%lld of %lld keys are missing from the dump, and %g %% is the most that may be: is the file whole? if they "
+        "are gone indeed, allow it with --max-removed 1",
+        (long long)gone, (long long)before, w->load->max_removed * 100);
+}
+
+/* ---- applying them ---- */
+
+/* One statement that must change so many rows: else somebody else has changed the tables. */
+static int change(struct work *w, const char *sql, int64_t expected, struct db_fault *fault)
+{
+    int64_t rows;
+    if (expected == 0)
+        return 0;
+    if (history_change(w->h, sql, &rows, fault) < 0)
+        return -1;
+    if (rows != expected)
+        return history_fault(fault, true,
+            "%s: %lld rows were to be changed and %lld were: somebody else changed the table meanwhile; all was rolled "
+            "back",
+            w->h->label, (long long)expected, (long long)rows);
+    return 0;
+}
+
+static int apply(struct work *w, struct db_fault *fault)
+{
+    struct history_counts *c = &w->counts;
+    int64_t closed = c->changed + c->removed, opened = c->added + c->changed + c->reactivated;
+    _cleanup_free_ char *as_of = xasprintf("DATE '%s'", w->load->as_of);
+    marks_set(&w->h->marks, "as of", as_of);
+    marks_set_int(&w->h->marks, "number", w->dump_id);
+    if (change(w, close_sql, closed, fault) < 0 || change(w, w->h->dialect->delete_from, closed, fault) < 0)
+        return -1;
+    return change(w, open_sql, opened, fault);
+}
+
+/* Keys that were here before. The table of closed versions is there whenever there is a dump on record. */
+static int mark_reactivated(struct work *w, struct db_fault *fault)
+{
+    struct history_counts *c = &w->counts;
+    if (w->h->dialect->analyze && history_run(w->h, w->h->dialect->analyze, 0, NULL, NULL, fault) < 0)
+        return -1;
+    if (c->added > 0 && history_change(w->h, reactivated_sql, &c->reactivated, fault) < 0)
+        return -1;
+    c->added -= c->reactivated;
+    c->current = merge_current_rows(w->merge) + c->added + c->reactivated - c->removed;
+    return 0;
+}
+
+/* The rows on record are read to their end: the transaction of that reader must not stand in the way of ALTER TABLE. */
+static void end_reader(struct work *w)
+{
+    db_cursor_free(TAKE(w->record));
+    db_close(TAKE(w->reader));
+}
+
+int work_next_load(struct work *w, struct db_fault *fault)
+{
+    struct tables tables;
+    history_mark_columns(w->h);
+    if (work_begin_merge(w, true, fault) < 0 || make_delta(w, fault) < 0 || fill_delta(w, fault) < 0)
+        return -1;
+    end_reader(w);
+    if (work_complete(w, fault) < 0 || check_removed(w, fault) < 0 || mark_reactivated(w, fault) < 0)
+        return -1;
+    if (w->load->dry_run)
+        return 0;
+    work_tell(w, "applying", 0);
+    if (work_begin(w, &tables, fault) < 0 || apply(w, fault) < 0)
+        return -1;
+    return work_commit(w, fault);
+}

@@ -1,0 +1,53 @@
+#pragma once
+/* Shared by the files of this room alone. */
+#include "history/columns.h"
+#include "history/dialect.h"
+#include "history/history.h"
+#include "history/statement.h"
+#include "history/target.h"
+
+#define KEY_COLUMNS_MAX 8
+
+/* A dump on record, with strings of its own. */
+struct dump_record {
+    struct history_dump dump;
+    char *text[7];
+    bool there;
+};
+void dump_record_done(struct dump_record *r);
+
+struct history {
+    struct db *db; /* all that is written goes this way */
+    const struct dialect *dialect;
+    struct history_place place;
+    char *password_file, *application_name, *label, *schema;
+    int64_t lock_timeout_us;
+    struct marks marks;
+    char *key_type;          /* with {width} */
+    size_t key_bytes;        /* of its width to a character: 4 where it is of bytes */
+    struct columns columns;  /* on record */
+    struct history_column *shown;
+    bool books;              /* our own tables are there */
+    struct dump_record newest, found, by_id;
+};
+
+/* Writes the fault and returns -1. */
+int history_fault(struct db_fault *fault, bool transient, const char *fmt, ...) _printf_(3, 4);
+
+/* Another connection to the same database, and how a session of this room begins. */
+int history_connect(const struct history *h, struct db **ret_db, struct db_fault *fault);
+
+/* Runs a template on our connection. sink may be NULL; ret_rows, which may be NULL, counts what was changed. */
+int history_run(struct history *h, const char *sql, int n, const char *const *parameters, const struct db_sink *sink,
+    struct db_fault *fault);
+int history_change(struct history *h, const char *sql, int64_t *ret_rows, struct db_fault *fault);
+int history_value(struct history *h, const char *sql, int n, const char *const *parameters, char **ret_value,
+    struct db_fault *fault);
+
+/* How many characters a key's cell may have when the key has n columns: MySQL's index has room for 765 of them all. */
+size_t history_key_max(size_t n_key);
+
+/* Sets the marks that are made of the columns: {cols}, {n.cols}, {d.cols}, {cols.key}, {n=d}, {p=d}. */
+void history_mark_columns(struct history *h);
+/* The columns' names behind a prefix, comma between. A new string. keys: of the key alone. */
+char *history_name_list(const struct history *h, const char *prefix, bool keys_only);

@@ -1,0 +1,363 @@
+/*
+ * The dump's row at hand is a copy, because whether its key is its own is known only when the row after it is there,
+ * and that takes the place of what the source lent us. Rows of one key are held until all are there, or MERGE_LINES_MAX
+ * of them, or HELD_MAX bytes; then they are told, and the rest of them one by one.
+ */
+#include "history/merge.h"
+
+#include "util/buffer.h"
+
+#define HELD_MAX (1 << 20)
+#define KEEP     (1 << 20) /* bytes a buffer may keep after one large row */
+
+struct held {
+    struct buffer bytes;
+    struct db_value *values;
+    int64_t line;
+};
+
+enum side { SIDE_UNREAD, SIDE_ROW, SIDE_END };
+
+struct merge {
+    struct merge_options o;
+    enum side dump, current;
+    struct merge_row ahead, record; /* borrowed: the row after `row`, and the one on record */
+    bool has_row;
+    struct held row; /* the dump's row at hand */
+    bool unordered;
+    int64_t current_rows;
+    struct buffer last_key; /* of the row on record before */
+
+    bool in_group; /* `row` and those held are of one key that came more than once */
+    bool telling;  /* the held ones are being told */
+    struct held group[MERGE_LINES_MAX];
+    size_t n_group, n_told, group_bytes;
+    int64_t lines[MERGE_LINES_MAX];
+    size_t n_lines;
+    bool more_lines;
+};
+
+struct merge *merge_new(const struct merge_options *options)
+{
+    struct merge *m = xnew(struct merge);
+    m->o = *options;
+    if (!m->o.current)
+        m->current = SIDE_END;
+    return m;
+}
+
+static void held_done(struct held *h)
+{
+    buffer_done(&h->bytes);
+    free(h->values);
+}
+
+void merge_free(struct merge *m)
+{
+    if (!m)
+        return;
+    held_done(&m->row);
+    buffer_done(&m->last_key);
+    for (size_t i = 0; i < MERGE_LINES_MAX; i++)
+        held_done(&m->group[i]);
+    free(m);
+}
+
+bool merge_is_unordered(const struct merge *m)
+{
+    return m->unordered;
+}
+
+int64_t merge_current_rows(const struct merge *m)
+{
+    return m->current_rows;
+}
+
+static int fail(struct db_fault *fault, const char *words)
+{
+    *fault = (struct db_fault){0};
+    return error_set(&fault->error, "%s", words);
+}
+
+/* ---- rows ---- */
+
+static int compare_value(const struct db_value *a, const struct db_value *b)
+{
+    int order = memcmp(a->p, b->p, MIN(a->n, b->n));
+    return order ? order : (a->n > b->n) - (a->n < b->n);
+}
+
+static int compare_keys(const struct merge *m, const struct db_value *a, const struct db_value *b)
+{
+    int order = 0;
+    for (size_t i = 0; order == 0 && i < m->o.n_key; i++)
+        order = compare_value(&a[m->o.key[i]], &b[m->o.key[i]]);
+    return order;
+}
+
+static bool equal_value(const struct db_value *a, const struct db_value *b)
+{
+    if (!a->p || !b->p)
+        return !a->p && !b->p;
+    return a->n == b->n && memcmp(a->p, b->p, a->n) == 0;
+}
+
+static bool equal_rows(const struct merge *m, const struct db_value *a, const struct db_value *b)
+{
+    for (size_t i = 0; i < m->o.n_compared; i++)
+        if (!equal_value(&a[m->o.compared[i]], &b[m->o.compared[i]]))
+            return false;
+    return true;
+}
+
+static int hold(const struct merge *m, const struct merge_row *row, struct held *h, struct db_fault *fault)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->o.n_columns; i++)
+        n += row->values[i].p ? row->values[i].n : 0;
+    buffer_reset(&h->bytes, KEEP);
+    if (!buffer_reserve(&h->bytes, n + 1)) {
+        fail(fault, "no memory for a row of the dump");
+        return -1;
+    }
+    if (!h->values)
+        h->values = xcalloc(m->o.n_columns, sizeof(*h->values));
+    char *to = h->bytes.p;
+    for (size_t i = 0; i < m->o.n_columns; i++) {
+        const struct db_value *v = &row->values[i];
+        h->values[i] = (struct db_value){v->p ? to : NULL, v->p ? v->n : 0};
+        if (v->p)
+            to = mempcpy(to, v->p, v->n);
+    }
+    h->bytes.n = n;
+    h->line = row->line;
+    return 0;
+}
+
+/* ---- the two sides ---- */
+
+/* The row ahead becomes the one at hand, and the one after it is fetched. */
+static int advance_dump(struct merge *m, struct db_fault *fault)
+{
+    if (m->dump == SIDE_UNREAD) {
+        int got = m->o.dump(m->o.dump_arg, &m->ahead, fault);
+        if (got < 0)
+            return -1;
+        m->dump = got ? SIDE_ROW : SIDE_END;
+    }
+    m->has_row = m->dump == SIDE_ROW;
+    if (!m->has_row)
+        return 0;
+    if (hold(m, &m->ahead, &m->row, fault) < 0)
+        return -1;
+    int got = m->o.dump(m->o.dump_arg, &m->ahead, fault);
+    if (got < 0)
+        return -1;
+    m->dump = got ? SIDE_ROW : SIDE_END;
+    return 0;
+}
+
+/* How the row ahead stands to the one at hand: above it, or equal; below is a failure. */
+static int look_ahead(struct merge *m, bool *ret_equal, struct db_fault *fault)
+{
+    int order = m->dump == SIDE_ROW ? compare_keys(m, m->ahead.values, m->row.values) : 1;
+    if (order < 0) {
+        m->unordered = true;
+        return fail(fault, "the dump is not in the order of its key");
+    }
+    *ret_equal = order == 0;
+    return 0;
+}
+
+/* Each column of a key: its length, its bytes. */
+static void keep_key(struct merge *m)
+{
+    m->last_key.n = 0;
+    for (size_t i = 0; i < m->o.n_key; i++) {
+        const struct db_value *v = &m->record.values[m->o.key[i]];
+        buffer_put(&m->last_key, &v->n, sizeof(v->n));
+        buffer_put(&m->last_key, v->p, v->n);
+    }
+}
+
+static bool above_last(const struct merge *m)
+{
+    const char *p = m->last_key.p;
+    int order = 0;
+    for (size_t i = 0; order == 0 && i < m->o.n_key; i++) {
+        struct db_value last;
+        memcpy(&last.n, p, sizeof(last.n));
+        last.p = p + sizeof(last.n);
+        p = last.p + last.n;
+        order = compare_value(&m->record.values[m->o.key[i]], &last);
+    }
+    return order > 0;
+}
+
+/* A server that sorts by other rules would make us take a row for gone and for new. */
+static int read_current(struct merge *m, struct db_fault *fault)
+{
+    if (m->current != SIDE_UNREAD)
+        return 0;
+    int got = m->o.current(m->o.current_arg, &m->record, fault);
+    if (got < 0)
+        return -1;
+    m->current = got ? SIDE_ROW : SIDE_END;
+    if (got && m->current_rows++ > 0 && !above_last(m))
+        return fail(fault, "the server does not return the rows on record in the order of their key's bytes: was "
+                           "the collation of a key's column changed?");
+    if (got)
+        keep_key(m);
+    return 0;
+}
+
+/* How the row at hand stands to the one on record; at the end of a side the other is less. */
+static int compare_sides(const struct merge *m)
+{
+    if (m->current == SIDE_END || !m->has_row)
+        return m->current == SIDE_END ? -1 : 1;
+    return compare_keys(m, m->row.values, m->record.values);
+}
+
+/* ---- rows of one key ---- */
+
+static void begin_group(struct merge *m)
+{
+    m->in_group = true;
+    m->telling = m->more_lines = false;
+    m->n_group = m->n_told = m->n_lines = m->group_bytes = 0;
+}
+
+static void note_line(struct merge *m, int64_t line)
+{
+    if (m->n_lines < MERGE_LINES_MAX)
+        m->lines[m->n_lines++] = line;
+    else
+        m->more_lines = true;
+}
+
+static void tell_duplicate(struct merge *m, const struct held *h, struct merge_event *e)
+{
+    *e = (struct merge_event){.kind = MERGE_DUPLICATE,
+        .values = h->values,
+        .line = h->line,
+        .lines = m->lines,
+        .n_lines = m->n_lines,
+        .more = m->more_lines};
+}
+
+/* Takes rows of the group until it ends or is too large to be held; `row` is the next to be taken. */
+static int gather(struct merge *m, struct db_fault *fault)
+{
+    bool equal = true;
+    while (equal && m->n_group < MERGE_LINES_MAX && m->group_bytes < HELD_MAX) {
+        if (look_ahead(m, &equal, fault) < 0)
+            return -1;
+        struct held spare = m->group[m->n_group];
+        m->group[m->n_group++] = m->row;
+        m->group_bytes += m->row.bytes.n;
+        note_line(m, m->row.line);
+        m->row = spare;
+        if (equal && advance_dump(m, fault) < 0)
+            return -1;
+    }
+    if (equal) {
+        m->more_lines = true; /* `row` is of it too */
+    } else {
+        m->has_row = false;
+        m->in_group = false;
+    }
+    m->telling = true;
+    return 0;
+}
+
+/* The rest of a group that was too large: each as it comes. */
+static int tell_rest(struct merge *m, struct merge_event *e, struct db_fault *fault)
+{
+    bool equal;
+    if (look_ahead(m, &equal, fault) < 0)
+        return -1;
+    struct held spare = m->group[0];
+    m->group[0] = m->row;
+    m->row = spare;
+    tell_duplicate(m, &m->group[0], e);
+    m->in_group = equal;
+    m->has_row = false;
+    if (equal && advance_dump(m, fault) < 0)
+        return -1;
+    return 1;
+}
+
+static int tell_group(struct merge *m, struct merge_event *e, struct db_fault *fault)
+{
+    if (m->n_told < m->n_group) {
+        tell_duplicate(m, &m->group[m->n_told++], e);
+        return 1;
+    }
+    if (m->in_group)
+        return tell_rest(m, e, fault);
+    m->telling = false;
+    return 0;
+}
+
+/* ---- events ---- */
+
+static int tell_removed(struct merge *m, struct merge_event *e)
+{
+    *e = (struct merge_event){.kind = MERGE_REMOVED, .values = m->record.values};
+    m->current = SIDE_UNREAD;
+    return 1;
+}
+
+static int tell_row(struct merge *m, bool on_record, struct merge_event *e)
+{
+    *e = (struct merge_event){.kind = MERGE_ADDED, .values = m->row.values, .line = m->row.line};
+    if (on_record) {
+        bool same = equal_rows(m, m->row.values, m->record.values);
+        e->kind = same ? MERGE_UNCHANGED : MERGE_CHANGED;
+        for (size_t i = 0; !same && i < m->o.n_kept; i++)
+            m->row.values[m->o.kept[i]] = m->record.values[m->o.kept[i]];
+        m->current = SIDE_UNREAD;
+    }
+    m->has_row = false;
+    return 1;
+}
+
+static bool at_end(const struct merge *m)
+{
+    return !m->has_row && m->dump == SIDE_END && m->current == SIDE_END;
+}
+
+/* 0: nothing to tell yet, call again. */
+static int tell_next(struct merge *m, struct merge_event *e, struct db_fault *fault)
+{
+    bool equal = false;
+    if (!m->has_row && advance_dump(m, fault) < 0)
+        return -1;
+    if (read_current(m, fault) < 0)
+        return -1;
+    if (at_end(m))
+        return 0;
+    int order = compare_sides(m);
+    if (order > 0)
+        return tell_removed(m, e);
+    if (look_ahead(m, &equal, fault) < 0)
+        return -1;
+    if (!equal)
+        return tell_row(m, order == 0, e);
+    if (order == 0)
+        m->current = SIDE_UNREAD;
+    begin_group(m);
+    return gather(m, fault);
+}
+
+int merge_next(struct merge *m, struct merge_event *ret_event, struct db_fault *fault)
+{
+    int got = 0;
+    while (got == 0 && (m->telling || !at_end(m))) {
+        got = m->telling ? tell_group(m, ret_event, fault) : 0;
+        if (got == 0 && !m->telling && !at_end(m))
+            got = tell_next(m, ret_event, fault);
+    }
+    return got;
+}

@@ -1,0 +1,127 @@
+#include "history/screen.h"
+
+#include "util/text.h"
+
+void screen_init(struct screen *s, size_t n_columns)
+{
+    *s = (struct screen){.n_columns = n_columns, .values = xcalloc(n_columns, sizeof(struct db_value))};
+}
+
+void screen_done(struct screen *s)
+{
+    free(s->values);
+    buffer_done(&s->raw);
+    *s = (struct screen){0};
+}
+
+/* ---- a row as text again ---- */
+
+static void put_cell(struct buffer *out, const struct db_value *v)
+{
+    bool quoted = v->n == 0 || memchr(v->p, ',', v->n) || memchr(v->p, '"', v->n) || memchr(v->p, '\n', v->n) ||
+                  memchr(v->p, '\r', v->n);
+    if (quoted)
+        buffer_put(out, "\"", 1);
+    for (size_t i = 0; i < v->n && out->n <= SOURCE_RAW_MAX; i++) {
+        if (v->p[i] == '"')
+            buffer_put(out, "\"", 1);
+        buffer_put(out, &v->p[i], 1);
+    }
+    if (quoted)
+        buffer_put(out, "\"", 1);
+}
+
+/* The cells in the dump's order; what is longer than SOURCE_RAW_MAX is cut between two characters. */
+static void write_raw(struct screen *s, const struct db_value *values)
+{
+    buffer_reset(&s->raw, SOURCE_RAW_MAX * 2);
+    for (size_t i = 0; i < s->source->n_columns && s->raw.n < SOURCE_RAW_MAX; i++) {
+        if (i > 0)
+            buffer_put(&s->raw, ",", 1);
+        if (values[s->map[i]].p)
+            put_cell(&s->raw, &values[s->map[i]]);
+    }
+    if (s->raw.n <= SOURCE_RAW_MAX)
+        return;
+    s->raw.n = SOURCE_RAW_MAX;
+    while (s->raw.n > 0 && ((unsigned char)s->raw.p[s->raw.n] & 0xC0) == 0x80)
+        s->raw.n--;
+}
+
+/* ---- rejecting ---- */
+
+static int reject(struct screen *s, const struct db_value *values, int64_t line, const char *reason,
+    const char *detail, struct db_fault *fault)
+{
+    write_raw(s, values);
+    struct reject r = {.line = line, .reason = reason, .detail = detail, .raw = s->raw.p, .n_raw = s->raw.n};
+    return rejects_put(s->rejects, &r, fault);
+}
+
+int screen_reject_duplicate(struct screen *s, const struct merge_event *e, struct db_fault *fault)
+{
+    _cleanup_buffer_ struct buffer words = {0};
+    for (size_t i = 0; i < e->n_lines; i++)
+        if (e->lines[i] != e->line)
+            buffer_printf(&words, "%s%lld", words.n ? ", " : "the same key is on line ", (long long)e->lines[i]);
+    if (e->more)
+        buffer_put_string(&words, words.n ? " and others" : "the same key is on other lines");
+    return reject(s, e->values, e->line, "duplicate_key", buffer_string(&words), fault);
+}
+
+/* Is it one that cannot be on record? 1: it was rejected. */
+static int check_key(struct screen *s, int64_t line, struct db_fault *fault)
+{
+    for (size_t i = 0; i < s->n_key; i++) {
+        const struct db_value *v = &s->values[s->key[i]];
+        if (!v->p)
+            return reject(s, s->values, line, "null_key", "the key has no value", fault) < 0 ? -1 : 1;
+        if (v->n > s->key_max && text_utf8_length(v->p, v->n) > s->key_max) {
+            char words[64];
+            snprintf(words, sizeof(words), "the key is longer than %zu characters", s->key_max);
+            return reject(s, s->values, line, "key_too_long", words, fault) < 0 ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- taking ---- */
+
+static int take(struct screen *s, const struct source_row *row, struct db_fault *fault)
+{
+    if (row->reason) {
+        struct reject r = {.line = row->line,
+            .reason = row->reason,
+            .detail = row->detail,
+            .raw = row->raw,
+            .n_raw = row->n_raw};
+        return rejects_put(s->rejects, &r, fault) < 0 ? -1 : 1;
+    }
+    for (size_t i = 0; i < row->n_cells; i++)
+        s->values[s->map[i]] = (struct db_value){row->cells[i].p, row->cells[i].n};
+    return check_key(s, row->line, fault);
+}
+
+int screen_next(void *arg, struct merge_row *ret_row, struct db_fault *fault)
+{
+    struct screen *s = arg;
+    struct source_row row;
+    struct source_fault why;
+    int rejected = 1;
+    while (rejected > 0) {
+        why = (struct source_fault){0};
+        int got = source_next(s->source, &row, &why);
+        if (got < 0) {
+            *fault = (struct db_fault){.error = why.error, .transient = why.transient || why.restart};
+            return -1;
+        }
+        if (got == 0)
+            return 0;
+        s->rows++;
+        rejected = take(s, &row, fault);
+    }
+    if (rejected < 0)
+        return -1;
+    *ret_row = (struct merge_row){.values = s->values, .line = row.line};
+    return 1;
+}

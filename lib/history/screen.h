@@ -1,0 +1,30 @@
+#pragma once
+/*
+ * The way in: rows of a source become rows in the order of the tables' columns; those that cannot be taken, the source's
+ * and ours, go to the rejects.
+ */
+#include "history/merge.h"
+#include "history/rejects.h"
+#include "source/source.h"
+#include "util/buffer.h"
+
+struct screen {
+    struct source *source;
+    const size_t *map; /* the column of each cell */
+    size_t n_columns;
+    const size_t *key; /* columns */
+    size_t n_key, key_max;
+    struct rejects *rejects;
+    struct db_value *values;
+    struct buffer raw;
+    int64_t rows; /* taken or not */
+};
+
+void screen_init(struct screen *s, size_t n_columns);
+void screen_done(struct screen *s);
+
+/* A merge_next_row. */
+int screen_next(void *arg, struct merge_row *ret_row, struct db_fault *fault);
+
+/* A row that was taken, and then turned out to be one of several of its key. */
+int screen_reject_duplicate(struct screen *s, const struct merge_event *e, struct db_fault *fault);

@@ -1,0 +1,134 @@
+#include "history/work.h"
+
+#include <stdarg.h>
+
+#define TELL_ROWS 10000
+#define FEW       20 /* rows gone or rejected that are never too many */
+
+void work_done(struct work *w)
+{
+    merge_free(w->merge);
+    db_cursor_free(w->record);
+    db_close(w->reader);
+    db_cursor_free(w->staged);
+    db_close(w->stage);
+    rejects_done(&w->rejects);
+    screen_done(&w->screen);
+    free(w->map);
+    free(w->key);
+    free(w->compared);
+    free(w->kept);
+    free(w->staged_map);
+    free(w->staged_values);
+    free(w->out);
+    buffer_done(&w->notes);
+}
+
+int work_refuse(struct work *w, struct db_fault *fault, const char *fmt, ...)
+{
+    *fault = (struct db_fault){0};
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(fault->error.text, sizeof(fault->error.text), fmt, ap);
+    va_end(ap);
+    w->refused = true;
+    return error_prefix(&fault->error, "%s", w->h->label);
+}
+
+void work_tell(struct work *w, const char *stage, int64_t rows)
+{
+    if (!w->load->progress || (rows > 0 && rows < w->told + TELL_ROWS && rows >= w->told))
+        return;
+    w->told = rows;
+    w->load->progress(w->load->arg, stage, rows);
+}
+
+int work_complete(struct work *w, struct db_fault *fault)
+{
+    if (w->load->complete)
+        w->load->complete(w->load->arg, &w->dump);
+    w->counts.rows = w->screen.rows;
+    w->counts.rejected = w->rejects.n;
+    double allowed = w->load->max_rejected * (double)w->counts.rows;
+    if (w->counts.rejected > FEW && (double)w->counts.rejected > allowed && w->load->max_rejected < 1)
+        return work_refuse(w, fault,
+            "%lld of %lld rows cannot be taken, and %g %% is the most that is: look at the file, or allow more with "
+            "--max-rejected",
+            (long long)w->counts.rejected, (long long)w->counts.rows, w->load->max_rejected * 100);
+    return 0;
+}
+
+/* ---- merging ---- */
+
+static int next_record(void *arg, struct merge_row *ret_row, struct db_fault *fault)
+{
+    struct work *w = arg;
+    *ret_row = (struct merge_row){0};
+    return db_cursor_next(w->record, &ret_row->values, fault);
+}
+
+/* A column that the table does not have yet is NULL in all its rows. */
+static char *record_sql(const struct history *h)
+{
+    _cleanup_buffer_ struct buffer sql = {0};
+    for (size_t i = 0; i < h->columns.n; i++) {
+        _cleanup_free_ char *name = db_quote_name(h->db, NULL, h->columns.list[i].name);
+        buffer_printf(&sql, "%s%s", i ? ", " : "SELECT ", h->columns.list[i].stored ? name : "NULL");
+    }
+    buffer_put_string(&sql, " FROM {current} ORDER BY {cols.key}");
+    return marks_expand(&h->marks, buffer_string(&sql));
+}
+
+static int read_record(struct work *w, struct db_fault *fault)
+{
+    struct db_fault ignored;
+    if (history_connect(w->h, &w->reader, fault) < 0)
+        return -1;
+    for (const char *const *sql = w->h->dialect->reader; *sql; sql++)
+        db_query(w->reader, *sql, 0, NULL, NULL, &ignored);
+    _cleanup_free_ char *sql = record_sql(w->h);
+    return db_cursor_open(w->reader, sql, &w->record, fault);
+}
+
+int work_begin_merge(struct work *w, bool on_record, struct db_fault *fault)
+{
+    if (w->load->any_order && work_stage(w, fault) < 0)
+        return -1;
+    if (on_record && read_record(w, fault) < 0)
+        return -1;
+    struct merge_options options = {.n_columns = w->h->columns.n,
+        .key = w->key,
+        .n_key = w->n_key,
+        .compared = w->compared,
+        .n_compared = w->n_compared,
+        .kept = w->kept,
+        .n_kept = w->n_kept,
+        .dump = w->load->any_order ? work_staged_next : screen_next,
+        .dump_arg = w->load->any_order ? (void *)w : &w->screen,
+        .current = on_record ? next_record : NULL,
+        .current_arg = w};
+    w->merge = merge_new(&options);
+    w->out = xcalloc(w->h->columns.n + 5, sizeof(*w->out));
+    return 0;
+}
+
+int work_next_event(struct work *w, struct merge_event *ret_event, struct db_fault *fault)
+{
+    for (;;) {
+        int got = merge_next(w->merge, ret_event, fault);
+        if (got <= 0)
+            return got;
+        work_tell(w, w->record ? "comparing" : "loading", ++w->merged);
+        if (ret_event->kind != MERGE_DUPLICATE)
+            return 1;
+        if (screen_reject_duplicate(&w->screen, ret_event, fault) < 0)
+            return -1;
+    }
+}
+
+void work_put_row(struct work *w, const struct merge_event *e, size_t at)
+{
+    memcpy(w->out + at, e->values, w->h->columns.n * sizeof(*w->out));
+    int n = snprintf(w->out_line, sizeof(w->out_line), "%lld", (long long)e->line);
+    w->out[at + w->h->columns.n] = (struct db_value){w->out_line, (size_t)n};
+}

@@ -1,0 +1,65 @@
+#pragma once
+/* One load under way: what its steps share. The recipe is load.c. */
+#include "history/inside.h"
+#include "history/merge.h"
+#include "history/rejects.h"
+#include "history/screen.h"
+
+struct work {
+    struct history *h;
+    const struct history_load *load;
+    struct history_dump dump; /* as far as it is known */
+    struct history_counts counts;
+    int64_t started_us, dump_id;
+    bool refused;
+
+    size_t *map; /* the column of each of the source's cells */
+    size_t *key, *compared, *kept, n_key, n_compared, n_kept;
+    struct rejects rejects;
+    struct screen screen;
+
+    /* A dump that is not in order, staged: another connection. */
+    struct db *stage;
+    struct db_cursor *staged;
+    size_t *staged_map, n_staged;
+    struct db_value *staged_values;
+
+    struct db *reader; /* of the rows on record: another connection too */
+    struct db_cursor *record;
+    struct merge *merge;
+
+    /* A row on its way into a table: the columns, and what is ours behind them. */
+    struct db_value *out;
+    char out_line[24], out_dump[24], out_kind[2];
+    int64_t told, merged;
+
+    struct buffer notes;
+};
+
+void work_done(struct work *w);
+
+/* Writes the fault, and that it is our decision, not a failure. Returns -1. */
+int work_refuse(struct work *w, struct db_fault *fault, const char *fmt, ...) _printf_(3, 4);
+/* Says every now and then how far it is; rows: of the stage. */
+void work_tell(struct work *w, const char *stage, int64_t rows);
+/* The source has ended: what is known only now; and whether too many rows were rejected. */
+int work_complete(struct work *w, struct db_fault *fault);
+/* The merge of the dump, staged if need be, with what is on record. */
+int work_begin_merge(struct work *w, bool on_record, struct db_fault *fault);
+/* Its next event that is not a duplicate: those go to the rejects here. Counts all but added and changed. */
+int work_next_event(struct work *w, struct merge_event *ret_event, struct db_fault *fault);
+/* The values of one event, for db_load, and the line behind them at [at]. */
+void work_put_row(struct work *w, const struct merge_event *e, size_t at);
+
+/* stage.c: the dump goes into a temporary table; its rows come back in order. */
+int work_stage(struct work *w, struct db_fault *fault);
+int work_staged_next(void *arg, struct merge_row *ret_row, struct db_fault *fault);
+
+/* first.c, delta.c: all from here to the commit. */
+int work_first_load(struct work *w, struct db_fault *fault);
+int work_next_load(struct work *w, struct db_fault *fault);
+
+/* transaction.c: around what the two of them do. In begin the columns and tables are made, and the dump's number is known. */
+struct tables;
+int work_begin(struct work *w, struct tables *ret_tables, struct db_fault *fault);
+int work_commit(struct work *w, struct db_fault *fault);

@@ -1,0 +1,262 @@
+/*
+ * The recipe of a sync: which dumps are missing in the table; then each in order of its date is fetched, read and put
+ * into the history, one transaction a dump. What was loaded stays, also when a later one fails: the next run goes on
+ * there. The same dump again costs one request, where the server knows its own versions, and else its bytes.
+ */
+#include "history/history.h"
+#include "job/job.h"
+#include "job/report.h"
+#include "job/sync_dump.h"
+#include "job/sync_plan.h"
+#include "job/sync_stats.h"
+#include "util/clock.h"
+
+#include <cjson/cJSON.h>
+
+#define STARTS_MAX      3 /* of a dump that becomes another while it is read */
+#define MAX_REJECTED    0.1
+#define LOCK_TIMEOUT_US (30 * US_PER_SEC)
+
+struct sync {
+    const struct job_spec *spec;
+    struct history *history;
+    struct sync_stats stats;
+    bool dry_run_over; /* a dry run has looked at its dump */
+};
+
+/* -- the sink -------------------------------------------------------------------------------------------- */
+
+/* The database's URL with the table behind its path; a new string. */
+static char *sink_url(const struct job_spec *spec)
+{
+    const char *url = spec->database.url;
+    if (!spec->table)
+        return xstrdup(url);
+    size_t n = strcspn(url, "?#");
+    return xasprintf("%.*s%s%s%s", (int)n, url, n > 0 && url[n - 1] == '/' ? "" : "/", spec->table, url + n);
+}
+
+static int open_history(struct sync *s, struct db_fault *fault)
+{
+    _cleanup_free_ char *url = sink_url(s->spec), *name = xasprintf("ingestd job %s", s->spec->job);
+    const struct history_target target = {
+        .url = url,
+        .password_file = s->spec->database.password_file,
+        .application_name = name,
+        .lock_timeout_us = LOCK_TIMEOUT_US,
+    };
+    return history_open(&target, &s->history, fault);
+}
+
+/* -- a dump ---------------------------------------------------------------------------------------------- */
+
+static void complete(void *arg, struct history_dump *dump)
+{
+    struct sync_feed *f = arg;
+    struct fetch_facts facts;
+    fetch_facts(f->fetch, &facts);
+    dump->sha256 = facts.sha256;
+    dump->bytes = facts.received;
+}
+
+static void progress(void *arg, const char *stage, int64_t rows)
+{
+    feed_tell(arg, stage, rows);
+}
+
+static enum history_outcome load_rows(
+    struct sync *s, struct sync_feed *f, bool any_order, struct sync_result *ret, struct db_fault *fault)
+{
+    const struct job_sync *sync = &s->spec->sync;
+    struct fetch_facts facts;
+    fetch_facts(f->fetch, &facts);
+    const struct history_load load = {
+        .source = f->source,
+        .key = (const char *const *)sync->key.list,
+        .n_key = sync->key.n,
+        .as_of = f->as_of,
+        .dump = {.url = f->shown,
+            .name = facts.name,
+            .etag = facts.etag,
+            .last_modified = facts.last_modified,
+            .bytes = facts.total},
+        .complete = complete,
+        .progress = progress,
+        .arg = f,
+        .max_removed = (double)sync->max_removed / 100,
+        .max_rejected = MAX_REJECTED,
+        .any_order = any_order,
+        .dry_run = s->spec->dry_run,
+    };
+    return history_load(s->history, &load, &ret->counts, &ret->notes, fault);
+}
+
+/* Is it one that is loaded already? Its sum tells, without its rows being looked at. 1, 0, -1. */
+static int is_loaded(struct sync *s, struct sync_feed *f, struct db_fault *fault)
+{
+    const struct history_dump *newest = history_newest(s->history);
+    struct fetch_facts facts;
+    fetch_facts(f->fetch, &facts);
+    int order = newest ? strcmp(f->as_of, newest->as_of) : 1;
+    if (order > 0 || (order == 0 && facts.total >= 0 && facts.total != newest->bytes))
+        return 0;
+    const char *sum = feed_hash(f, fault);
+    if (!sum)
+        return -1;
+    return history_find(s->history, f->as_of, sum) != NULL;
+}
+
+enum step { STEP_OVER, STEP_AGAIN, STEP_AGAIN_ANY_ORDER, STEP_FAILED };
+
+/* The newest dump, where this one may be it unchanged: a date that was given for this one says that it is another. */
+static const struct history_dump *known_dump(const struct sync *s)
+{
+    const struct history_dump *newest = history_newest(s->history);
+    const char *given = s->spec->sync.as_of;
+    return newest && (!given || strcmp(given, newest->as_of) == 0) ? newest : NULL;
+}
+
+static enum step failed(const struct sync_feed *f)
+{
+    return f->fault.changed ? STEP_AGAIN : STEP_FAILED;
+}
+
+static enum step open_dump(
+    struct sync *s, struct sync_feed *f, struct sync_result *ret, struct db_fault *fault)
+{
+    switch (feed_open(f, known_dump(s), fault)) {
+    case FEED_ROWS:
+        return STEP_AGAIN;
+    case FEED_UNCHANGED:
+        ret->status = "unchanged";
+        f->as_of_from = "record";
+        snprintf(f->as_of, sizeof(f->as_of), "%s", history_newest(s->history)->as_of);
+        return STEP_OVER;
+    case FEED_MISSING:
+        return STEP_OVER;
+    case FEED_FAILED:
+        break;
+    }
+    return STEP_FAILED;
+}
+
+static enum step try_dump(
+    struct sync *s, struct sync_feed *f, bool any_order, struct sync_result *ret, struct db_fault *fault)
+{
+    enum step opened = open_dump(s, f, ret, fault);
+    if (opened != STEP_AGAIN)
+        return opened == STEP_FAILED ? failed(f) : opened;
+    int loaded = is_loaded(s, f, fault);
+    if (loaded > 0)
+        ret->status = "unchanged";
+    if (loaded)
+        return loaded < 0 ? failed(f) : STEP_OVER;
+    if (f->hashed && feed_open(f, NULL, fault) != FEED_ROWS)
+        return failed(f);
+    switch (load_rows(s, f, any_order, ret, fault)) {
+    case HISTORY_LOADED:
+        ret->status = s->spec->dry_run ? "dry-run" : "loaded";
+        return STEP_OVER;
+    case HISTORY_UNORDERED:
+        return STEP_AGAIN_ANY_ORDER;
+    case HISTORY_FAILED:
+        break;
+    }
+    return failed(f);
+}
+
+static enum step load_dump(
+    struct sync *s, struct sync_feed *f, struct sync_result *ret, struct db_fault *fault)
+{
+    bool any_order = false;
+    for (int starts = 1;; starts++) {
+        enum step step = try_dump(s, f, any_order, ret, fault);
+        any_order |= step == STEP_AGAIN_ANY_ORDER;
+        starts -= step == STEP_AGAIN_ANY_ORDER; /* that is known from now on */
+        if (step == STEP_OVER || step == STEP_FAILED)
+            return step;
+        if (starts >= STARTS_MAX) {
+            error_prefix(&fault->error, "it became another one %d times while it was read", STARTS_MAX);
+            return STEP_FAILED;
+        }
+    }
+}
+
+/* -- all of them ----------------------------------------------------------------------------------------- */
+
+static void name_stage(struct sync_feed *f, size_t i, size_t n)
+{
+    const char *slash = strrchr(f->dump->url, '/');
+    if (f->dump->date[0] && n > 1)
+        snprintf(f->stage, sizeof(f->stage), "%s (%zu of %zu)", f->dump->date, i + 1, n);
+    else
+        snprintf(f->stage, sizeof(f->stage), "%.40s",
+            f->dump->date[0]                 ? f->dump->date
+            : slash && !strpbrk(slash, "?@") ? slash + 1
+                                             : "dump");
+}
+
+static int sync_dump(struct sync *s, const struct sync_plan *plan, size_t i, struct db_fault *fault)
+{
+    _cleanup_feed_ struct sync_feed f = {.sync = &s->spec->sync, .dump = &plan->dumps[i]};
+    struct sync_result result = {.began_us = clock_mono_us()};
+    name_stage(&f, i, plan->n);
+    report_progress(f.stage, "", 0, -1);
+    if (load_dump(s, &f, &result, fault) == STEP_FAILED) {
+        if (s->stats.n_loaded > 0)
+            error_prefix(&fault->error, "%s (the %zu before it are loaded)", f.stage, s->stats.n_loaded);
+        return -1;
+    }
+    if (result.status)
+        stats_add(&s->stats, &f, &result, s->history);
+    s->dry_run_over = s->spec->dry_run && result.status;
+    free(result.notes);
+    return 0;
+}
+
+static int check_spec(const struct job_spec *spec, struct db_fault *fault)
+{
+    if (!spec->sync.source)
+        return error_set(
+            &fault->error, "the job has no source: are the daemon and the worker of one version?");
+    return 0;
+}
+
+static int work(struct sync *s, struct db_fault *fault)
+{
+    char today[DATE_SIZE];
+    _cleanup_sync_plan_ struct sync_plan plan = {0};
+    report_progress("look", "", 0, -1);
+    if (open_history(s, fault) < 0)
+        return -1;
+    date_of_time(clock_wall_us(), today);
+    const struct history_dump *newest = history_newest(s->history);
+    if (sync_plan_make(&s->spec->sync, newest ? newest->as_of : NULL, today, &plan, fault) < 0)
+        return -1;
+    for (size_t i = 0; i < plan.n; i++) {
+        if (sync_dump(s, &plan, i, fault) < 0)
+            return -1;
+        if (s->dry_run_over && i + 1 < plan.n) {
+            stats_note(&s->stats, "a dry run looks at one dump; more may follow it");
+            break;
+        }
+    }
+    return 0;
+}
+
+static int sync_run(const struct job_spec *spec, cJSON **ret_stats, struct db_fault *fault)
+{
+    struct sync s = {.spec = spec};
+    *fault = (struct db_fault){0};
+    stats_init(&s.stats, &spec->sync);
+    int r = check_spec(spec, fault) < 0 ? -1 : work(&s, fault);
+    history_free(s.history);
+    cJSON *stats = stats_end(&s.stats, spec->dry_run);
+    if (r < 0)
+        cJSON_Delete(stats);
+    else
+        *ret_stats = stats;
+    return r;
+}
+
+const struct job_kind job_sync = {"sync", sync_run};

@@ -1,0 +1,24 @@
+#include "job/sync_spec.h"
+
+#include "config/config.h"
+#include "util/cleanup.h"
+
+/* "a,b" as its words. */
+static void split(struct job_words *to, const char *text)
+{
+    _cleanup_free_ char *copy = xstrdup(text ? text : "");
+    for (char *save, *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save))
+        job_words_add(to, word);
+}
+
+void job_sync_take(struct job_sync *to, const struct config_job *from)
+{
+    to->source = xstrdup(from->source);
+    to->pattern = xstrdup(from->pattern);
+    to->member = xstrdup(from->member);
+    to->delimiter = xstrdup(from->delimiter);
+    to->since = xstrdup(from->since);
+    to->max_removed = from->max_removed;
+    split(&to->key, from->key);
+    split(&to->null_tokens, from->null_tokens);
+}

@@ -1,0 +1,476 @@
+"""ingestctl copy, history and sql: from a URL to a table with its history, and what a person reads of it, on both databases."""
+import contextlib
+import csv
+import io
+import json
+import os
+import pathlib
+import pty
+import signal
+import subprocess
+
+import pytest
+
+from dump_server import OK, DumpServer, Slow, Status
+from programs import BUILD, INGESTCTL, REPO
+from servers import wait_until
+from test_db import db, free_port  # noqa: F401: a fixture
+
+SAMPLES = sorted((REPO / "../shared/data/npi").glob("npi-sample-*.csv"))
+HEAD = "NPI,Last Name,City,Postal Code\n"
+FEBRUARY = HEAD + "1,NULL,DAYTON,01234\n2,WOLF,RENO,89501\n3,ANDERSON,,70037\n4,NA,ELKO,89801\n"
+MARCH = HEAD + "1,NULL,DAYTON,01234\n2,WOLFE,LAS VEGAS,89501\n4,NA,ELKO,89801\n5,NEW,ELKO,89801\n"
+APRIL = HEAD + "1,NULL,DAYTON,01234\n2,WOLFE,LAS VEGAS,89501\n3,ANDERSON,,70037\n4,NA,ELKO,89801\n5,NEW,ELKO,89801\n"
+EVERY = ["--max-removed", "100"]
+ZERO = {name: 0 for name in ("added", "changed", "removed", "reactivated", "unchanged", "rejected")}
+
+
+@pytest.fixture
+def server():
+    with DumpServer() as s:
+        yield s
+
+
+@pytest.fixture(autouse=True)
+def built(programs_built):
+    pass
+
+
+@pytest.fixture
+def sink(db):  # noqa: F811
+    return f"{db.url()}/npi"
+
+
+def ctl(*args, code=0, timeout=60, env=None):
+    done = subprocess.run([INGESTCTL, *map(str, args)], capture_output=True, text=True, timeout=timeout,
+                          env={**os.environ, **(env or {})})
+    assert done.returncode == code, f"{done.returncode}: {done.stdout[-1500:]}\n{done.stderr[-1500:]}"
+    assert "best@" not in done.stdout + done.stderr, "a password is shown"
+    return done.stdout if code == 0 else done.stderr
+
+
+def copy(source, sink, *args, code=0):
+    said = ctl("copy", "--source", source, "--sink", sink, "--json", *args, code=code)
+    return json.loads(said) if code == 0 else said
+
+
+def one(answer):
+    (dump,) = answer["dumps"]
+    return dump
+
+
+def counts(dump):
+    return {name: dump[name] for name in ZERO if dump[name]}
+
+
+def rows(db, query):  # noqa: F811
+    return [list(row.values()) for row in json.loads(ctl("sql", db.url(), query, "--json"))]
+
+
+# ---- one dump ----
+
+def test_a_dump_and_the_next(db, server, sink):
+    first = one(copy(server.put("/npi-2016-02-07.csv", FEBRUARY.encode()), sink))
+    assert first["key"] == ["NPI"] and first["rows"] == 4 and counts(first) == {"added": 4}
+    assert (first["as_of"], first["as_of_from"], first["status"]) == ("2016-02-07", "name", "loaded")
+    assert first["source"] == server.url("/npi-2016-02-07.csv") and first["notes"] == [] and first["seconds"] >= 0
+    second = one(copy(server.put("/npi-2016-03-13.csv", MARCH.encode()), sink))
+    assert counts(second) == {"added": 1, "changed": 1, "removed": 1, "unchanged": 2}
+    assert rows(db, "SELECT npi, last_name, city, postal_code FROM npi ORDER BY npi") == [
+        ["1", None, "DAYTON", "01234"], ["2", "WOLFE", "LAS VEGAS", "89501"], ["4", "NA", "ELKO", "89801"],
+        ["5", "NEW", "ELKO", "89801"]]
+    third = one(copy(server.put("/npi-2016-04-10.csv", APRIL.encode()), sink))
+    assert counts(third) == {"reactivated": 1, "unchanged": 4}
+
+
+def test_a_dry_run_writes_nothing(db, server, sink):
+    url = server.put("/npi-2016-02-07.csv", FEBRUARY.encode())
+    dump = one(copy(url, sink, "--dry-run"))
+    assert dump["status"] == "dry-run" and counts(dump) == {"added": 4} and dump["key"] == ["NPI"]
+    assert "npi" in ctl("sql", db.url(), "SELECT * FROM npi", code=1)
+    copy(url, sink)
+    dump = one(copy(server.put("/npi-2016-03-13.csv", MARCH.encode()), sink, "--dry-run"))
+    assert counts(dump) == {"added": 1, "changed": 1, "removed": 1, "unchanged": 2}
+    assert len(rows(db, "SELECT * FROM npi_history")) == 4
+    said = ctl("copy", "--source", server.url("/npi-2016-03-13.csv"), "--sink", sink, "--dry-run")
+    assert said.startswith("a dry run: nothing was changed")
+
+
+def test_the_same_again(server, sink):
+    url = server.put("/npi-2016-02-07.csv", FEBRUARY.encode())
+    copy(url, sink)
+    before = len(server.requests())
+    dump = one(copy(url, sink))
+    assert (dump["status"], dump["as_of"], dump["as_of_from"]) == ("unchanged", "2016-02-07", "record")
+    assert len(server.requests()) == before + 1, "a server that knows its versions is asked once"
+    assert server.requests()[-1]["If-None-Match"]
+    server.put("/npi-2016-02-07.csv", FEBRUARY.encode(), etag=None, modified=None)
+    dump = one(copy(url, sink))
+    assert (dump["status"], dump["as_of_from"]) == ("unchanged", "name")
+    assert len(server.requests()) == before + 2
+
+
+def test_another_of_the_same_date_is_refused(db, server, sink):
+    copy(server.put("/npi-2016-02-07.csv", FEBRUARY.encode()), sink)
+    said = copy(server.put("/again/npi-2016-02-07.csv", FEBRUARY.replace("RENO", "OMAHA").encode()), sink, code=1)
+    assert "2016-02-07 is loaded already" in said
+    said = copy(server.put("/npi-2016-01-03.csv", MARCH.encode()), sink, code=1)
+    assert "2016-01-03" in said and "2016-02-07" in said
+    assert rows(db, "SELECT city FROM npi WHERE npi = '2'") == [["RENO"]]
+
+
+def test_an_old_one_that_is_loaded(server, sink):
+    old = server.put("/npi-2016-02-07.csv", FEBRUARY.encode())
+    copy(old, sink)
+    copy(server.put("/npi-2016-03-13.csv", MARCH.encode()), sink)
+    assert one(copy(old, sink))["status"] == "unchanged"
+
+
+@pytest.mark.parametrize("name, options, thing, as_of, origin", [
+    ("/npi.csv", ["--as-of", "2016-05-08"], {}, "2016-05-08", "given"),
+    ("/npi-2016-02-07.csv", ["--as-of", "2016-05-08"], {}, "2016-05-08", "given"),
+    ("/npi_20160207.csv", [], {}, "2016-02-07", "name"),
+    ("/npi-2016-02.csv", [], {}, "2016-02-01", "name"),
+    ("/npi.csv", [], {"modified": 1454800000}, "2016-02-06", "last-modified"),
+    ("/20050523-20160207.csv", [], {"modified": 1454800000}, "2016-02-06", "last-modified"),
+])
+def test_the_date_of_a_dump(server, sink, name, options, thing, as_of, origin):
+    dump = one(copy(server.put(name, FEBRUARY.encode(), **thing), sink, *options))
+    assert (dump["as_of"], dump["as_of_from"]) == (as_of, origin)
+
+
+def test_a_dump_without_any_date_is_of_today(server, sink):
+    dump = one(copy(server.put("/npi.csv", FEBRUARY.encode(), modified=None, etag=None), sink))
+    today = rows_of_date()
+    assert dump["as_of_from"] == "today" and dump["as_of"] in today
+
+
+def rows_of_date():
+    import datetime
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return [(now - datetime.timedelta(minutes=m)).date().isoformat() for m in (0, 5)]
+
+
+def test_what_is_null_and_the_key(db, server, sink):
+    url = server.put("/d-2016-02-07.csv", b"site;number;name\na;1;NULL\na;2;NA\nb;1;\nb;2;N/A\n")
+    dump = one(copy(url, sink, "--key", "site,number", "--null", "NA", "--null", "N/A", "--delimiter", ";"))
+    assert dump["key"] == ["site", "number"]
+    assert rows(db, "SELECT site, number, name FROM npi ORDER BY site, number") == [
+        ["a", "1", "NULL"], ["a", "2", None], ["b", "1", None], ["b", "2", None]]
+    said = json.loads(ctl("history", sink, "a", "2", "--json"))
+    assert said["key"] == {"site": "a", "number": "2"} and len(said["versions"]) == 1
+
+
+def test_several_null_tokens_behind_one_option(db, server, sink):
+    url = server.put("/d-2016-02-07.csv", b"id,name\n1,NULL\n2,NA\n3,x\n")
+    copy(url, sink, "--null", "NULL", "NA", "--key", "id")
+    assert rows(db, "SELECT id, name FROM npi ORDER BY id") == [["1", None], ["2", None], ["3", "x"]]
+
+
+def test_one_that_is_in_no_order_is_read_again(db, server, sink):
+    lines = FEBRUARY.splitlines(keepends=True)
+    dump = one(copy(server.put("/npi-2016-02-07.csv", "".join([lines[0], *lines[:0:-1]]).encode()), sink))
+    assert counts(dump) == {"added": 4}
+    dump = one(copy(server.put("/npi-2016-03-13.csv", (HEAD + "5,NEW,ELKO,89801\n4,NA,ELKO,89801\n2,WOLFE,LAS VEGAS,89501\n"
+                                                              "1,NULL,DAYTON,01234\n").encode()), sink))
+    assert counts(dump) == {"added": 1, "changed": 1, "removed": 1, "unchanged": 2}
+
+
+def test_files(db, sink, tmp_path):
+    tmp_path.chmod(0o755)
+    path = tmp_path / "npi-2016-02-07.csv"
+    path.write_text(FEBRUARY)
+    assert counts(one(copy(f"file://{path}", sink))) == {"added": 4}
+    path.write_text(FEBRUARY)  # a new file of the same bytes
+    assert one(copy(f"file://{path}", sink))["status"] == "unchanged"
+
+
+def test_many_keys_gone_is_refused(server, sink):
+    body = "id,x\n" + "".join(f"{i:04d},a\n" for i in range(100))
+    copy(server.put("/d-2016-02-07.csv", body.encode()), sink)
+    half = "id,x\n" + "".join(f"{i:04d},a\n" for i in range(50))
+    url = server.put("/d-2016-03-07.csv", half.encode())
+    copy(url, sink, code=1)
+    assert counts(one(copy(url, sink, "--max-removed", "50"))) == {"removed": 50, "unchanged": 50}
+
+
+def test_one_that_changes_while_it_is_read(server, sink):
+    """The first half of one and the second half of another must not become a dump."""
+    import threading
+    old = "id,x\n" + "".join(f"{i:06d},old\n" for i in range(60000))
+    new = old.replace("old", "new")
+    gate = threading.Semaphore(300)
+    url = server.put("/d-2016-02-07.csv", old.encode(), [Slow(gate.acquire), OK])
+    process = subprocess.Popen([INGESTCTL, "copy", "--source", url, "--sink", sink, "--json"], stdout=subprocess.PIPE)
+    server.wait_for_requests(1)
+    wait_until(lambda: gate._value == 0, what="the first part to be sent")
+    with contextlib.suppress(OSError):
+        for connection in list(server._connections):
+            connection.shutdown(2)
+    server.change("/d-2016-02-07.csv", new.encode())
+    gate.release(100000)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert counts(one(json.loads(said))) == {"added": 60000}
+
+
+# ---- many dumps ----
+
+def test_an_index_page(db, server, sink):
+    names = ["npi-2016-04-10.csv", "npi-2016-02-07.csv", "other-2016-01-01.csv", "npi-2016-03-13.csv", "README"]
+    for name, body in zip(["npi-2016-02-07.csv", "npi-2016-03-13.csv", "npi-2016-04-10.csv"], [FEBRUARY, MARCH, APRIL]):
+        server.put(f"/dumps/{name}", body.encode())
+    index = server.put_index("/dumps/", names[1:])
+    pattern = ["--pattern", "npi-%Y-%m-%d.csv"]
+    answer = copy(index, sink, *pattern)
+    assert [d["as_of"] for d in answer["dumps"]] == ["2016-02-07", "2016-03-13"]
+    assert answer["rows"] == 8 and answer["seconds"] >= 0
+    server.put_index("/dumps/", names)
+    answer = copy(index, sink, *pattern)
+    assert [d["as_of"] for d in answer["dumps"]] == ["2016-04-10"] and counts(one(answer)) == {"reactivated": 1, "unchanged": 4}
+    assert copy(index, sink, *pattern)["dumps"] == []
+    assert "no dump is newer" in ctl("copy", "--source", index, "--sink", sink, *pattern)
+    assert "nothing at" in copy(index, sink, "--pattern", "nppes-%Y-%m.csv", code=1)
+
+
+def test_a_folder_and_since(sink, tmp_path):
+    tmp_path.chmod(0o755)
+    for name, body in zip(["2016-02-07", "2016-03-13", "2016-04-10"], [FEBRUARY, MARCH, APRIL]):
+        (tmp_path / f"npi-{name}.csv").write_text(body)
+    answer = copy(f"file://{tmp_path}/", sink, "--pattern", "npi-%Y-%m-%d.csv", "--since", "2016-03-01")
+    assert [(d["as_of"], counts(d)) for d in answer["dumps"]] == [
+        ("2016-03-13", {"added": 4}), ("2016-04-10", {"added": 1, "unchanged": 4})]
+
+
+def test_dates_in_the_source(server, sink):
+    for name, body in zip(["2026/02", "2026/03", "2026/04"], [FEBRUARY, MARCH, APRIL]):
+        server.put(f"/{name}/npi.csv", body.encode())
+    dated = server.url("/%Y/%m/npi.csv")
+    assert "since" in copy(dated, sink, code=1)
+    answer = copy(dated, sink, "--since", "2025-12-05")
+    assert [d["as_of"] for d in answer["dumps"]] == ["2026-02-01", "2026-03-01", "2026-04-01"]
+    assert server.targets()[0] == "/2026/01/npi.csv", "the first month that begins from then on"
+    before = len(server.targets())
+    assert copy(dated, sink)["dumps"] == []
+    assert server.targets()[before] == "/2026/05/npi.csv"
+
+
+def test_dates_of_files(sink, tmp_path):
+    tmp_path.chmod(0o755)
+    (tmp_path / "npi-20260907.csv").write_text(FEBRUARY)
+    (tmp_path / "npi-20260909.csv").write_text(MARCH)
+    answer = copy(f"file://{tmp_path}/npi-%Y%m%d.csv", sink, "--since", "2026-09-01")
+    assert [d["as_of"] for d in answer["dumps"]] == ["2026-09-07", "2026-09-09"]
+
+
+def test_what_was_loaded_before_a_broken_one_stays(db, server, sink):
+    server.put("/dumps/npi-2016-02-07.csv", FEBRUARY.encode())
+    server.put("/dumps/npi-2016-03-13.csv", b"<html>moved</html>")
+    index = server.put_index("/dumps/", ["npi-2016-02-07.csv", "npi-2016-03-13.csv"])
+    said = copy(index, sink, "--pattern", "npi-%Y-%m-%d.csv", code=1)
+    assert "2016-03-13" in said and "the 1 before it are loaded" in said
+    assert len(rows(db, "SELECT * FROM npi")) == 4
+
+
+def test_a_dry_run_of_many_looks_at_the_first(server, sink):
+    for name, body in zip(["npi-2016-02-07.csv", "npi-2016-03-13.csv"], [FEBRUARY, MARCH]):
+        server.put(f"/dumps/{name}", body.encode())
+    index = server.put_index("/dumps/", ["npi-2016-02-07.csv", "npi-2016-03-13.csv"])
+    dump = one(copy(index, sink, "--pattern", "npi-%Y-%m-%d.csv", "--dry-run"))
+    assert dump["as_of"] == "2016-02-07" and "more may follow" in dump["notes"][-1]
+
+
+# ---- what a person sees ----
+
+def test_the_table_of_a_copy(server, sink):
+    said = ctl("copy", "--source", server.put("/npi-2016-02-07.csv", FEBRUARY.encode()), "--sink", sink)
+    lines = said.splitlines()
+    assert lines[0].split()[:4] == ["as", "of", "by", "rows"]
+    assert lines[1].split()[:5] == ["2016-02-07", "its", "name", "4", "4"]
+    assert lines[1].endswith("npi-2016-02-07.csv, key NPI") and "the key is the first column" in lines[2]
+    said = ctl("copy", "--source", server.url("/npi-2016-02-07.csv"), "--sink", sink, "--key", "NPI")
+    assert "is loaded already" in said and "first column" not in said
+
+
+def test_the_bar(server, sink):
+    """Bytes, rows and speed on a terminal; a read that waits for us shows it half-way."""
+    import threading
+    body = "id,x\n" + "".join(f"{i:08d},{i}\n" for i in range(200000))
+    gate = threading.Semaphore(1000)
+    url = server.put("/d-2016-02-07.csv", body.encode(), [Slow(gate.acquire)])
+    main, side = pty.openpty()
+    process = subprocess.Popen([INGESTCTL, "copy", "--source", url, "--sink", sink], stdout=side, stderr=side)
+    os.close(side)
+    seen = b""
+    while b" rows" not in seen or b"MB/" not in seen:
+        seen += os.read(main, 4096)
+        gate.release(20)
+    gate.release(100000)
+    with contextlib.suppress(OSError):
+        while part := os.read(main, 4096):
+            seen += part
+    os.close(main)
+    assert process.wait(60) == 0, seen[-500:]
+    assert "d-2016-02-07.csv  ".encode() in seen and "█".encode() in seen and b"/s" in seen
+
+
+def test_history(db, server, sink):
+    for name, body in zip(["npi-2016-02-07.csv", "npi-2016-03-13.csv", "npi-2016-04-10.csv"], [FEBRUARY, MARCH, APRIL]):
+        copy(server.put(f"/{name}", body.encode()), sink)
+    lines = ctl("history", sink, "2").splitlines()
+    assert lines[0].startswith("NPI 2  of ")
+    assert lines[1] == "2016-02-07  added  npi-2016-02-07.csv, line 3"
+    assert "2016-03-13  changed  npi-2016-03-13.csv, line 3" in lines
+    assert any(line.split() == ["Last", "Name", "WOLF", "→", "WOLFE"] for line in lines)
+    assert any(line.split() == ["City", "RENO", "→", "LAS", "VEGAS"] for line in lines)
+    answer = json.loads(ctl("history", sink, "3", "--json"))
+    assert [(c["as_of"], c["what"], c["dump"]["source"].rsplit("/")[-1]) for c in answer["changes"]] == [
+        ("2016-02-07", "added", "npi-2016-02-07.csv"), ("2016-03-13", "removed", "npi-2016-03-13.csv"),
+        ("2016-04-10", "reactivated", "npi-2016-04-10.csv")]
+    assert answer["changes"][2]["columns"] == {} and answer["key"] == {"NPI": "3"}
+    assert [v["valid_to"] for v in answer["versions"]] == ["2016-03-13", None]
+    city = json.loads(ctl("history", sink, "2", "--column", "city", "--json"))
+    assert [c["columns"] for c in city["changes"]] == [{"City": {"from": None, "to": "RENO"}},
+                                                       {"City": {"from": "RENO", "to": "LAS VEGAS"}}]
+    then = json.loads(ctl("history", sink, "2", "--as-of", "2016-03-12", "--json"))
+    assert then["version"]["values"]["City"] == "RENO" and then["version"]["valid_to"] == "2016-03-13"
+    assert "Postal Code  89501" in ctl("history", sink, "2", "--as-of", "2016-12-31")
+
+
+def test_history_that_there_is_not(server, sink):
+    assert "no dump was loaded" in ctl("history", sink, "2", code=1)
+    copy(server.put("/npi-2016-02-07.csv", FEBRUARY.encode()), sink)
+    assert "no dump that is loaded" in ctl("history", sink, "99", code=1)
+    assert "there was nothing" in ctl("history", sink, "2", "--as-of", "2016-02-06", code=1)
+    assert 'did you mean "City"' in ctl("history", sink, "2", "--column", "Citi", code=1)
+    assert "a date" in ctl("history", sink, "2", "--as-of", "then", code=2)
+    assert "expected" in ctl("history", sink, code=2)
+
+
+def test_sql(db, sink):
+    many = db.rows.format(3000)
+    lines = ctl("sql", db.url(), many).splitlines()
+    assert len(lines) == 3001 and lines[0].split() == ["n", "t"] and lines[1].split()[0] == "1"
+    assert len(lines[1]) == len(lines[1000]), "aligned"
+    assert "…" in lines[1], "a long value is cut"
+    read = list(csv.reader(io.StringIO(ctl("sql", sink, many, "--csv"))))
+    assert read[0] == ["n", "t"] and len(read) == 3001 and read[3000] == ["3000", "x" * 100]
+    assert json.loads(ctl("sql", db.url(), "SELECT NULL AS a, '' AS b, 'x,\"y\"' AS c", "--json")) == [
+        {"a": None, "b": "", "c": 'x,"y"'}]
+    assert ctl("sql", db.url(), "SELECT NULL AS a, '' AS b, 'x,\"y\"' AS c", "--csv") == 'a,b,c\n,"","x,""y"""\n'
+    assert ctl("sql", db.url(), "CREATE TABLE t (a int)").startswith("done")
+    assert json.loads(ctl("sql", db.url(), "SELECT * FROM t", "--json")) == []
+    assert ctl("sql", db.url(), "SELECT * FROM t") == "a\n"
+
+
+def test_a_cell_of_any_length(db):
+    repeat = "repeat('ä', 1000000)"
+    (row,) = json.loads(ctl("sql", db.url(), f"SELECT {repeat} AS a, 'b' AS b", "--json"))
+    assert row == {"a": "ä" * 1000000, "b": "b"}
+
+
+# ---- used wrongly, and what fails ----
+
+@pytest.mark.parametrize("args, words", [
+    ([], "--source is missing"),
+    (["--source", "https://h/a.csv"], "--sink is missing"),
+    (["--source", "npi.csv", "--sink", "mysql://h/d/t"], "not a URL"),
+    (["--source", "ftp://h/a.csv", "--sink", "mysql://h/d/t"], "ftp"),
+    (["--source", "https://h/a.csv", "--sink", "oracle://h/d/t"], "mysql://… or postgresql://…"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d"], "a database and a table"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t/u"], "a database and a table"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--as-of", "yesterday"], "a date"),
+    (["--source", "https://h/%Y%m%d", "--sink", "mysql://h/d/t", "--as-of", "2016-01-01"], "for one dump"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--max-removed", "101"], "too much"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--delimiter", "xy"], "one character"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--sinc", "x"], "unknown option"),
+    (["mysql://root:s3cret@h/d/t"], "mysql://root:xxxxxx@h"),
+])
+def test_used_wrongly(args, words):
+    said = ctl("copy", *args, code=2)
+    assert words in said and "usage: ingestctl copy" in said and "s3cret" not in said
+
+
+def test_wrong_passwords_and_servers(db, server, sink):
+    url = server.put("/npi-2016-02-07.csv", FEBRUARY.encode())
+    said = copy(url, sink.replace(":best@", ":s3cret@"), code=1)
+    assert "s3cret" not in said and ("denied" in said or "password" in said)
+    assert "s3cret" not in ctl("sql", db.url().replace(":best@", ":s3cret@"), "SELECT 1", code=1)
+    nowhere = f"mysql://u:s3cret@127.0.0.1:{free_port()}/d/t"
+    assert "s3cret" not in copy(url, nowhere, code=1)
+    assert "404" in copy(server.url("/missing.csv"), sink, code=1)
+    secret = server.put("/secret-2016-02-07.csv", FEBRUARY.encode(), credentials=("me", "s3cret"))
+    assert "s3cret" not in copy(secret.replace("http://", "http://me:s3crets@"), sink, code=1)
+    dump = one(copy(secret.replace("http://", "http://me:s3cret@"), sink))
+    assert dump["status"] == "loaded" and "s3cret" not in json.dumps(dump)
+    assert "s3cret" not in json.dumps(rows(db, "SELECT * FROM ingest_dump"))
+
+
+def test_arguments_show_no_password(server, sink):
+    import threading
+    gate = threading.Semaphore(0)
+    url = server.put("/npi-2016-02-07.csv", FEBRUARY.encode(), [Slow(gate.acquire)], credentials=("me", "s3cret"))
+    url = url.replace("http://", "http://me:s3cret@")
+    process = subprocess.Popen([INGESTCTL, "copy", "--source", url, f"--sink={sink}", "--json"], stdout=subprocess.PIPE)
+    server.wait_for_requests(1)
+    worker = next(iter(children_of(process.pid)))
+    for pid in (process.pid, worker):
+        words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+        assert "s3cret" not in words and ":best@" not in words
+    assert "http://me:xxxxxx@" in pathlib.Path(f"/proc/{process.pid}/cmdline").read_text()
+    gate.release(1000)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and one(json.loads(said))["status"] == "loaded"
+
+
+def children_of(pid):
+    return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_interrupted(db, server, sink):
+    import threading
+    gate = threading.Semaphore(1)
+    body = "id,x\n" + "".join(f"{i:08d},{i}\n" for i in range(200000))
+    url = server.put("/d-2016-02-07.csv", body.encode(), [Slow(gate.acquire)])
+    process = subprocess.Popen([INGESTCTL, "copy", "--source", url, "--sink", sink], stderr=subprocess.PIPE)
+    server.wait_for_requests(1)
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=30)
+    gate.release(100000)
+    assert process.returncode == 130 and b"interrupted" in words
+    assert "npi" in ctl("sql", db.url(), "SELECT * FROM npi WHERE id IS NOT NULL", code=1)
+
+
+# ---- the samples ----
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SAMPLES, reason="the samples are not beside the repository")
+def test_the_samples(db, sink):
+    answer = copy(f"file://{SAMPLES[0].parent.resolve()}/", sink, "--pattern", "npi-sample-%Y-%m-%d.csv")
+    assert [d["as_of"] for d in answer["dumps"]] == [p.stem.removeprefix("npi-sample-") for p in SAMPLES]
+    before = {}
+    seen = set()
+    for path, dump in zip(SAMPLES, answer["dumps"]):
+        now = read_sample(path)
+        keys = set(before) | set(now)
+        wanted = {
+            "added": sum(k not in seen for k in now),
+            "reactivated": sum(k in seen and k not in before for k in now),
+            "removed": sum(k not in now for k in before),
+            "changed": sum(k in now and k in before and differs(before[k], now[k]) for k in keys),
+        }
+        assert {name: dump[name] for name in wanted} == wanted, dump
+        assert dump["rows"] == len(now) and dump["rejected"] == 0
+        seen |= set(now)
+        before = now
+    n = len(before)
+    assert rows(db, "SELECT count(*) AS n FROM npi") == [[str(n)]]
+
+
+def read_sample(path):
+    with open(path, newline="", encoding="utf-8") as f:
+        return {row["NPI"]: {k: v if v not in ("", "NULL") else None for k, v in row.items()} for row in csv.DictReader(f)}
+
+
+def differs(a, b):
+    return any(a.get(k) != b.get(k) for k in set(a) | set(b))
