@@ -143,6 +143,7 @@ static int list_directory(struct listing *l, const char *url, struct fetch_fault
 struct place {
     struct target first; /* as typed, with its user and password */
     struct target base;
+    bool has_base; /* the page says itself where they stand */
 };
 
 static void place_done(struct place *p)
@@ -171,24 +172,30 @@ static int add_link(struct listing *l, const struct place *place, const char *hr
     return check_size(l, fault);
 }
 
+/* The first <base> of a page is the one that counts. */
+static void take_base(struct place *place, const char *href)
+{
+    struct target base;
+    struct fetch_fault ignored = {0};
+    if (place->has_base || target_parse(href, &place->base, &base, &ignored) < 0)
+        return;
+    target_done(&place->base);
+    place->base = base;
+    place->has_base = true;
+}
+
 static int add_links(struct listing *l, struct place *place, struct slice page, struct fetch_fault *fault)
 {
     size_t at = 0;
-    bool is_base = false, has_base = false;
-    for (char *href; (href = page_next_link(page, &at, &is_base));) {
-        _cleanup_free_ char *owned = href;
-        struct target base;
-        struct fetch_fault ignored = {0};
-        if (!is_base) {
-            if (add_link(l, place, href, fault) < 0)
-                return -1;
-        } else if (!has_base && target_parse(href, &place->base, &base, &ignored) == 0) {
-            target_done(&place->base);
-            place->base = base;
-            has_base = true;
-        }
+    int result = 0;
+    bool is_base = false;
+    for (char *href; result == 0 && (href = page_next_link(page, &at, &is_base)); free(href)) {
+        if (is_base)
+            take_base(place, href);
+        else
+            result = add_link(l, place, href, fault);
     }
-    return 0;
+    return result;
 }
 
 static int read_page(struct fetch *f, const struct listing *l, struct buffer *page, struct fetch_fault *fault)
