@@ -2,21 +2,15 @@
 #include "fetch/http_inside.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 
 #define MAX_REDIRECTS 10
 
-static void add_header(struct http *h, const char *fmt, ...) _printf_(2, 3);
-static void add_header(struct http *h, const char *fmt, ...)
+/* line: a new string, which is freed. */
+static void add_header(struct http *h, char *line)
 {
-    va_list ap;
-    char *line;
-    va_start(ap, fmt);
-    int n = vasprintf(&line, fmt, ap);
-    va_end(ap);
-    struct curl_slist *longer = n < 0 ? NULL : curl_slist_append(h->sent, line);
+    struct curl_slist *longer = curl_slist_append(h->sent, line);
     if (!longer)
-        abort();
+        abort(); /* no memory */
     h->sent = longer;
     free(line);
 }
@@ -26,22 +20,22 @@ const char *http_validator(const struct http *h)
     return answer_etag_is_strong(h->base.etag) ? h->base.etag : h->base.last_modified;
 }
 
-/* own: to whom our own headers and credentials may go. */
+/* own: our own headers may go there. */
 static void make_headers(struct http *h, int64_t offset, bool own)
 {
     curl_slist_free_all(h->sent);
     h->sent = NULL;
-    add_header(h, "Accept-Encoding: identity"); /* else ranges would count other bytes than we do */
+    add_header(h, xstrdup("Accept-Encoding: identity")); /* else ranges would count other bytes than we do */
     for (size_t i = 0; own && i < h->n_headers; i++)
-        add_header(h, "%s", h->headers[i]);
+        add_header(h, xstrdup(h->headers[i]));
     if (offset > 0) {
-        add_header(h, "Range: bytes=%" PRId64 "-", offset);
-        add_header(h, "If-Range: %s", http_validator(h));
+        add_header(h, xasprintf("Range: bytes=%" PRId64 "-", offset));
+        add_header(h, xasprintf("If-Range: %s", http_validator(h)));
     }
     if (!h->opened && h->if_etag)
-        add_header(h, "If-None-Match: %s", h->if_etag);
+        add_header(h, xasprintf("If-None-Match: %s", h->if_etag));
     if (!h->opened && h->if_modified)
-        add_header(h, "If-Modified-Since: %s", h->if_modified);
+        add_header(h, xasprintf("If-Modified-Since: %s", h->if_modified));
 }
 
 static bool is_redirect(const struct answer *a)

@@ -71,18 +71,27 @@ static int compare(const void *a, const void *b)
     return order ? order : strcmp(one->link.url, other->link.url);
 }
 
+/* Of equals all but the first lose their URL. */
+static void drop_equals(struct listing *l)
+{
+    for (size_t i = l->n; i-- > 1;)
+        if (compare(&l->found[i - 1], &l->found[i]) == 0) {
+            free(l->found[i].link.url);
+            l->found[i].link.url = NULL;
+        }
+}
+
 static void hand_over(struct listing *l, struct fetch_link **ret_links, size_t *ret_n)
 {
     struct fetch_link *links = xcalloc(l->n, sizeof(*links));
     size_t n = 0;
     if (l->n > 0)
         qsort(l->found, l->n, sizeof(*l->found), compare);
-    const struct found *last = NULL;
+    drop_equals(l);
     for (size_t i = 0; i < l->n; i++)
-        if (!last || compare(last, &l->found[i]) != 0) {
-            last = &l->found[i];
-            links[n] = last->link;
-            links[n++].url = xstrdup(last->link.url);
+        if (l->found[i].link.url) {
+            links[n++] = l->found[i].link;
+            l->found[i].link.url = NULL;
         }
     *ret_links = links;
     *ret_n = n;
@@ -118,8 +127,8 @@ static void add_file(struct listing *l, const char *url, const char *path, const
 
 static int list_directory(struct listing *l, const char *url, struct fetch_fault *fault)
 {
-    _cleanup_free_ char *path = NULL;
-    if (file_path(url, &path, fault) < 0)
+    _cleanup_free_ char *path = file_path(url, fault);
+    if (!path)
         return -1;
     if (path[strlen(path) - 1] != '/')
         return fetch_fault_set(

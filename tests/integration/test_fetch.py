@@ -368,7 +368,7 @@ def test_secrets_stay_with_their_server(server):
 
 
 def test_secrets_are_not_shown(server):
-    url = server.url("/none", "u", MARKER) + f"?token={MARKER}&password={MARKER}"
+    url = server.url("/none", "u", MARKER) + f"?token={MARKER}&password={MARKER}&X-Amz-Signature={MARKER}"
     fetch(url, header=f"X-Api-Key: {MARKER}").bad("404", status=404)
     fetch(f"ftp://u:{MARKER}@h/x").bad("only http")
     fetch(f"http://u:{MARKER}@[::bad/x").bad("cannot fetch")
@@ -456,7 +456,16 @@ def test_a_gzip_that_is_damaged(server):
     fetch(server.put("/x.gz", gzip.compress(zipped([("a", b"b")])))).bad("packed twice", "zip")
 
 
-@pytest.mark.parametrize("make", [zipped, streamed_zip, lambda m: zipped(m, compression=zipfile.ZIP_STORED),
+def zip64(members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
+        for name, body in members:
+            with z.open(name, "w", force_zip64=True) as m:
+                m.write(body)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("make", [zipped, streamed_zip, zip64, lambda m: b"PK\7\x08" + zipped(m), lambda m: zipped(m, compression=zipfile.ZIP_STORED),
                                   lambda m: zipped(m, compression=zipfile.ZIP_BZIP2)])
 def test_zip(server, make):
     packed = make([("dumps/npi-2016-02-07.csv", CSV)])
@@ -639,6 +648,14 @@ def test_a_directory(tmp_path):
     fetch(odd).good(b"x")
     fetch(url[:-1], list="*").bad("slash")
     fetch(f"{url}none/", list="*").bad("No such file")
+
+
+def test_only_the_worker_links_what_is_heavy():
+    for program, heavy in (("ingestd/ingestd", False), ("ingestctl/ingestctl", False), ("../tests/unit/fetch/fetch_cat", True)):
+        libraries = subprocess.run(["ldd", BUILD / "daemon" / program], check=True, capture_output=True, text=True).stdout
+        for name in ("libcurl.so", "libarchive.so"):
+            assert (name in libraries) == heavy, f"{program} and {name}"
+        assert heavy or "libmariadb" not in libraries
 
 
 def test_a_slow_server_is_no_stalled_one(server):
