@@ -101,7 +101,8 @@ static int check_removed(struct work *w, struct db_fault *fault)
     if (gone == 0 || w->load->max_removed >= 1 || (!many && gone < before))
         return 0;
     return work_refuse(w, fault,
-        "%lld of %lld keys are missing from the dump, and %g %% is the most that may be: is the file whole? if they "
+        "%lld of %lld keys are missing from the dump, and %g %% is the most that may be: is the file whole? "
+        "if they "
         "are gone indeed, allow it with --max-removed 1",
         (long long)gone, (long long)before, w->load->max_removed * 100);
 }
@@ -118,7 +119,8 @@ static int change(struct work *w, const char *sql, int64_t expected, struct db_f
         return -1;
     if (rows != expected)
         return history_fault(fault, true,
-            "%s: %lld rows were to be changed and %lld were: somebody else changed the table meanwhile; all was rolled "
+            "%s: %lld rows were to be changed and %lld were: somebody else changed the table meanwhile; all "
+            "was rolled "
             "back",
             w->h->label, (long long)expected, (long long)rows);
     return 0;

@@ -10,10 +10,10 @@ static const char *const postgres_reader[] = {"SET enable_sort = off", "SET enab
     "SET enable_bitmapscan = off", "SET max_parallel_workers_per_gather = 0", "SET jit = off", NULL};
 
 /* A row of more than some 190 columns is refused in strict mode, whatever is in it. */
-static const char *const mysql_session[] = {"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
-    "SET SESSION time_zone = '+00:00'", "SET SESSION innodb_strict_mode = OFF",
-    "SET SESSION wait_timeout = 86400", "SET SESSION net_write_timeout = 3600",
-    "SET SESSION net_read_timeout = 3600", NULL};
+static const char *const mysql_session[] = {
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'", "SET SESSION time_zone = '+00:00'",
+    "SET SESSION innodb_strict_mode = OFF", "SET SESSION wait_timeout = 86400",
+    "SET SESSION net_write_timeout = 3600", "SET SESSION net_read_timeout = 3600", NULL};
 
 static const char *const none[] = {NULL};
 
@@ -77,7 +77,8 @@ static const struct dialect dialects[] = {
         .last_id = "SELECT LAST_INSERT_ID()",
         .stage_key = ", PRIMARY KEY ({cols.key}, line)",
         .straight = "STRAIGHT_JOIN",
-        .delete_from = "DELETE n FROM {delta} d STRAIGHT_JOIN {current} n ON {n=d} WHERE d.kind IN ('c', 'r')",
+        .delete_from =
+            "DELETE n FROM {delta} d STRAIGHT_JOIN {current} n ON {n=d} WHERE d.kind IN ('c', 'r')",
         .session = mysql_session,
         .reader = none,
         .limit_waits = "SET SESSION lock_wait_timeout = {lock_s}, innodb_lock_wait_timeout = {lock_s}",

@@ -23,8 +23,8 @@ size_t history_key_max(size_t n_key)
 
 /* ---- statements ---- */
 
-int history_run(struct history *h, const char *sql, int n, const char *const *parameters, const struct db_sink *sink,
-    struct db_fault *fault)
+int history_run(struct history *h, const char *sql, int n, const char *const *parameters,
+    const struct db_sink *sink, struct db_fault *fault)
 {
     _cleanup_free_ char *text = marks_expand(&h->marks, sql);
     return db_query(h->db, text, n, parameters, sink, fault);
@@ -86,7 +86,8 @@ void history_mark_columns(struct history *h)
     static const struct {
         const char *mark, *prefix;
         bool keys_only;
-    } lists[] = {{"cols", "", false}, {"n.cols", "n.", false}, {"d.cols", "d.", false}, {"cols.key", "", true}};
+    } lists[] = {
+        {"cols", "", false}, {"n.cols", "n.", false}, {"d.cols", "d.", false}, {"cols.key", "", true}};
     for (size_t i = 0; i < N_ELEMENTS(lists); i++) {
         _cleanup_free_ char *list = history_name_list(h, lists[i].prefix, lists[i].keys_only);
         marks_set(&h->marks, lists[i].mark, list);
@@ -96,7 +97,8 @@ void history_mark_columns(struct history *h)
     marks_set(&h->marks, "p=d", past);
 }
 
-static void mark_table(struct history *h, const char *mark, const char *schema, const char *name, const char *suffix)
+static void mark_table(
+    struct history *h, const char *mark, const char *schema, const char *name, const char *suffix)
 {
     _cleanup_free_ char *full = xasprintf("%s%s", name, suffix);
     _cleanup_free_ char *quoted = db_quote_name(h->db, schema, full);
@@ -169,7 +171,8 @@ static int find_schema(struct history *h, struct db_fault *fault)
         return -1;
     if (!h->schema)
         return history_fault(fault, false,
-            "%s: no schema of the search path exists there: name one in the URL, as in …/database/schema.table",
+            "%s: no schema of the search path exists there: name one in the URL, as in "
+            "…/database/schema.table",
             db_label(h->db));
     return 0;
 }

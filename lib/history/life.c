@@ -65,6 +65,7 @@ int history_life(struct history *h, const char *const *key, size_t n_key,
             (int)n, key, &sink, fault) < 0)
         return -1;
     return history_run(h,
-        "SELECT valid_from, NULL, opened_by, NULL, opened_dump, NULL, line, {cols} FROM {current} WHERE {of key}", (int)n,
-        key, &sink, fault);
+        "SELECT valid_from, NULL, opened_by, NULL, opened_dump, NULL, line, {cols} FROM {current} WHERE {of "
+        "key}",
+        (int)n, key, &sink, fault);
 }

@@ -52,7 +52,8 @@ int work_complete(struct work *w, struct db_fault *fault)
     double allowed = w->load->max_rejected * (double)w->counts.rows;
     if (w->counts.rejected > FEW && (double)w->counts.rejected > allowed && w->load->max_rejected < 1)
         return work_refuse(w, fault,
-            "%lld of %lld rows cannot be taken, and %g %% is the most that is: look at the file, or allow more with "
+            "%lld of %lld rows cannot be taken, and %g %% is the most that is: look at the file, or allow "
+            "more with "
             "--max-rejected",
             (long long)w->counts.rejected, (long long)w->counts.rows, w->load->max_rejected * 100);
     return 0;
