@@ -46,8 +46,10 @@ static const struct dialect dialects[] = {
         .drop_temporary = "DROP TABLE",
         .temporary = "pg_temp",
         .stage_key = "",
+        .delta_key = "",
         .straight = "JOIN",
-        .delete_from = "DELETE FROM {current} n USING {delta} d WHERE {n=d} AND d.kind IN ('c', 'r')",
+        .delete_from =
+            "DELETE FROM {current} n USING {delta} d WHERE {n=d} AND {chunk} AND d.kind IN ('c', 'r')",
         .analyze = "ANALYZE {delta}",
         .session = postgres_session,
         .reader = postgres_reader,
@@ -76,9 +78,11 @@ static const struct dialect dialects[] = {
         .drop_temporary = "DROP TEMPORARY TABLE",
         .last_id = "SELECT LAST_INSERT_ID()",
         .stage_key = ", PRIMARY KEY ({cols.key}, line)",
+        .delta_key = ", PRIMARY KEY (seq)",
+        .chunk = 2000,
         .straight = "STRAIGHT_JOIN",
-        .delete_from =
-            "DELETE n FROM {delta} d STRAIGHT_JOIN {current} n ON {n=d} WHERE d.kind IN ('c', 'r')",
+        .delete_from = "DELETE n FROM {delta} d STRAIGHT_JOIN {current} n ON {n=d} WHERE {chunk} AND d.kind "
+                       "IN ('c', 'r')",
         .session = mysql_session,
         .reader = none,
         .limit_waits = "SET SESSION lock_wait_timeout = {lock_s}, innodb_lock_wait_timeout = {lock_s}",

@@ -5,6 +5,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct dialect {
     const char *driver; /* as db_driver() says */
@@ -34,8 +35,11 @@ struct dialect {
     const char *temporary;      /* schema of temporary tables; NULL: none */
     const char
         *stage_key; /* how a staged dump is kept in order: a clause of its table, "" when it is sorted */
-    const char *straight;       /* JOIN that reads the left side first */
-    const char *delete_from;    /* the join of a deletion */
+    const char *straight;    /* JOIN that reads the left side first */
+    const char *delete_from; /* the join of a deletion */
+    const char *delta_key;   /* how the differences are kept in order: a clause of their table */
+    int64_t
+        chunk; /* differences applied at a time; 0: all. InnoDB has each page in hand once then, not once a statement */
     const char *analyze;        /* SQL after the differences are loaded; NULL: not needed */
     const char *const *session; /* SQL that a session begins with; may be refused */
     const char *const *reader;  /* the same for one that reads all rows in order */

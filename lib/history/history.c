@@ -135,7 +135,7 @@ static int mark_types(struct history *h, struct db_fault *fault)
         const char *mark, *value;
     } facts[] = {{"text", text}, {"word", d->word}, {"name", d->name}, {"note", d->note}, {"time", d->time},
         {"id", d->identity}, {"options", d->table_options}, {"now", d->now}, {"join", d->straight},
-        {"returning", d->returning}, {"drop temporary", d->drop_temporary}};
+        {"returning", d->returning}, {"drop temporary", d->drop_temporary}, {"delta key", d->delta_key}};
     for (size_t i = 0; i < N_ELEMENTS(facts); i++)
         marks_set(&h->marks, facts[i].mark, facts[i].value);
     marks_set_int(&h->marks, "lock_ms", h->lock_timeout_us / US_PER_MS);

@@ -109,7 +109,7 @@ int work_begin_merge(struct work *w, bool on_record, struct db_fault *fault)
         .current = on_record ? next_record : NULL,
         .current_arg = w};
     w->merge = merge_new(&options);
-    w->out = xcalloc(w->h->columns.n + 5, sizeof(*w->out));
+    w->out = xcalloc(w->h->columns.n + 6, sizeof(*w->out));
     return 0;
 }
 
