@@ -23,8 +23,9 @@ struct dialect {
     const char *collation; /* SQL: the name of that rule, a row or none; NULL: it is always there */
 
     const char *now;
-    const char *schema;      /* SQL: where tables without a schema are */
-    const char *lock;        /* SQL: waits for the lock {1} for {lock_ms}; first value "1" when it is ours */
+    const char *names;  /* SQL: the columns of table {2} in schema {1}, also where we have no right on it */
+    const char *schema; /* SQL: where tables without a schema are */
+    const char *lock;   /* SQL: waits for the lock {1} for {lock_ms}; first value "1" when it is ours */
     const char *lock_holder; /* SQL: who has it, for people; a row or none */
     const char *unlock;
     const char

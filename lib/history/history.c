@@ -68,6 +68,16 @@ char *history_name_list(const struct history *h, const char *prefix, bool keys_o
     return xstrdup(buffer_string(&out));
 }
 
+char *history_value_list(const struct history *h)
+{
+    _cleanup_buffer_ struct buffer out = {0};
+    for (size_t i = 0; i < h->columns.n; i++) {
+        _cleanup_free_ char *name = db_quote_name(h->db, NULL, h->columns.list[i].name);
+        buffer_printf(&out, "%s%s", i ? ", " : "", h->columns.list[i].stored ? name : "NULL");
+    }
+    return xstrdup(buffer_string(&out));
+}
+
 /* a."k" = b."k" AND … */
 static char *key_equality(const struct history *h, const char *a, const char *b)
 {

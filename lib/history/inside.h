@@ -51,3 +51,5 @@ size_t history_key_max(size_t n_key);
 void history_mark_columns(struct history *h);
 /* The columns' names behind a prefix, comma between. A new string. keys: of the key alone. */
 char *history_name_list(const struct history *h, const char *prefix, bool keys_only);
+/* What to select for each column: its name; NULL where the table does not have it yet. A new string. */
+char *history_value_list(const struct history *h);

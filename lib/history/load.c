@@ -221,7 +221,8 @@ static int match_columns(struct work *w, bool known, struct db_fault *fault)
 static int load_dump(struct work *w, struct db_fault *fault)
 {
     struct history *h = w->h;
-    if (books_read(h, fault) < 0 || check_date(w, fault) < 0 || tables_check(h, fault) < 0)
+    if (books_read(h, fault) < 0 || check_date(w, fault) < 0 || tables_check(h, fault) < 0 ||
+        tables_look(h, fault) < 0)
         return -1;
     bool known = history_newest(h) != NULL;
     if (!known && h->columns.n > 0 && !w->load->dry_run && tables_clear(h, fault) < 0)

@@ -14,9 +14,6 @@ static const char view_sql[] = "CREATE OR REPLACE VIEW {history} AS"
                                " SELECT {cols.key}, valid_from, NULL, opened_by, NULL, opened_dump, NULL, "
                                "line{cols.rest} FROM {current}";
 
-static const char names_sql[] =
-    "SELECT column_name FROM information_schema.columns WHERE table_schema = {1} AND table_name = {2}";
-
 /* ---- what is there ---- */
 
 static bool take_name(void *arg, int n, const struct db_value *values)
@@ -33,7 +30,17 @@ static int read_names(
     _cleanup_free_ char *table = xasprintf("%s%s", h->place.table, suffix);
     const char *const parameters[] = {h->schema, table};
     struct db_sink sink = {.row = take_name, .arg = ret_there};
-    return history_run(h, names_sql, 2, parameters, &sink, fault);
+    return history_run(h, h->dialect->names, 2, parameters, &sink, fault);
+}
+
+int tables_look(struct history *h, struct db_fault *fault)
+{
+    _cleanup_(columns_done) struct columns there = {0};
+    if (read_names(h, "", &there, fault) < 0)
+        return -1;
+    for (size_t i = 0; i < h->columns.n; i++)
+        h->columns.list[i].stored = columns_find(&there, h->columns.list[i].name) != NULL;
+    return 0;
 }
 
 int tables_check(struct history *h, struct db_fault *fault)
@@ -50,8 +57,6 @@ int tables_check(struct history *h, struct db_fault *fault)
                 "name in "
                 "the sink's URL, or rename that table",
                 h->label, h->place.table, suffixes[i]);
-        for (size_t c = 0; i == 0 && c < h->columns.n; c++)
-            h->columns.list[c].stored = columns_find(&there, h->columns.list[c].name) != NULL;
     }
     return 0;
 }

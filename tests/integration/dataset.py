@@ -27,6 +27,10 @@ def write_dump(home, header, rows):
     return path
 
 
+def known(versions):
+    return [{k: v for k, v in row.items() if v is not None} for row in versions]
+
+
 class Dataset:
     """What tests need of a database with a dataset in it, whichever database it is."""
     table = "npi"
@@ -68,9 +72,9 @@ class Dataset:
     # what is in the tables
 
     def rows(self, table, columns):
-        """As dictionaries of text. A dump's number is its place among all: an attempt that is undone uses one up."""
-        place = {n: str(i + 1) for i, (n,) in enumerate(sorted(self.select(["id"], "ingest_dump"),
-                                                                key=lambda r: int(r[0])))}
+        """As dictionaries of text. A dump's number is its place among those that were loaded."""
+        loaded = sorted(int(n) for n, status in self.select(["id", "status"], "ingest_dump") if status == "loaded")
+        place = {str(n): str(i + 1) for i, n in enumerate(loaded)}
         found = [dict(zip(columns, row)) for row in self.select(columns, table)]
         for row in found:
             row.update({c: place[row[c]] for c in ("opened_dump", "closed_dump", "dump") if row.get(c)})
@@ -82,6 +86,12 @@ class Dataset:
     def current(self):
         columns = self.columns() + ["valid_from", "opened_by", "opened_dump", "line"]
         return {tuple(r[k] for k in self.key): r for r in self.rows(self.table, columns)}
+
+    def versions_there(self):
+        """The same at any moment, without what is NULL: after a crash a column may be on its way into the tables."""
+        columns = self.view_columns()
+        found = self.rows(f"{self.table}_history", columns) if columns else []
+        return known(sorted(found, key=lambda r: ([r[k] for k in self.key], r["valid_from"])))
 
     def versions(self):
         found = self.rows(f"{self.table}_history", self.columns() + OURS)
@@ -124,6 +134,10 @@ class PostgresDataset(Dataset):
         names = ", ".join(f'"{c}"::text' for c in columns)
         return [list(r) for r in self.sql(f"SELECT {names} FROM public.{table}")]
 
+    def view_columns(self):
+        return [c for (c,) in self.sql("SELECT column_name::text FROM information_schema.columns"
+                                       f" WHERE table_name = '{self.table}_history'")]
+
     def close(self):
         if not self.server.running:
             self.server.start()
@@ -148,6 +162,10 @@ class MariaDataset(Dataset):
         names = ", ".join(f"IFNULL(HEX(CAST(`{c}` AS CHAR CHARACTER SET utf8mb4)), 'null')" for c in columns)
         rows = self.sql(f"SELECT 'x', {names} FROM {table}")
         return [[None if v == "null" else bytes.fromhex(v).decode() for v in row[1:]] for row in rows]
+
+    def view_columns(self):
+        return [c for (c,) in self.sql("SELECT column_name FROM information_schema.columns WHERE table_schema ="
+                                       f" '{self.database}' AND table_name = '{self.table}_history'")]
 
     def close(self):
         if not self.server.running:

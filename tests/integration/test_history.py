@@ -1,11 +1,14 @@
 """lib/history in real databases: every kind of event, every rule, and both databases the same."""
+import contextlib
 import itertools
 import json
 import random
+import subprocess
+import time
 
 import pytest
 
-from dataset import Bad, MariaDataset, Model, PostgresDataset
+from dataset import Bad, MariaDataset, Model, PostgresDataset, known
 from test_db import MARKER
 
 _numbers = itertools.count(1)
@@ -334,3 +337,207 @@ def test_random_histories_are_as_the_model_has_them_in_both(both, seed):
         assert db.versions() == model.versions(), db.name
         assert {k[0] for k in db.current()} == {k[0] for k in model.current}
     assert both[0].canonical()[:3] == both[1].canonical()[:3]
+
+
+# ---- two at once ----
+
+def paused(process):
+    assert process.stdout.readline() == "paused\n"
+
+
+def test_a_second_load_waits_and_goes_on(db):
+    db.good(HEADER, FIRST, "2020-01-01")
+    first = db.begin_load(HEADER, [*FIRST, ["4", "d", "e"]], "2020-01-02", "--sha256", "aa", "--pause", "2")
+    paused(first)
+    late = db.load(HEADER, FIRST, "2020-01-03", "--lock-timeout", "1000")
+    assert "another load" in late["fault"] and late["transient"], late
+    same = db.begin_load(HEADER, [*FIRST, ["4", "d", "e"]], "2020-01-02", "--sha256", "aa")
+    more = db.begin_load(HEADER, [*FIRST, ["5", "d", "e"]], "2020-01-04")
+    assert db.finish(first)["added"] == 1
+    said = db.finish(same)
+    assert "already" in said.get("notes", "") or "--as-of" in said["fault"]
+    assert db.finish(more)["added"] == 1
+    assert sorted(k for k, in db.current()) == ["1", "2", "3", "5"]
+
+
+def test_two_datasets_do_not_wait_for_each_other(db):
+    first = db.begin_load(HEADER, FIRST, "2020-01-01", "--pause", "2")
+    paused(first)
+    other = db.say("load", first.args[3], "2020-01-01", "--lock-timeout", "1000", url=db.url() + "_two")
+    assert other["outcome"] == "loaded", other
+    assert db.finish(first)["added"] == 3
+    assert len(db.current()) == 3
+
+
+def test_a_table_that_somebody_changes_meanwhile(db):
+    rows = [[f"{i:04}", "a"] for i in range(3000)]
+    db.good(["id", "v"], rows, "2020-01-01")
+    changed = [[k, "b" if k == "0001" else v] for k, v in rows]
+    load = db.begin_load(["id", "v"], changed, "2020-01-02", "--pause", "2500")
+    paused(load)
+    db.sql("DELETE FROM npi WHERE id = '0001'")
+    said = db.finish(load)
+    assert said["outcome"] == "failed" and "somebody else" in said["fault"] and said["transient"], said
+    assert not [v for v in db.versions() if v["valid_to"]]
+
+
+# ---- what is in the way ----
+
+def test_a_table_of_somebody_else_is_left_alone(db):
+    db.sql("CREATE TABLE npi (id int, opened_dump int)")
+    assert "another name" in db.refused(HEADER, FIRST, "2020-01-01")
+    db.sql("DROP TABLE npi")
+    db.sql("CREATE TABLE npi_past (id int)")
+    assert "npi_past" in db.refused(HEADER, FIRST, "2020-01-01")
+    db.sql("DROP TABLE npi_past")
+    db.good(HEADER, FIRST, "2020-01-01")
+
+
+def test_books_that_are_gone_do_not_cost_the_rows(db):
+    db.good(HEADER, FIRST, "2020-01-01")
+    db.sql("DELETE FROM ingest_dump")
+    assert "ingest_dump" in db.refused(HEADER, FIRST, "2020-01-02")
+    assert len(db.select(["id"], "npi")) == 3
+
+
+@pytest.mark.parametrize("url, words", [
+    ("{0}", "names no database and table"), ("{0}/a/b", "more than"), ("{0}/", "names no table"), ("{0}/" + "x" * 56, "at most 55"),
+    ("{0}/ingest_dump", "our own"), ("{0}/a%00b", "UTF-8"), ("{0}/a%22b", "quote"), ("sqlite:///x/y", "sink")])
+def test_urls_that_are_no_dataset(db, url, words):
+    base = db.url().rsplit("/", 1)[0]
+    fault = db.say("newest", url=url.format(base))["fault"]
+    assert words in fault and "best" not in fault
+
+
+def test_a_table_in_any_case_and_script(db):
+    db.table = "Ärzte 2020"
+    said = db.say("newest", url=db.url().replace(" ", "%20").replace("Ä", "%C3%84"))
+    assert "Ärzte 2020" in said["label"]
+    made = db.begin_load(HEADER, FIRST, "2020-01-01")
+    assert db.finish(made)["outcome"] == "loaded"
+    assert db.finish(db.begin_load(HEADER, FIRST[:2], "2020-01-02"))["removed"] == 1
+
+
+def test_a_schema_of_postgres(request, tmp_path):
+    db = make(request, "postgres", tmp_path)
+    db.sql("CREATE SCHEMA sites AUTHORIZATION dataeng")
+    url = db.server.url(db.database) + "/sites.npi"
+    path = db.begin_load(HEADER, FIRST, "2020-01-01")
+    file = path.args[3]
+    db.finish(path)
+    assert db.say("load", file, "2020-01-01", url=url)["added"] == 3
+    assert db.sql("SELECT count(*) FROM sites.npi_history") == [(3,)]
+    assert db.sql("SELECT count(*) FROM sites.ingest_dump") == [(1,)]
+    db.close()
+
+
+def test_rights_that_are_missing(db):
+    db.good(HEADER, FIRST, "2020-01-01")
+    before = db.canonical()
+    if db.name == "postgres":
+        db.sql("REVOKE ALL ON DATABASE {0} FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC;"
+               " ALTER DATABASE {0} OWNER TO postgres; ALTER TABLE npi_past OWNER TO postgres;"
+               " GRANT SELECT ON npi_past TO dataeng; GRANT CONNECT, TEMP ON DATABASE {0} TO dataeng;"
+               " GRANT USAGE ON SCHEMA public TO dataeng".format(db.database))
+        url = db.url()
+    else:
+        db.sql(f"CREATE OR REPLACE USER reader@'%' IDENTIFIED BY 'best';"
+               f"GRANT SELECT, CREATE TEMPORARY TABLES ON `{db.database}`.* TO reader@'%';"
+               f"GRANT INSERT, DELETE, UPDATE ON `{db.database}`.npi TO reader@'%'")
+        url = db.url().replace("dataeng", "reader")
+    said = db.say("load", db.begin_load(HEADER, FIRST[:2], "2020-01-02", "--dry-run").args[3], "2020-01-03", url=url)
+    assert said["outcome"] == "failed" and "denied" in said["fault"], said
+    after = db.canonical()
+    assert after[:3] == before[:3]
+
+
+def test_a_server_that_only_reads(db):
+    db.good(HEADER, FIRST, "2020-01-01")
+    before = db.canonical()
+    if db.name == "postgres":
+        db.sql(f"ALTER DATABASE {db.database} SET default_transaction_read_only = on")
+    else:
+        db.sql("SET GLOBAL read_only = 1")
+    try:
+        said = db.load(HEADER, FIRST[:2], "2020-01-02")
+    finally:
+        if db.name == "postgres":
+            db.sql(f"ALTER DATABASE {db.database} RESET ALL", "postgres")
+        else:
+            db.sql("SET GLOBAL read_only = 0")
+    assert said["outcome"] == "failed" and "read" in said["fault"].lower(), said
+    assert db.canonical() == before
+
+
+def test_faults_name_no_row(db):
+    db.good(HEADER, FIRST, "2020-01-01")
+    db.sql("ALTER TABLE npi ADD CONSTRAINT c CHECK (city <> 'Ulm')")
+    said = db.load(HEADER, [["1", MARKER, "Ulm"]], "2020-01-02")
+    assert said["outcome"] == "failed" and "check" in said["fault"] and MARKER not in json.dumps(said), said
+
+
+# ---- killed ----
+
+def growing_dumps(n_dumps, n_rows):
+    """Every dump changes a tenth, drops and adds some, and has one more column."""
+    rnd = random.Random(7)
+    state = {f"{i:05}": ["x"] * n_dumps for i in range(n_rows)}
+    for d in range(n_dumps):
+        for key in list(state):
+            chance = rnd.random()
+            if chance < 0.03:
+                del state[key]
+            elif chance < 0.13:
+                state[key][rnd.randrange(d + 1)] = f"v{d}"
+        for i in rnd.sample(range(n_rows * 2), n_rows // 20):
+            state.setdefault(f"{i:05}", [f"n{d}"] * n_dumps)
+        yield ["id"] + [f"c{i}" for i in range(d + 1)], [[k, *state[k][:d + 1]] for k in sorted(state)]
+
+
+def ends_within(process, seconds):
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+        return True
+    return False
+
+
+def kill_while_loading(db, load, longest, kill, rnd, versions):
+    """Kills until a load is over; whatever moment it was, the versions are those of before or of after."""
+    for _ in range(6):
+        process = load()
+        over = ends_within(process, rnd.uniform(0, longest))
+        if not over:
+            kill(process)
+        process.kill()
+        process.communicate()
+        assert db.versions_there() in versions
+        if over:
+            return
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["worker", "server"])
+def test_killed_at_any_moment_it_goes_on_from_the_last_good_state(db, victim):
+    rnd = random.Random()
+    model, before = Model(), []
+
+    def kill(process):
+        if victim == "server":
+            db.server.kill9()
+            db.server.start()
+        else:
+            process.kill()
+
+    longest = 0.3
+    for number, (header, rows) in enumerate(growing_dumps(5, 4000)):
+        expected = model.load(header, rows, DAYS[number])
+        after = model.versions()
+        started = time.monotonic()
+        kill_while_loading(db, lambda: db.begin_load(header, rows, DAYS[number], "--sha256", f"s{number}"), longest, kill,
+                           rnd, [known(before), known(after)])
+        said = db.good(header, rows, DAYS[number], "--sha256", f"s{number}")
+        assert "already" in said["notes"] or counts(said) == expected
+        longest = max(longest, min(2.0, time.monotonic() - started) / 2)
+        assert db.versions() == after
+        before = after
+    assert [d["status"] for d in db.dumps()].count("loaded") == 5
