@@ -148,8 +148,8 @@ static int mark_types(struct history *h, struct db_fault *fault)
         {"returning", d->returning}, {"drop temporary", d->drop_temporary}, {"delta key", d->delta_key}};
     for (size_t i = 0; i < N_ELEMENTS(facts); i++)
         marks_set(&h->marks, facts[i].mark, facts[i].value);
-    marks_set_int(&h->marks, "lock_ms", h->lock_timeout_us / US_PER_MS);
-    marks_set_int(&h->marks, "lock_s", (h->lock_timeout_us + US_PER_SEC - 1) / US_PER_SEC);
+    marks_set_int(&h->marks, "lock_ms", h->lock_timeout_us / US_PER_MS + 1); /* 0 would be for ever */
+    marks_set_int(&h->marks, "lock_s", h->lock_timeout_us / US_PER_SEC + 1);
     return 0;
 }
 

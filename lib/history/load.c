@@ -225,7 +225,9 @@ static int load_dump(struct work *w, struct db_fault *fault)
         tables_look(h, fault) < 0)
         return -1;
     bool known = history_newest(h) != NULL;
-    if (!known && h->columns.n > 0 && !w->load->dry_run && tables_clear(h, fault) < 0)
+    if (!known && w->load->dry_run)
+        columns_done(&h->columns); /* a first load that did not come to its end may have left some */
+    if (!known && h->columns.n > 0 && tables_clear(h, fault) < 0)
         return -1;
     if (match_columns(w, known, fault) < 0)
         return -1;
