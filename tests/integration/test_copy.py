@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import pty
+import select
 import signal
 import subprocess
 
@@ -295,7 +296,7 @@ def test_the_table_of_a_copy(server, sink):
 def test_the_bar(server, sink):
     """Bytes, rows and speed on a terminal; a read that waits for us shows it half-way."""
     import threading
-    body = "id,x\n" + "".join(f"{i:08d},{i}\n" for i in range(200000))
+    body = "id,x\n" + "".join(f"{i:08d},{i}\n" for i in range(400000))
     gate = threading.Semaphore(1000)
     url = server.put("/d-2016-02-07.csv", body.encode(), [Slow(gate.acquire)])
     main, side = pty.openpty()
@@ -303,12 +304,14 @@ def test_the_bar(server, sink):
     os.close(side)
     seen = b""
     while b" rows" not in seen or b"MB/" not in seen:
-        seen += os.read(main, 4096)
-        gate.release(20)
+        assert process.poll() is None, seen[-1000:]
+        if select.select([main], [], [], 0.1)[0]:
+            seen += os.read(main, 4096)
+        gate.release(50)
     gate.release(100000)
-    with contextlib.suppress(OSError):
-        while part := os.read(main, 4096):
-            seen += part
+    with contextlib.suppress(OSError):  # the end of it
+        while True:
+            seen += os.read(main, 4096)
     os.close(main)
     assert process.wait(60) == 0, seen[-500:]
     assert "d-2016-02-07.csv  ".encode() in seen and "█".encode() in seen and b"/s" in seen
@@ -383,7 +386,7 @@ def test_a_cell_of_any_length(db):
     (["--source", "https://h/%Y%m%d", "--sink", "mysql://h/d/t", "--as-of", "2016-01-01"], "for one dump"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--max-removed", "101"], "too much"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--delimiter", "xy"], "one character"),
-    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--sinc", "x"], "unknown option"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--snik", "x"], "unknown option"),
     (["mysql://root:s3cret@h/d/t"], "mysql://root:xxxxxx@h"),
 ])
 def test_used_wrongly(args, words):
