@@ -1,7 +1,5 @@
 #include "job/job.h"
 
-#include <stdarg.h>
-
 static const struct job_kind *const kinds[] = {
     &job_rollup, &job_query, &job_sync, &job_probe, &job_history, &job_sql};
 
@@ -11,14 +9,4 @@ const struct job_kind *job_kind_find(const char *name)
         if (strcmp(kinds[i]->name, name) == 0)
             return kinds[i];
     return NULL;
-}
-
-int job_refuse(struct db_fault *fault, const char *fmt, ...)
-{
-    *fault = (struct db_fault){0};
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(fault->error.text, sizeof(fault->error.text), fmt, ap);
-    va_end(ap);
-    return -1;
 }
