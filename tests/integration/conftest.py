@@ -1,4 +1,5 @@
 """Fixtures: one Postgres for the session with a database per test, everything else per test."""
+import contextlib
 import itertools
 import os
 import pathlib
@@ -132,8 +133,15 @@ def postgres_complaints(postgres, start):
 
 
 def leaked(before):
-    """Kills what is left over, so that the next test is not blamed, and names it."""
-    left = {pid: name for pid, name in servers.children().items() if pid not in before}
+    """
+    Kills what is left over, so that the next test is not blamed, and names it. A worker whose daemon was killed while it
+    was still loading finds that out by itself, a moment later.
+    """
+    def strangers():
+        return {pid: name for pid, name in servers.children().items() if pid not in before}
+    with contextlib.suppress(AssertionError):
+        servers.wait_until(lambda: not strangers(), 3, "what is left over to end")
+    left = strangers()
     for pid in left:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)

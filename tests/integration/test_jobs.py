@@ -220,9 +220,9 @@ def test_each_window_of_a_pass_is_late_by_its_own_time(office):
     assert daemon.terminate() == 0
     missed(office, "tick", 30)
     daemon.start()
-    wait_runs(office, 30, "tick")
-    passes = [r["pass"] for r in runs(office, "tick", "done")]
-    together = [r for r in runs(office, "tick", "done") if r["pass"] == max(passes, key=passes.count)]
+    first = wait_runs(office, 30, "tick")[0]["pass"]
+    together = wait_until(lambda: [r for r in runs(office, "tick", "done") if r["pass"] == first and r["finished"]], 10,
+                          "the pass to be on record")  # its worker says "done" before that
     assert len(together) >= 29
     assert len({r["scheduled_for"] + datetime.timedelta(microseconds=r["lateness_us"]) for r in together}) == 1
 
@@ -367,7 +367,7 @@ def test_kill_9_of_the_daemon_in_the_moment_before_a_firing(office):
         run = wait_until(lambda n=number: [r for r in runs(office, "tick", "done") if r["id"] == n], 10, "the run")[0]
         assert run["scheduled_for"] == at
     once_each(office)
-    assert all(r["finished"] >= r["scheduled_for"] for r in runs(office, "tick", "done"))
+    assert all(r["finished"] >= r["scheduled_for"] for r in runs(office, "tick", "done") if r["finished"])
 
 
 def test_kill_9_of_the_worker_in_the_middle_of_a_run(office):
