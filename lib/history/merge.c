@@ -286,7 +286,7 @@ static int gather(struct merge *m, struct db_fault *fault)
 /* The rest of a group that was too large: each as it comes. */
 static int tell_rest(struct merge *m, struct merge_event *e, struct db_fault *fault)
 {
-    bool equal;
+    bool equal = false;
     if (look_ahead(m, &equal, fault) < 0)
         return -1;
     struct held spare = m->group[0];
@@ -338,7 +338,7 @@ static int tell_row(struct merge *m, bool on_record, struct merge_event *e)
 /* The row at hand, once it is clear whether others have its key. 0: they have, and are held now. */
 static int tell_at_hand(struct merge *m, bool on_record, struct merge_event *e, struct db_fault *fault)
 {
-    bool equal;
+    bool equal = false;
     if (look_ahead(m, &equal, fault) < 0)
         return -1;
     if (!equal)
