@@ -43,7 +43,7 @@ int64_t answer_retry_after(const char *value, int64_t now_us)
 
 bool answer_content_range(const char *value, int64_t *ret_at, int64_t *ret_total)
 {
-    int64_t at = -1, total = -1, last;
+    int64_t at = -1, total = -1, last = -1;
     if (strncasecmp(value, "bytes ", 6) != 0)
         return false;
     const char *p = value + 6;

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 
+static int set(struct fetch_fault *fault, const char *fmt, va_list ap) _printf_(2, 0);
 static int set(struct fetch_fault *fault, const char *fmt, va_list ap)
 {
     vsnprintf(fault->error.text, sizeof(fault->error.text), fmt, ap);

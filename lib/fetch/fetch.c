@@ -75,8 +75,11 @@ const char *fetch_packed_as(struct slice first)
 {
     if (first.n >= 3 && memcmp(first.p, "\x1F\x8B\x08", 3) == 0)
         return "gzip";
-    if (first.n >= 4 && (memcmp(first.p, "PK\3\4", 4) == 0 || memcmp(first.p, "PK\5\6", 4) == 0))
-        return "zip";
+    static const char *const zips[] = {
+        "PK\3\4", "PK\5\6", "PK\7\10"}; /* a member, none, one of several volumes */
+    for (size_t i = 0; i < N_ELEMENTS(zips); i++)
+        if (first.n >= 4 && memcmp(first.p, zips[i], 4) == 0)
+            return "zip";
     return NULL;
 }
 

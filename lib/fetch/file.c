@@ -97,18 +97,19 @@ static void note_facts(struct file *f, const char *path)
         w->last_modified = xstrdup(date);
 }
 
-int file_path(const char *url, char **ret_path, struct fetch_fault *fault)
+char *file_path(const char *url, struct fetch_fault *fault)
 {
     _cleanup_url_ struct url u = {0};
     if (url_parse(url, &u, &fault->error) < 0)
-        return -1;
+        return NULL;
     if (u.host && strcasecmp(u.host, "localhost") != 0)
-        return fetch_fault_set(fault, false,
+        fetch_fault_set(fault, false,
             "cannot read a file of the host %s: a file's URL has three slashes, file:///path", u.host);
-    if (u.path[0] != '/')
-        return fetch_fault_set(fault, false, "a file's URL has its whole path, file:///path");
-    *ret_path = TAKE(u.path);
-    return 0;
+    else if (u.path[0] != '/')
+        fetch_fault_set(fault, false, "a file's URL has its whole path, file:///path");
+    else
+        return TAKE(u.path);
+    return NULL;
 }
 
 static void file_freep(struct file **f)
@@ -121,10 +122,10 @@ int file_open(const char *url, const struct fetch_options *options, struct wire 
     enum fetch_answer *ret_answer, struct fetch_fault *fault)
 {
     _cleanup_(file_freep) struct file *f = xnew(struct file);
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *path = file_path(url, fault);
     f->fd = -1;
     wire_init(&f->base, &file_driver, url);
-    if (file_path(url, &path, fault) < 0 || open_path(f, path, fault) < 0)
+    if (!path || open_path(f, path, fault) < 0)
         return -1;
     note_facts(f, path);
     *ret_answer = options->etag && strcmp(options->etag, f->base.etag) == 0 ? FETCH_UNCHANGED : FETCH_BODY;

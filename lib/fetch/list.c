@@ -71,18 +71,27 @@ static int compare(const void *a, const void *b)
     return order ? order : strcmp(one->link.url, other->link.url);
 }
 
+/* Of equals all but the first lose their URL. */
+static void drop_equals(struct listing *l)
+{
+    for (size_t i = l->n; i-- > 1;)
+        if (compare(&l->found[i - 1], &l->found[i]) == 0) {
+            free(l->found[i].link.url);
+            l->found[i].link.url = NULL;
+        }
+}
+
 static void hand_over(struct listing *l, struct fetch_link **ret_links, size_t *ret_n)
 {
     struct fetch_link *links = xcalloc(l->n, sizeof(*links));
     size_t n = 0;
     if (l->n > 0)
         qsort(l->found, l->n, sizeof(*l->found), compare);
-    const struct found *last = NULL;
+    drop_equals(l);
     for (size_t i = 0; i < l->n; i++)
-        if (!last || compare(last, &l->found[i]) != 0) {
-            last = &l->found[i];
-            links[n] = last->link;
-            links[n++].url = xstrdup(last->link.url);
+        if (l->found[i].link.url) {
+            links[n++] = l->found[i].link;
+            l->found[i].link.url = NULL;
         }
     *ret_links = links;
     *ret_n = n;
@@ -118,8 +127,8 @@ static void add_file(struct listing *l, const char *url, const char *path, const
 
 static int list_directory(struct listing *l, const char *url, struct fetch_fault *fault)
 {
-    _cleanup_free_ char *path = NULL;
-    if (file_path(url, &path, fault) < 0)
+    _cleanup_free_ char *path = file_path(url, fault);
+    if (!path)
         return -1;
     if (path[strlen(path) - 1] != '/')
         return fetch_fault_set(
@@ -143,6 +152,7 @@ static int list_directory(struct listing *l, const char *url, struct fetch_fault
 struct place {
     struct target first; /* as typed, with its user and password */
     struct target base;
+    bool has_base; /* the page says itself where they stand */
 };
 
 static void place_done(struct place *p)
@@ -171,24 +181,30 @@ static int add_link(struct listing *l, const struct place *place, const char *hr
     return check_size(l, fault);
 }
 
+/* The first <base> of a page is the one that counts. */
+static void take_base(struct place *place, const char *href)
+{
+    struct target base;
+    struct fetch_fault ignored = {0};
+    if (place->has_base || target_parse(href, &place->base, &base, &ignored) < 0)
+        return;
+    target_done(&place->base);
+    place->base = base;
+    place->has_base = true;
+}
+
 static int add_links(struct listing *l, struct place *place, struct slice page, struct fetch_fault *fault)
 {
     size_t at = 0;
-    bool is_base = false, has_base = false;
-    for (char *href; (href = page_next_link(page, &at, &is_base));) {
-        _cleanup_free_ char *owned = href;
-        struct target base;
-        struct fetch_fault ignored = {0};
-        if (!is_base) {
-            if (add_link(l, place, href, fault) < 0)
-                return -1;
-        } else if (!has_base && target_parse(href, &place->base, &base, &ignored) == 0) {
-            target_done(&place->base);
-            place->base = base;
-            has_base = true;
-        }
+    int result = 0;
+    bool is_base = false;
+    for (char *href; result == 0 && (href = page_next_link(page, &at, &is_base)); free(href)) {
+        if (is_base)
+            take_base(place, href);
+        else
+            result = add_link(l, place, href, fault);
     }
-    return 0;
+    return result;
 }
 
 static int read_page(struct fetch *f, const struct listing *l, struct buffer *page, struct fetch_fault *fault)

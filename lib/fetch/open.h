@@ -5,5 +5,5 @@
 bool fetch_is_file(const char *url);
 /* Where an HTTP fetch came from in the end; NULL of another. */
 const struct target *fetch_target(const struct fetch *f);
-/* The path of a file's URL, decoded; a new string. */
-int file_path(const char *url, char **ret_path, struct fetch_fault *fault);
+/* The path of a file's URL, decoded; a new string. NULL when it has none. */
+char *file_path(const char *url, struct fetch_fault *fault);

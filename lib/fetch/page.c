@@ -179,7 +179,7 @@ char *page_next_link(struct slice page, size_t *at, bool *ret_is_base)
     struct cursor c = {page.p + *at, page.p + page.n};
     char *link = NULL;
     while (!link && c.p < c.end) {
-        struct slice href;
+        struct slice href = {0};
         const char *tag = memchr(c.p, '<', (size_t)(c.end - c.p));
         c.p = tag ? tag : c.end;
         if (tag && take_tag(&c, &href, ret_is_base))

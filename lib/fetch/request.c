@@ -188,7 +188,6 @@ static void choose_options(struct request *r, const struct target *t, const stru
     curl_easy_setopt(r->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(r->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(r->easy, CURLOPT_BUFFERSIZE, 256L * 1024);
-    curl_easy_setopt(r->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     curl_easy_setopt(r->easy, CURLOPT_USERAGENT, "ingestd/" INGESTD_VERSION);

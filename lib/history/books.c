@@ -11,14 +11,18 @@ static const char count_books_sql[] =
     " AND table_name IN ('ingest_dump', 'ingest_reject', 'ingest_column')";
 
 static const char *const make_sql[] = {
-    "CREATE TABLE IF NOT EXISTS {dump} (id {id}, dataset {name} NOT NULL, as_of date NOT NULL, status {name} NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS {dump} (id {id}, dataset {name} NOT NULL, as_of date NOT NULL, status {name} "
+    "NOT NULL,"
     " url {note}, name {note}, etag {note}, last_modified {note}, sha256 {name}, bytes bigint, header {note},"
-    " key_columns {note}, schema_changes {note}, records bigint, added bigint, changed bigint, removed bigint,"
+    " key_columns {note}, schema_changes {note}, records bigint, added bigint, changed bigint, removed "
+    "bigint,"
     " reactivated bigint, unchanged bigint, rejected bigint, present bigint, started {time} NOT NULL,"
     " finished {time} NOT NULL, error {note}, UNIQUE (dataset, as_of, id)){options}",
-    "CREATE TABLE IF NOT EXISTS {reject} (id {id}, dump bigint NOT NULL, line bigint NOT NULL, reason {name} NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS {reject} (id {id}, dump bigint NOT NULL, line bigint NOT NULL, reason {name} "
+    "NOT NULL,"
     " detail {note}, raw {note}, UNIQUE (dump, line, id)){options}",
-    "CREATE TABLE IF NOT EXISTS {column} (dataset {name} NOT NULL, column_name {name} NOT NULL, header {note} NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS {column} (dataset {name} NOT NULL, column_name {name} NOT NULL, header "
+    "{note} NOT NULL,"
     " nth bigint NOT NULL, position bigint NOT NULL, is_key bigint NOT NULL, first_dump bigint,"
     " PRIMARY KEY (dataset, column_name)){options}",
     NULL,
@@ -32,8 +36,8 @@ static const char find_sql[] =
     DUMP_FACTS " WHERE dataset = {1} AND status = 'loaded' AND as_of = {2} AND sha256 = {3}";
 static const char by_id_sql[] = DUMP_FACTS " WHERE dataset = {1} AND status = 'loaded' AND id = {2}";
 
-static const char columns_sql[] =
-    "SELECT column_name, header, nth, is_key FROM {column} WHERE dataset = {1} ORDER BY position, column_name";
+static const char columns_sql[] = "SELECT column_name, header, nth, is_key FROM {column} WHERE dataset = {1} "
+                                  "ORDER BY position, column_name";
 
 /* ---- reading ---- */
 
@@ -155,8 +159,8 @@ int books_make(struct history *h, struct db_fault *fault)
         return -1;
     if (make_all(h, fault) < 0) {
         db_query(h->db, "ROLLBACK", 0, NULL, NULL, &ignored);
-        return error_prefix(&fault->error, "%s: the tables ingest_dump, ingest_reject and ingest_column could not be made",
-            h->label);
+        return error_prefix(&fault->error,
+            "%s: the tables ingest_dump, ingest_reject and ingest_column could not be made", h->label);
     }
     h->books = true;
     return 0;
@@ -173,7 +177,8 @@ int books_write_columns(struct history *h, struct db_fault *fault)
         char nth[24], position[24];
         snprintf(nth, sizeof(nth), "%lld", (long long)c->nth);
         snprintf(position, sizeof(position), "%zu", i + 1);
-        const char *const parameters[] = {h->place.table, c->name, c->header, nth, position, c->is_key ? "1" : "0"};
+        const char *const parameters[] = {
+            h->place.table, c->name, c->header, nth, position, c->is_key ? "1" : "0"};
         if (!c->recorded && history_run(h, sql, 6, parameters, NULL, fault) < 0)
             return -1;
     }
@@ -206,8 +211,8 @@ struct numbers {
 static void write_numbers(const struct attempt *a, struct numbers *out)
 {
     const struct history_counts *c = a->counts;
-    const int64_t list[9] = {a->dump->bytes, c->rows, c->added, c->changed, c->removed, c->reactivated, c->unchanged,
-        c->rejected, c->current};
+    const int64_t list[9] = {a->dump->bytes, c->rows, c->added, c->changed, c->removed, c->reactivated,
+        c->unchanged, c->rejected, c->current};
     for (size_t i = 0; i < 9; i++)
         snprintf(out->text[i], sizeof(out->text[i]), "%lld", (long long)list[i]);
 }
@@ -258,8 +263,8 @@ static char *update_sql(const struct history *h, int n, const char *const *names
 int books_end_dump(struct history *h, const struct attempt *a, struct db_fault *fault)
 {
     static const char *const names[N_FACTS] = {"url", "name", "etag", "last_modified", "sha256", "header",
-        "key_columns", "schema_changes", "error", "started", "bytes", "records", "added", "changed", "removed",
-        "reactivated", "unchanged", "rejected", "present"};
+        "key_columns", "schema_changes", "error", "started", "bytes", "records", "added", "changed",
+        "removed", "reactivated", "unchanged", "rejected", "present"};
     char started[40];
     struct numbers numbers;
     format_time(a->started_us, started, sizeof(started));

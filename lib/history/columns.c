@@ -14,7 +14,8 @@ void columns_done(struct columns *c)
     *c = (struct columns){0};
 }
 
-void columns_add(struct columns *c, const char *name, const char *header, int64_t nth, bool is_key, bool recorded)
+void columns_add(
+    struct columns *c, const char *name, const char *header, int64_t nth, bool is_key, bool recorded)
 {
     c->list = xrealloc(c->list, c->n + 1, sizeof(*c->list));
     c->list[c->n++] = (struct column){

@@ -27,7 +27,8 @@ struct columns {
 
 void columns_done(struct columns *c);
 /* A column on record; takes over nothing. */
-void columns_add(struct columns *c, const char *name, const char *header, int64_t nth, bool is_key, bool recorded);
+void columns_add(
+    struct columns *c, const char *name, const char *header, int64_t nth, bool is_key, bool recorded);
 
 /*
  * The column of each header; those that are new are added, with names of their own. ret_map has room for n.

@@ -9,7 +9,8 @@
 
 static const char *const make_sql[] = {
     "{drop temporary} IF EXISTS {delta}",
-    "CREATE TEMPORARY TABLE {delta} (kind char(1) NOT NULL, {delta columns}, line bigint){options}",
+    "CREATE TEMPORARY TABLE {delta} (seq bigint NOT NULL, kind char(1) NOT NULL, {delta columns}, line "
+    "bigint{delta key}){options}",
 };
 
 static const char reactivated_sql[] =
@@ -19,12 +20,12 @@ static const char close_sql[] =
     "INSERT INTO {past} ({cols}, valid_from, opened_by, opened_dump, line, valid_to, closed_by, closed_dump)"
     " SELECT {n.cols}, n.valid_from, n.opened_by, n.opened_dump, n.line, {as of},"
     " CASE d.kind WHEN 'c' THEN 'changed' ELSE 'removed' END, {number}"
-    " FROM {delta} d {join} {current} n ON {n=d} WHERE d.kind IN ('c', 'r')";
+    " FROM {delta} d {join} {current} n ON {n=d} WHERE {chunk} AND d.kind IN ('c', 'r')";
 
 static const char open_sql[] =
     "INSERT INTO {current} ({cols}, valid_from, opened_by, opened_dump, line)"
     " SELECT {cols}, {as of}, CASE kind WHEN 'a' THEN 'added' WHEN 'b' THEN 'reactivated' ELSE 'changed' END,"
-    " {number}, line FROM {delta} WHERE kind IN ('a', 'b', 'c')";
+    " {number}, line FROM {delta} d WHERE {chunk} AND kind IN ('a', 'b', 'c')";
 
 /* ---- the differences ---- */
 
@@ -57,8 +58,10 @@ static int next_difference(void *arg, const struct db_value **ret_values, struct
             return got;
         w->out_kind[0] = count_event(&w->counts, &e);
     }
-    w->out[0] = (struct db_value){w->out_kind, 1};
-    work_put_row(w, &e, 1);
+    int n = snprintf(w->out_dump, sizeof(w->out_dump), "%lld", (long long)++w->differences);
+    w->out[0] = (struct db_value){w->out_dump, (size_t)n};
+    w->out[1] = (struct db_value){w->out_kind, 1};
+    work_put_row(w, &e, 2);
     *ret_values = w->out;
     return 1;
 }
@@ -77,14 +80,15 @@ static int fill_delta(struct work *w, struct db_fault *fault)
 {
     struct history *h = w->h;
     size_t n = h->columns.n;
-    const char **names = xcalloc(n + 2, sizeof(*names));
-    names[0] = "kind";
+    const char **names = xcalloc(n + 3, sizeof(*names));
+    names[0] = "seq";
+    names[1] = "kind";
     for (size_t i = 0; i < n; i++)
-        names[i + 1] = h->columns.list[i].name;
-    names[n + 1] = "line";
+        names[i + 2] = h->columns.list[i].name;
+    names[n + 2] = "line";
     struct db_load load = {.schema = h->dialect->temporary,
         .table = "ingest_delta",
-        .n_columns = n + 2,
+        .n_columns = n + 3,
         .columns = names,
         .next = next_difference,
         .arg = w};
@@ -101,39 +105,51 @@ static int check_removed(struct work *w, struct db_fault *fault)
     if (gone == 0 || w->load->max_removed >= 1 || (!many && gone < before))
         return 0;
     return work_refuse(w, fault,
-        "%lld of %lld keys are missing from the dump, and %g %% is the most that may be: is the file whole? if they "
+        "%lld of %lld keys are missing from the dump, and %g %% is the most that may be: is the file whole? "
+        "if they "
         "are gone indeed, allow it with --max-removed 1",
         (long long)gone, (long long)before, w->load->max_removed * 100);
 }
 
 /* ---- applying them ---- */
 
-/* One statement that must change so many rows: else somebody else has changed the tables. */
-static int change(struct work *w, const char *sql, int64_t expected, struct db_fault *fault)
+static int apply_chunk(struct work *w, int64_t from, int64_t to, int64_t *closed, int64_t *deleted,
+    int64_t *opened, struct db_fault *fault)
 {
-    int64_t rows;
-    if (expected == 0)
-        return 0;
-    if (history_change(w->h, sql, &rows, fault) < 0)
+    struct history *h = w->h;
+    int64_t rows[3];
+    _cleanup_free_ char *chunk = xasprintf("d.seq > %lld AND d.seq <= %lld", (long long)from, (long long)to);
+    marks_set(&h->marks, "chunk", chunk);
+    if (history_change(h, close_sql, &rows[0], fault) < 0 ||
+        history_change(h, h->dialect->delete_from, &rows[1], fault) < 0 ||
+        history_change(h, open_sql, &rows[2], fault) < 0)
         return -1;
-    if (rows != expected)
-        return history_fault(fault, true,
-            "%s: %lld rows were to be changed and %lld were: somebody else changed the table meanwhile; all was rolled "
-            "back",
-            w->h->label, (long long)expected, (long long)rows);
+    *closed += rows[0];
+    *deleted += rows[1];
+    *opened += rows[2];
     return 0;
 }
 
+/* Each statement must change as many rows as there are differences of its kind: else somebody else is at the tables. */
 static int apply(struct work *w, struct db_fault *fault)
 {
-    struct history_counts *c = &w->counts;
-    int64_t closed = c->changed + c->removed, opened = c->added + c->changed + c->reactivated;
+    const struct history_counts *c = &w->counts;
+    int64_t closed = 0, deleted = 0, opened = 0, chunk = w->h->dialect->chunk;
     _cleanup_free_ char *as_of = xasprintf("DATE '%s'", w->load->as_of);
     marks_set(&w->h->marks, "as of", as_of);
     marks_set_int(&w->h->marks, "number", w->dump_id);
-    if (change(w, close_sql, closed, fault) < 0 || change(w, w->h->dialect->delete_from, closed, fault) < 0)
-        return -1;
-    return change(w, open_sql, opened, fault);
+    chunk = chunk ? chunk : w->differences;
+    for (int64_t from = 0; from < w->differences; from += chunk) {
+        if (apply_chunk(w, from, from + chunk, &closed, &deleted, &opened, fault) < 0)
+            return -1;
+        work_tell(w, "applying", from);
+    }
+    if (closed == c->changed + c->removed && deleted == closed &&
+        opened == c->added + c->changed + c->reactivated)
+        return 0;
+    return history_fault(fault, true,
+        "%s: somebody else changed the table while the dump was compared with it: all was rolled back",
+        w->h->label);
 }
 
 /* Keys that were here before. The table of closed versions is there whenever there is a dump on record. */
@@ -167,6 +183,7 @@ int work_next_load(struct work *w, struct db_fault *fault)
         return -1;
     if (w->load->dry_run)
         return 0;
+    w->told = 0;
     work_tell(w, "applying", 0);
     if (work_begin(w, &tables, fault) < 0 || apply(w, fault) < 0)
         return -1;

@@ -5,6 +5,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct dialect {
     const char *driver; /* as db_driver() says */
@@ -15,25 +16,32 @@ struct dialect {
 
     /* Types, {collate} being the rule by which text is equal and in order as its bytes are; {text_plain} and {key_plain}
      * are used where the server has none. */
-    const char *text, *key, *text_plain, *key_plain; /* of the dump: a cell; one of the key, {width} characters wide */
+    const char *text, *key, *text_plain,
+        *key_plain; /* of the dump: a cell; one of the key, {width} characters wide */
     const char *word, *name, *note, *time, *identity;
     const char *table_options;
     const char *collation; /* SQL: the name of that rule, a row or none; NULL: it is always there */
 
     const char *now;
-    const char *schema;      /* SQL: where tables without a schema are */
-    const char *lock;        /* SQL: waits for the lock {1} for {lock_ms}; first value "1" when it is ours */
+    const char *names;  /* SQL: the columns of table {2} in schema {1}, also where we have no right on it */
+    const char *schema; /* SQL: where tables without a schema are */
+    const char *lock;   /* SQL: waits for the lock {1} for {lock_ms}; first value "1" when it is ours */
     const char *lock_holder; /* SQL: who has it, for people; a row or none */
     const char *unlock;
-    const char *lock_books; /* SQL, in a transaction: one maker of our own tables at a time; NULL: not needed */
-    const char *returning;  /* behind an INSERT: its id as a row; NULL: */
-    const char *last_id;    /* SQL: that id */
+    const char
+        *lock_books; /* SQL, in a transaction: one maker of our own tables at a time; NULL: not needed */
+    const char *returning;      /* behind an INSERT: its id as a row; NULL: */
+    const char *last_id;        /* SQL: that id */
     const char *drop_temporary; /* DROP TABLE for such as only we see */
-    const char *temporary;  /* schema of temporary tables; NULL: none */
-    const char *stage_key;  /* how a staged dump is kept in order: a clause of its table, "" when it is sorted */
-    const char *straight;   /* JOIN that reads the left side first */
+    const char *temporary;      /* schema of temporary tables; NULL: none */
+    const char
+        *stage_key; /* how a staged dump is kept in order: a clause of its table, "" when it is sorted */
+    const char *straight;    /* JOIN that reads the left side first */
     const char *delete_from; /* the join of a deletion */
-    const char *analyze;    /* SQL after the differences are loaded; NULL: not needed */
+    const char *delta_key;   /* how the differences are kept in order: a clause of their table */
+    int64_t
+        chunk; /* differences applied at a time; 0: all. InnoDB has each page in hand once then, not once a statement */
+    const char *analyze;        /* SQL after the differences are loaded; NULL: not needed */
     const char *const *session; /* SQL that a session begins with; may be refused */
     const char *const *reader;  /* the same for one that reads all rows in order */
     const char *limit_waits;    /* SQL: no longer than {lock_ms} for others' locks; NULL */

@@ -23,8 +23,8 @@ size_t history_key_max(size_t n_key)
 
 /* ---- statements ---- */
 
-int history_run(struct history *h, const char *sql, int n, const char *const *parameters, const struct db_sink *sink,
-    struct db_fault *fault)
+int history_run(struct history *h, const char *sql, int n, const char *const *parameters,
+    const struct db_sink *sink, struct db_fault *fault)
 {
     _cleanup_free_ char *text = marks_expand(&h->marks, sql);
     return db_query(h->db, text, n, parameters, sink, fault);
@@ -68,6 +68,16 @@ char *history_name_list(const struct history *h, const char *prefix, bool keys_o
     return xstrdup(buffer_string(&out));
 }
 
+char *history_value_list(const struct history *h)
+{
+    _cleanup_buffer_ struct buffer out = {0};
+    for (size_t i = 0; i < h->columns.n; i++) {
+        _cleanup_free_ char *name = db_quote_name(h->db, NULL, h->columns.list[i].name);
+        buffer_printf(&out, "%s%s", i ? ", " : "", h->columns.list[i].stored ? name : "NULL");
+    }
+    return xstrdup(buffer_string(&out));
+}
+
 /* a."k" = b."k" AND … */
 static char *key_equality(const struct history *h, const char *a, const char *b)
 {
@@ -86,7 +96,8 @@ void history_mark_columns(struct history *h)
     static const struct {
         const char *mark, *prefix;
         bool keys_only;
-    } lists[] = {{"cols", "", false}, {"n.cols", "n.", false}, {"d.cols", "d.", false}, {"cols.key", "", true}};
+    } lists[] = {
+        {"cols", "", false}, {"n.cols", "n.", false}, {"d.cols", "d.", false}, {"cols.key", "", true}};
     for (size_t i = 0; i < N_ELEMENTS(lists); i++) {
         _cleanup_free_ char *list = history_name_list(h, lists[i].prefix, lists[i].keys_only);
         marks_set(&h->marks, lists[i].mark, list);
@@ -96,7 +107,8 @@ void history_mark_columns(struct history *h)
     marks_set(&h->marks, "p=d", past);
 }
 
-static void mark_table(struct history *h, const char *mark, const char *schema, const char *name, const char *suffix)
+static void mark_table(
+    struct history *h, const char *mark, const char *schema, const char *name, const char *suffix)
 {
     _cleanup_free_ char *full = xasprintf("%s%s", name, suffix);
     _cleanup_free_ char *quoted = db_quote_name(h->db, schema, full);
@@ -133,11 +145,11 @@ static int mark_types(struct history *h, struct db_fault *fault)
         const char *mark, *value;
     } facts[] = {{"text", text}, {"word", d->word}, {"name", d->name}, {"note", d->note}, {"time", d->time},
         {"id", d->identity}, {"options", d->table_options}, {"now", d->now}, {"join", d->straight},
-        {"returning", d->returning}, {"drop temporary", d->drop_temporary}};
+        {"returning", d->returning}, {"drop temporary", d->drop_temporary}, {"delta key", d->delta_key}};
     for (size_t i = 0; i < N_ELEMENTS(facts); i++)
         marks_set(&h->marks, facts[i].mark, facts[i].value);
-    marks_set_int(&h->marks, "lock_ms", h->lock_timeout_us / US_PER_MS);
-    marks_set_int(&h->marks, "lock_s", (h->lock_timeout_us + US_PER_SEC - 1) / US_PER_SEC);
+    marks_set_int(&h->marks, "lock_ms", h->lock_timeout_us / US_PER_MS + 1); /* 0 would be for ever */
+    marks_set_int(&h->marks, "lock_s", h->lock_timeout_us / US_PER_SEC + 1);
     return 0;
 }
 
@@ -169,7 +181,8 @@ static int find_schema(struct history *h, struct db_fault *fault)
         return -1;
     if (!h->schema)
         return history_fault(fault, false,
-            "%s: no schema of the search path exists there: name one in the URL, as in …/database/schema.table",
+            "%s: no schema of the search path exists there: name one in the URL, as in "
+            "…/database/schema.table",
             db_label(h->db));
     return 0;
 }

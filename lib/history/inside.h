@@ -23,11 +23,11 @@ struct history {
     char *password_file, *application_name, *label, *schema;
     int64_t lock_timeout_us;
     struct marks marks;
-    char *key_type;          /* with {width} */
-    size_t key_bytes;        /* of its width to a character: 4 where it is of bytes */
-    struct columns columns;  /* on record */
+    char *key_type;         /* with {width} */
+    size_t key_bytes;       /* of its width to a character: 4 where it is of bytes */
+    struct columns columns; /* on record */
     struct history_column *shown;
-    bool books;              /* our own tables are there */
+    bool books; /* our own tables are there */
     struct dump_record newest, found, by_id;
 };
 
@@ -38,8 +38,8 @@ int history_fault(struct db_fault *fault, bool transient, const char *fmt, ...) 
 int history_connect(const struct history *h, struct db **ret_db, struct db_fault *fault);
 
 /* Runs a template on our connection. sink may be NULL; ret_rows, which may be NULL, counts what was changed. */
-int history_run(struct history *h, const char *sql, int n, const char *const *parameters, const struct db_sink *sink,
-    struct db_fault *fault);
+int history_run(struct history *h, const char *sql, int n, const char *const *parameters,
+    const struct db_sink *sink, struct db_fault *fault);
 int history_change(struct history *h, const char *sql, int64_t *ret_rows, struct db_fault *fault);
 int history_value(struct history *h, const char *sql, int n, const char *const *parameters, char **ret_value,
     struct db_fault *fault);
@@ -51,3 +51,5 @@ size_t history_key_max(size_t n_key);
 void history_mark_columns(struct history *h);
 /* The columns' names behind a prefix, comma between. A new string. keys: of the key alone. */
 char *history_name_list(const struct history *h, const char *prefix, bool keys_only);
+/* What to select for each column: its name; NULL where the table does not have it yet. A new string. */
+char *history_value_list(const struct history *h);

@@ -1,5 +1,5 @@
 /* The life of one key: its closed versions, then the one that holds. */
-#include "history/inside.h"
+#include "history/tables.h"
 
 struct life {
     void (*version)(void *arg, const struct history_version *v);
@@ -56,15 +56,19 @@ int history_life(struct history *h, const char *const *key, size_t n_key,
             fault, false, "%s: its key has %zu columns, and %zu values were given", h->label, n, n_key);
     struct life life = {.version = version, .arg = arg};
     struct db_sink sink = {.row = take_version, .arg = &life};
-    _cleanup_free_ char *condition = key_condition(h);
-    history_mark_columns(h);
+    if (tables_look(h, fault) < 0)
+        return -1;
+    _cleanup_free_ char *condition = key_condition(h), *values = history_value_list(h);
+    marks_set(&h->marks, "values", values);
     marks_set(&h->marks, "of key", condition);
     if (history_run(h,
-            "SELECT valid_from, valid_to, opened_by, closed_by, opened_dump, closed_dump, line, {cols}"
+            "SELECT valid_from, valid_to, opened_by, closed_by, opened_dump, closed_dump, line, {values}"
             " FROM {past} WHERE {of key} ORDER BY valid_from",
             (int)n, key, &sink, fault) < 0)
         return -1;
     return history_run(h,
-        "SELECT valid_from, NULL, opened_by, NULL, opened_dump, NULL, line, {cols} FROM {current} WHERE {of key}", (int)n,
-        key, &sink, fault);
+        "SELECT valid_from, NULL, opened_by, NULL, opened_dump, NULL, line, {values} FROM {current} WHERE "
+        "{of "
+        "key}",
+        (int)n, key, &sink, fault);
 }

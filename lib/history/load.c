@@ -24,7 +24,8 @@ static int name_holder(struct history *h, const char *name, struct db_fault *fau
     _cleanup_free_ char *holder = NULL;
     if (history_value(h, h->dialect->lock_holder, 1, &name, &holder, &ignored) < 0)
         holder = NULL;
-    return history_fault(fault, true, "%s: another load of it is under way (%s), and was not over after %lld s", h->label,
+    return history_fault(fault, true,
+        "%s: another load of it is under way (%s), and was not over after %lld s", h->label,
         holder ? holder : "by whom is not known", (long long)(h->lock_timeout_us / US_PER_SEC));
 }
 
@@ -70,7 +71,8 @@ static int check_date(struct work *w, struct db_fault *fault)
         return work_refuse(w, fault, "the dump's date is none: give it as --as-of YYYY-MM-DD");
     if (newest && strcmp(w->load->as_of, newest->as_of) < 0)
         return work_refuse(w, fault,
-            "the dump is of %s, and one of %s is loaded already: dumps come in the order of their dates; if the date "
+            "the dump is of %s, and one of %s is loaded already: dumps come in the order of their dates; if "
+            "the date "
             "is wrong, say --as-of",
             w->load->as_of, newest->as_of);
     return 0;
@@ -88,11 +90,13 @@ static int check_again(struct work *w, struct db_fault *fault)
         return -1;
     if (!w->dump.sha256 || !newest->sha256 || strcmp(w->dump.sha256, newest->sha256) != 0)
         return work_refuse(w, fault,
-            "another dump of %s is loaded already (number %lld), with other bytes: if this one is of another date, say "
+            "another dump of %s is loaded already (number %lld), with other bytes: if this one is of another "
+            "date, say "
             "--as-of",
             newest->as_of, (long long)newest->id);
     w->counts.unchanged = w->counts.rows - w->counts.rejected;
-    buffer_printf(&w->notes, "this dump is loaded already, as number %lld: nothing was written\n", (long long)newest->id);
+    buffer_printf(&w->notes, "this dump is loaded already, as number %lld: nothing was written\n",
+        (long long)newest->id);
     return 0;
 }
 
@@ -107,8 +111,8 @@ static int mark_key(struct work *w, const char *word, struct db_fault *fault)
         return 0;
     }
     const char *near = text_suggest(word, w->load->source->columns, w->load->source->n_columns);
-    return work_refuse(w, fault, "the key's column %.100s is not in the dump%s%.100s%s: name one with --key", word,
-        near ? " (is it " : "", near ? near : "", near ? "?)" : "");
+    return work_refuse(w, fault, "the key's column %.100s is not in the dump%s%.100s%s: name one with --key",
+        word, near ? " (is it " : "", near ? near : "", near ? "?)" : "");
 }
 
 static bool is_one_of(const struct column *column, const struct history_load *load)
@@ -129,13 +133,14 @@ static int check_known_key(struct work *w, struct db_fault *fault)
         n_key += column->is_key;
         n_named += column->is_key && is_one_of(column, w->load);
         if (column->is_key && !column->dumped)
-            return work_refuse(w, fault, "the key's column %.100s is not in the dump: is it a dump of this dataset?",
-                column->header);
+            return work_refuse(w, fault,
+                "the key's column %.100s is not in the dump: is it a dump of this dataset?", column->header);
     }
     if (w->load->n_key > 0 && (n_named != n_key || w->load->n_key != n_key)) {
         _cleanup_free_ char *names = history_name_list(w->h, "", true);
-        return work_refuse(w, fault, "its key is %.300s and cannot become another: leave out --key, or load into another "
-                                     "table",
+        return work_refuse(w, fault,
+            "its key is %.300s and cannot become another: leave out --key, or load into another "
+            "table",
             names);
     }
     return 0;
@@ -146,7 +151,8 @@ static int choose_key(struct work *w, bool known, struct db_fault *fault)
     if (known)
         return check_known_key(w, fault);
     if (w->load->n_key > KEY_COLUMNS_MAX)
-        return work_refuse(w, fault, "a key of %zu columns: at most %d are possible", w->load->n_key, KEY_COLUMNS_MAX);
+        return work_refuse(
+            w, fault, "a key of %zu columns: at most %d are possible", w->load->n_key, KEY_COLUMNS_MAX);
     if (w->load->n_key == 0)
         w->h->columns.list[w->map[0]].is_key = true;
     for (size_t i = 0; i < w->load->n_key; i++)
@@ -192,7 +198,8 @@ static int match_columns(struct work *w, bool known, struct db_fault *fault)
     w->map = xcalloc(source->n_columns, sizeof(*w->map));
     columns_match(&h->columns, source->columns, source->n_columns, w->map);
     if (h->columns.n > h->dialect->columns_max)
-        return work_refuse(w, fault, "%zu columns, with those of earlier dumps: the database has room for %zu in a table",
+        return work_refuse(w, fault,
+            "%zu columns, with those of earlier dumps: the database has room for %zu in a table",
             h->columns.n, h->dialect->columns_max);
     if (choose_key(w, known, fault) < 0)
         return -1;
@@ -214,10 +221,13 @@ static int match_columns(struct work *w, bool known, struct db_fault *fault)
 static int load_dump(struct work *w, struct db_fault *fault)
 {
     struct history *h = w->h;
-    if (books_read(h, fault) < 0 || check_date(w, fault) < 0 || tables_check(h, fault) < 0)
+    if (books_read(h, fault) < 0 || check_date(w, fault) < 0 || tables_check(h, fault) < 0 ||
+        tables_look(h, fault) < 0)
         return -1;
     bool known = history_newest(h) != NULL;
-    if (!known && h->columns.n > 0 && !w->load->dry_run && tables_clear(h, fault) < 0)
+    if (!known && w->load->dry_run)
+        columns_done(&h->columns); /* a first load that did not come to its end may have left some */
+    if (!known && h->columns.n > 0 && tables_clear(h, fault) < 0)
         return -1;
     if (match_columns(w, known, fault) < 0)
         return -1;

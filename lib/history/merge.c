@@ -204,8 +204,9 @@ static int read_current(struct merge *m, struct db_fault *fault)
         return -1;
     m->current = got ? SIDE_ROW : SIDE_END;
     if (got && m->current_rows++ > 0 && !above_last(m))
-        return fail(fault, "the server does not return the rows on record in the order of their key's bytes: was "
-                           "the collation of a key's column changed?");
+        return fail(fault,
+            "the server does not return the rows on record in the order of their key's bytes: was "
+            "the collation of a key's column changed?");
     if (got)
         keep_key(m);
     return 0;

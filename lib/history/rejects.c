@@ -19,7 +19,8 @@ void rejects_done(struct rejects *r)
 static int fail(struct db_fault *fault, const char *what)
 {
     *fault = (struct db_fault){.transient = true};
-    return error_set(&fault->error, "the temporary file of rejected rows cannot be %s: %s", what, strerror(errno));
+    return error_set(
+        &fault->error, "the temporary file of rejected rows cannot be %s: %s", what, strerror(errno));
 }
 
 static uint32_t length_of(const char *p, size_t n)
@@ -35,7 +36,8 @@ int rejects_put(struct rejects *r, const struct reject *reject, struct db_fault 
     const char *texts[3] = {reject->reason, reject->detail, raw};
     struct head head = {.line = reject->line,
         .n = {length_of(reject->reason, strlen(reject->reason)),
-            length_of(reject->detail, reject->detail ? strlen(reject->detail) : 0), length_of(raw, reject->n_raw)}};
+            length_of(reject->detail, reject->detail ? strlen(reject->detail) : 0),
+            length_of(raw, reject->n_raw)}};
     bool ok = fwrite(&head, sizeof(head), 1, r->file) == 1;
     for (size_t i = 0; ok && i < 3; i++)
         ok = !texts[i] || fwrite(texts[i], 1, head.n[i], r->file) == head.n[i];

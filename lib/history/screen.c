@@ -18,8 +18,8 @@ void screen_done(struct screen *s)
 
 static void put_cell(struct buffer *out, const struct db_value *v)
 {
-    bool quoted = v->n == 0 || memchr(v->p, ',', v->n) || memchr(v->p, '"', v->n) || memchr(v->p, '\n', v->n) ||
-                  memchr(v->p, '\r', v->n);
+    bool quoted = v->n == 0 || memchr(v->p, ',', v->n) || memchr(v->p, '"', v->n) ||
+                  memchr(v->p, '\n', v->n) || memchr(v->p, '\r', v->n);
     if (quoted)
         buffer_put(out, "\"", 1);
     for (size_t i = 0; i < v->n && out->n <= SOURCE_RAW_MAX; i++) {
@@ -63,7 +63,8 @@ int screen_reject_duplicate(struct screen *s, const struct merge_event *e, struc
     _cleanup_buffer_ struct buffer words = {0};
     for (size_t i = 0; i < e->n_lines; i++)
         if (e->lines[i] != e->line)
-            buffer_printf(&words, "%s%lld", words.n ? ", " : "the same key is on line ", (long long)e->lines[i]);
+            buffer_printf(
+                &words, "%s%lld", words.n ? ", " : "the same key is on line ", (long long)e->lines[i]);
     if (e->more)
         buffer_put_string(&words, words.n ? " and others" : "the same key is on other lines");
     return reject(s, e->values, e->line, "duplicate_key", buffer_string(&words), fault);

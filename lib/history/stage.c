@@ -36,7 +36,8 @@ static int make_stage(struct work *w, struct db_fault *fault)
     _cleanup_free_ char *key = marks_expand(&w->h->marks, w->h->dialect->stage_key);
     marks_set(&w->h->marks, "stage columns", columns);
     marks_set(&w->h->marks, "stage key", key);
-    return run(w, "CREATE TEMPORARY TABLE {stage} ({stage columns}, line bigint NOT NULL{stage key}){options}", fault);
+    return run(w,
+        "CREATE TEMPORARY TABLE {stage} ({stage columns}, line bigint NOT NULL{stage key}){options}", fault);
 }
 
 static int fill_stage(struct work *w, const char *const *names, struct db_fault *fault)
@@ -80,7 +81,8 @@ int work_stage(struct work *w, struct db_fault *fault)
         }
     names[w->n_staged] = "line";
     int result = history_connect(w->h, &w->stage, fault);
-    if (result == 0 && (make_stage(w, fault) < 0 || fill_stage(w, names, fault) < 0 || read_stage(w, names, fault) < 0))
+    if (result == 0 &&
+        (make_stage(w, fault) < 0 || fill_stage(w, names, fault) < 0 || read_stage(w, names, fault) < 0))
         result = -1;
     free(names);
     return result;
@@ -95,6 +97,7 @@ int work_staged_next(void *arg, struct merge_row *ret_row, struct db_fault *faul
         return got;
     for (size_t i = 0; i < w->n_staged; i++)
         w->staged_values[w->staged_map[i]] = values[i];
-    *ret_row = (struct merge_row){.values = w->staged_values, .line = strtoll(values[w->n_staged].p, NULL, 10)};
+    *ret_row =
+        (struct merge_row){.values = w->staged_values, .line = strtoll(values[w->n_staged].p, NULL, 10)};
     return 1;
 }

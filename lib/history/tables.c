@@ -1,20 +1,18 @@
 #include "history/tables.h"
 
-#define OURS_OPENED                                                                                              \
+#define OURS_OPENED                                                                                          \
     "valid_from date NOT NULL, opened_by {name} NOT NULL, opened_dump bigint NOT NULL, line bigint NOT NULL"
 
 static const char current_sql[] = "CREATE TABLE {current} ({definitions}, " OURS_OPENED "{key}){options}";
 static const char past_sql[] =
     "CREATE TABLE {past} ({definitions}, " OURS_OPENED ", valid_to date NOT NULL, closed_by {name} NOT NULL,"
     " closed_dump bigint NOT NULL, PRIMARY KEY ({cols.key}, valid_from)){options}";
-static const char view_sql[] =
-    "CREATE OR REPLACE VIEW {history} AS"
-    " SELECT {cols.key}, valid_from, valid_to, opened_by, closed_by, opened_dump, closed_dump, line{cols.rest}"
-    " FROM {past} UNION ALL"
-    " SELECT {cols.key}, valid_from, NULL, opened_by, NULL, opened_dump, NULL, line{cols.rest} FROM {current}";
-
-static const char names_sql[] =
-    "SELECT column_name FROM information_schema.columns WHERE table_schema = {1} AND table_name = {2}";
+static const char view_sql[] = "CREATE OR REPLACE VIEW {history} AS"
+                               " SELECT {cols.key}, valid_from, valid_to, opened_by, closed_by, opened_dump, "
+                               "closed_dump, line{cols.rest}"
+                               " FROM {past} UNION ALL"
+                               " SELECT {cols.key}, valid_from, NULL, opened_by, NULL, opened_dump, NULL, "
+                               "line{cols.rest} FROM {current}";
 
 /* ---- what is there ---- */
 
@@ -26,12 +24,23 @@ static bool take_name(void *arg, int n, const struct db_value *values)
     return true;
 }
 
-static int read_names(struct history *h, const char *suffix, struct columns *ret_there, struct db_fault *fault)
+static int read_names(
+    struct history *h, const char *suffix, struct columns *ret_there, struct db_fault *fault)
 {
     _cleanup_free_ char *table = xasprintf("%s%s", h->place.table, suffix);
     const char *const parameters[] = {h->schema, table};
     struct db_sink sink = {.row = take_name, .arg = ret_there};
-    return history_run(h, names_sql, 2, parameters, &sink, fault);
+    return history_run(h, h->dialect->names, 2, parameters, &sink, fault);
+}
+
+int tables_look(struct history *h, struct db_fault *fault)
+{
+    _cleanup_(columns_done) struct columns there = {0};
+    if (read_names(h, "", &there, fault) < 0)
+        return -1;
+    for (size_t i = 0; i < h->columns.n; i++)
+        h->columns.list[i].stored = columns_find(&there, h->columns.list[i].name) != NULL;
+    return 0;
 }
 
 int tables_check(struct history *h, struct db_fault *fault)
@@ -44,11 +53,10 @@ int tables_check(struct history *h, struct db_fault *fault)
             return -1;
         if (there.n > 0 && (!known || !columns_find(&there, "opened_dump")))
             return history_fault(fault, false,
-                "%s: there is a table %s%s already that was not made by a load: give the dataset another name in "
+                "%s: there is a table %s%s already that was not made by a load: give the dataset another "
+                "name in "
                 "the sink's URL, or rename that table",
                 h->label, h->place.table, suffixes[i]);
-        for (size_t c = 0; i == 0 && c < h->columns.n; c++)
-            h->columns.list[c].stored = columns_find(&there, h->columns.list[c].name) != NULL;
     }
     return 0;
 }
@@ -57,8 +65,7 @@ int tables_clear(struct history *h, struct db_fault *fault)
 {
     static const char *const sql[] = {"DROP VIEW IF EXISTS {history}", "DROP TABLE IF EXISTS {current}",
         "DROP TABLE IF EXISTS {past}", "DELETE FROM {column} WHERE dataset = {1}"};
-    static const char *const look[] = {
-        "SELECT 1 FROM {current} LIMIT 1", "SELECT 1 FROM {past} LIMIT 1"};
+    static const char *const look[] = {"SELECT 1 FROM {current} LIMIT 1", "SELECT 1 FROM {past} LIMIT 1"};
     static const char *const suffixes[] = {"", "_past"};
     const char *const dataset[] = {h->place.table};
     for (size_t i = 0; i < N_ELEMENTS(look); i++) {
@@ -69,7 +76,8 @@ int tables_clear(struct history *h, struct db_fault *fault)
             return -1;
         if (row)
             return history_fault(fault, false,
-                "%s: %s%s has rows, but ingest_dump knows of no dump they came from: restore ingest_dump, or rename "
+                "%s: %s%s has rows, but ingest_dump knows of no dump they came from: restore ingest_dump, or "
+                "rename "
                 "the tables to begin anew",
                 h->label, h->place.table, suffixes[i]);
     }
@@ -114,7 +122,8 @@ char *tables_columns(const struct history *h, bool dumped_only)
 }
 
 /* What the table lacks, as one statement. */
-static int add_columns(struct history *h, const char *table, const struct columns *there, struct db_fault *fault)
+static int add_columns(
+    struct history *h, const char *table, const struct columns *there, struct db_fault *fault)
 {
     _cleanup_buffer_ struct buffer sql = {0};
     for (size_t i = 0; i < h->columns.n; i++) {
@@ -129,8 +138,8 @@ static int add_columns(struct history *h, const char *table, const struct column
     return history_run(h, text, 0, NULL, NULL, fault);
 }
 
-static int make_table(struct history *h, const char *suffix, const char *table, const char *create, bool *ret_made,
-    struct db_fault *fault)
+static int make_table(struct history *h, const char *suffix, const char *table, const char *create,
+    bool *ret_made, struct db_fault *fault)
 {
     _cleanup_(columns_done) struct columns there = {0};
     if (read_names(h, suffix, &there, fault) < 0)

@@ -6,8 +6,9 @@ struct tables {
     bool made; /* current is new, and still without its primary key where the dialect wants it so */
 };
 
-/* Is something in the way: a table that is not ours, one that lacks what we put there? Says which columns
- * are stored. */
+/* Says which columns are stored: after a crash some may be on record, but not in the tables yet. */
+int tables_look(struct history *h, struct db_fault *fault);
+/* Is something in the way: a table that is not ours, one that lacks what we put there? */
 int tables_check(struct history *h, struct db_fault *fault);
 /* Takes away what a first load left that did not come to its end: empty tables, and columns on record. */
 int tables_clear(struct history *h, struct db_fault *fault);

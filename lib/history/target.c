@@ -39,9 +39,11 @@ static int check_name(const char *name, const char *what, size_t max, struct err
         return error_set(err, "the sink's URL has a name of %zu bytes for its %s: at most %zu are possible",
             strlen(name), what, max);
     for (const char *p = name; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7F || *p == '`' || *p == '"' || *p == '\\' || *p == '/' || *p == '{')
-            return error_set(
-                err, "the sink's URL has a control character, a quote, a brace or a slash in the name of its %s", what);
+        if ((unsigned char)*p < 0x20 || *p == 0x7F || *p == '`' || *p == '"' || *p == '\\' || *p == '/' ||
+            *p == '{')
+            return error_set(err,
+                "the sink's URL has a control character, a quote, a brace or a slash in the name of its %s",
+                what);
     for (size_t i = 0; i < N_ELEMENTS(books); i++)
         if (strcasecmp(name, books[i]) == 0)
             return error_set(err, "%s is a table of our own: give the dataset another name", books[i]);
@@ -74,7 +76,8 @@ static int take_path(struct history_place *place, const char *url, bool schemas,
     if (!slash || slash == path + 1)
         return refuse(err, "names no database and table");
     if (slash + 1 == end || memchr(slash + 1, '/', (size_t)(end - slash - 1)))
-        return refuse(err, slash + 1 == end ? "names no table" : "has more than a database and a table in its path");
+        return refuse(
+            err, slash + 1 == end ? "names no table" : "has more than a database and a table in its path");
     place->database = xasprintf("%.*s%s", (int)(slash - url), url, end);
     return take_names(place, slash + 1, (size_t)(end - slash - 1), schemas, err);
 }

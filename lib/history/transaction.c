@@ -55,8 +55,8 @@ int work_commit(struct work *w, struct db_fault *fault)
     marks_set_int(&h->marks, "number", w->dump_id);
     if (write_rejects(w, fault) < 0 || books_end_dump(h, &a, fault) < 0)
         return -1;
-    if (history_run(h, "UPDATE {column} SET first_dump = {number} WHERE dataset = {1} AND first_dump IS NULL", 1,
-            dataset, NULL, fault) < 0)
+    if (history_run(h, "UPDATE {column} SET first_dump = {number} WHERE dataset = {1} AND first_dump IS NULL",
+            1, dataset, NULL, fault) < 0)
         return -1;
     return history_run(h, "COMMIT", 0, NULL, NULL, fault);
 }

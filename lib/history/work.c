@@ -52,7 +52,8 @@ int work_complete(struct work *w, struct db_fault *fault)
     double allowed = w->load->max_rejected * (double)w->counts.rows;
     if (w->counts.rejected > FEW && (double)w->counts.rejected > allowed && w->load->max_rejected < 1)
         return work_refuse(w, fault,
-            "%lld of %lld rows cannot be taken, and %g %% is the most that is: look at the file, or allow more with "
+            "%lld of %lld rows cannot be taken, and %g %% is the most that is: look at the file, or allow "
+            "more with "
             "--max-rejected",
             (long long)w->counts.rejected, (long long)w->counts.rows, w->load->max_rejected * 100);
     return 0;
@@ -67,18 +68,6 @@ static int next_record(void *arg, struct merge_row *ret_row, struct db_fault *fa
     return db_cursor_next(w->record, &ret_row->values, fault);
 }
 
-/* A column that the table does not have yet is NULL in all its rows. */
-static char *record_sql(const struct history *h)
-{
-    _cleanup_buffer_ struct buffer sql = {0};
-    for (size_t i = 0; i < h->columns.n; i++) {
-        _cleanup_free_ char *name = db_quote_name(h->db, NULL, h->columns.list[i].name);
-        buffer_printf(&sql, "%s%s", i ? ", " : "SELECT ", h->columns.list[i].stored ? name : "NULL");
-    }
-    buffer_put_string(&sql, " FROM {current} ORDER BY {cols.key}");
-    return marks_expand(&h->marks, buffer_string(&sql));
-}
-
 static int read_record(struct work *w, struct db_fault *fault)
 {
     struct db_fault ignored;
@@ -86,7 +75,10 @@ static int read_record(struct work *w, struct db_fault *fault)
         return -1;
     for (const char *const *sql = w->h->dialect->reader; *sql; sql++)
         db_query(w->reader, *sql, 0, NULL, NULL, &ignored);
-    _cleanup_free_ char *sql = record_sql(w->h);
+    _cleanup_free_ char *values = history_value_list(w->h);
+    marks_set(&w->h->marks, "values", values);
+    _cleanup_free_ char *sql =
+        marks_expand(&w->h->marks, "SELECT {values} FROM {current} ORDER BY {cols.key}");
     return db_cursor_open(w->reader, sql, &w->record, fault);
 }
 
@@ -108,7 +100,7 @@ int work_begin_merge(struct work *w, bool on_record, struct db_fault *fault)
         .current = on_record ? next_record : NULL,
         .current_arg = w};
     w->merge = merge_new(&options);
-    w->out = xcalloc(w->h->columns.n + 5, sizeof(*w->out));
+    w->out = xcalloc(w->h->columns.n + 6, sizeof(*w->out));
     return 0;
 }
 

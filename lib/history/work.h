@@ -31,6 +31,7 @@ struct work {
     /* A row on its way into a table: the columns, and what is ours behind them. */
     struct db_value *out;
     char out_line[24], out_dump[24], out_kind[2];
+    int64_t differences; /* rows of them so far */
     int64_t told, merged;
 
     struct buffer notes;

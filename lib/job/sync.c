@@ -171,8 +171,10 @@ static enum step load_dump(
     bool any_order = false;
     for (int starts = 1;; starts++) {
         enum step step = try_dump(s, f, any_order, ret, fault);
-        any_order |= step == STEP_AGAIN_ANY_ORDER;
-        starts -= step == STEP_AGAIN_ANY_ORDER; /* that is known from now on */
+        if (step == STEP_AGAIN_ANY_ORDER && !any_order) {
+            any_order = true; /* that is known from now on, and counts for no start */
+            starts--;
+        }
         if (step == STEP_OVER || step == STEP_FAILED)
             return step;
         if (starts >= STARTS_MAX) {

@@ -14,6 +14,7 @@ import base64
 import contextlib
 import dataclasses
 import email.utils
+import fcntl
 import hashlib
 import html
 import http.server
@@ -22,9 +23,11 @@ import socket
 import ssl
 import struct
 import threading
+import time
 import urllib.parse
 
 HOST = "127.0.0.1"
+SIOCOUTQ = 0x5411  # tcp(7): how much is not acknowledged yet
 
 
 @dataclasses.dataclass
@@ -304,7 +307,7 @@ class DumpServer:
     def __init__(self, tls=None):
         self._lock = threading.Condition()
         self._things = {}     # path -> [Thing, behaviours]
-        self._requests = []   # (path, path with query, headers)
+        self._requests = []   # (path, path with query, headers, when it came)
         self._connections = set()
         self._server = _Server((HOST, 0), _Request)
         self._server.owner = self
@@ -350,16 +353,21 @@ class DumpServer:
     def requests(self, path=None):
         """The headers of the requests so far, of one path or of all."""
         with self._lock:
-            return [headers for p, _, headers in self._requests if path in (None, p)]
+            return [headers for p, _, headers, _ in self._requests if path in (None, p)]
 
     def targets(self):
         """What was asked for, with its query, in order."""
         with self._lock:
-            return [target for _, target, _ in self._requests]
+            return [target for _, target, _, _ in self._requests]
+
+    def arrivals(self, path):
+        """When the requests of a path came, in seconds since 1970."""
+        with self._lock:
+            return [when for p, _, _, when in self._requests if p == path]
 
     def wait_for_requests(self, n, path=None, timeout=20):
         with self._lock:
-            seen = lambda: sum(path in (None, p) for p, _, _ in self._requests)
+            seen = lambda: sum(path in (None, p) for p, *_ in self._requests)
             assert self._lock.wait_for(lambda: seen() >= n, timeout), f"{seen()} requests of {n}"
 
     def close(self):
@@ -382,7 +390,7 @@ class DumpServer:
 
     def take(self, path, target, headers):
         with self._lock:
-            self._requests.append((path, target, headers))
+            self._requests.append((path, target, headers, time.time()))
             self._lock.notify_all()
             thing, behaviours = self._things.get(path, (None, None))
             if thing is None:
@@ -403,8 +411,6 @@ class DumpServer:
     def wait_until_taken(connection):
         """Until the client's kernel has acknowledged all of it; a reset throws away what is still on its way."""
         pause = threading.Event()
-        SIOCOUTQ = 0x5411
-        import fcntl
         with contextlib.suppress(OSError):
             while struct.unpack("i", fcntl.ioctl(connection.fileno(), SIOCOUTQ, b"\0\0\0\0"))[0] > 0:
                 pause.wait(0.005)
