@@ -167,7 +167,7 @@ def unlike(dataset, model, tables=("", "_past")):
     """In what the tables differ from the model, in words; "" when they do not. The view may be missing after a crash."""
     if not {dataset.table, f"{dataset.table}_past", "ingest_column", "ingest_dump"} <= set(dataset.sink.tables()):
         return "there are no tables" if model.dumps else ""
-    if set(dataset.dumps().values()) != set(model.dumps):
+    if sorted(dataset.dumps().values()) != list(model.dumps):
         return f"loaded are the dumps {dataset.dumps()}, not {list(model.dumps)}"
     wanted = {"": list(model.current.values()), "_past": model.past}
     wanted["_history"] = wanted[""] + wanted["_past"]
