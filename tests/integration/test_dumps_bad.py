@@ -9,6 +9,7 @@ import resource
 import pytest
 
 import dumps_model
+import office as practice
 from dumps_model import read_dump
 from dumps_site import SINKS, Dataset, Files, assert_equal, copy
 from mariadb import MariaDB
@@ -363,16 +364,26 @@ def large(n_rows, seed):
     return ("NPI,Padding\n" + "\n".join(rows) + "\n").encode()
 
 
+class SmallFiles(Postgres):
+    """None of its files may grow beyond 20 MB, as long as it has a limit."""
+    limit = 20 << 20
+
+    def spawn(self, argv, **options):
+        def limited():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.limit, resource.RLIM_INFINITY))
+        return super().spawn(argv, **({"preexec_fn": limited} if self.limit else {}), **options)
+
+
 @pytest.mark.slow
 def test_a_full_postgres(session_home, files, programs_built):
-    """No file of it may grow beyond 20 MB; then it may."""
-    from office import make_site
-    server = Postgres(session_home["home"] / "full-pg").start()
+    server = SmallFiles(session_home["home"] / "full-pg").start()
+
+    def make_room():
+        server.limit = 0
+        server.restart()
     try:
-        make_site(server)
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (20 << 20, resource.RLIM_INFINITY))
-        fill(SINKS["postgres"](server, "full"), files, lambda: resource.prlimit(
-            server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)))
+        practice.make_site(server)
+        fill(SINKS["postgres"](server, "full"), files, make_room)
     finally:
         server.stop()
 
