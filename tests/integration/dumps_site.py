@@ -227,6 +227,15 @@ def copy(source, sink_url, *options, timeout=120):
     return finish(start_copy(source, sink_url, *options), timeout)
 
 
+def life(sink_url, key):
+    """What `ingestctl history` tells of a key, as dumps_model.Dataset.life() does."""
+    argv = [str(INGESTCTL), "--json", "history", sink_url, "--", *key]
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, (argv, done)
+    return [(v["valid_from"], v["valid_to"], v["opened_by"], v.get("closed_by"),
+             {h: cell for h, cell in v["values"].items() if cell is not None}) for v in json.loads(done.stdout)["versions"]]
+
+
 def keys(key):
     return [] if not key else ["--key", ",".join(key)]
 
