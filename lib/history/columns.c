@@ -1,8 +1,10 @@
 #include "history/columns.h"
 
-/* Columns of the tables that are ours. */
-static const char *const ours[] = {
-    "valid_from", "valid_to", "opened_by", "closed_by", "opened_dump", "closed_dump", "line", "kind"};
+/* Columns of the tables that are ours, and names that Postgres and InnoDB keep for themselves: in both, so that a header
+ * has one name everywhere. */
+static const char *const reserved[] = {"valid_from", "valid_to", "opened_by", "closed_by", "opened_dump",
+    "closed_dump", "line", "kind", "ctid", "tableoid", "xmin", "xmax", "cmin", "cmax", "db_row_id",
+    "db_trx_id", "db_roll_ptr", "fts_doc_id"};
 
 void columns_done(struct columns *c)
 {
@@ -52,8 +54,8 @@ void column_name_make(const char *header, size_t position, char *out)
 
 static bool taken(const struct columns *c, const char *name)
 {
-    for (size_t i = 0; i < N_ELEMENTS(ours); i++)
-        if (strcmp(name, ours[i]) == 0)
+    for (size_t i = 0; i < N_ELEMENTS(reserved); i++)
+        if (strcmp(name, reserved[i]) == 0)
             return true;
     for (size_t i = 0; i < c->n; i++)
         if (strcmp(name, c->list[i].name) == 0)

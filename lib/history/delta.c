@@ -1,13 +1,14 @@
 /*
  * Every dump but the first: the differences are loaded into a temporary table, and from there go where they belong by a
  * few statements, whatever their number. kind: a added, b back (reactivated), c changed, r removed.
+ * _seq counts them; no column of a dump is called so.
  */
 #include "history/tables.h"
 #include "history/work.h"
 
 static const char *const make_sql[] = {
     "{drop temporary} IF EXISTS {delta}",
-    "CREATE TEMPORARY TABLE {delta} (seq bigint NOT NULL, kind char(1) NOT NULL, {delta columns}, line "
+    "CREATE TEMPORARY TABLE {delta} (_seq bigint NOT NULL, kind char(1) NOT NULL, {delta columns}, line "
     "bigint{delta key}){options}",
 };
 
@@ -79,7 +80,7 @@ static int fill_delta(struct work *w, struct db_fault *fault)
     struct history *h = w->h;
     size_t n = h->columns.n;
     const char **names = xcalloc(n + 3, sizeof(*names));
-    names[0] = "seq";
+    names[0] = "_seq";
     names[1] = "kind";
     for (size_t i = 0; i < n; i++)
         names[i + 2] = h->columns.list[i].name;
@@ -105,7 +106,7 @@ static int check_removed(struct work *w, struct db_fault *fault)
     return work_refuse(w, fault,
         "%lld of %lld keys are missing from the dump, and %g %% is the most that may be: is the file whole? "
         "if they "
-        "are gone indeed, allow it with --max-removed 1",
+        "are gone indeed, allow it with max_removed: 100 (--max-removed 100)",
         (long long)gone, (long long)before, w->load->max_removed * 100);
 }
 
@@ -116,7 +117,8 @@ static int apply_chunk(struct work *w, int64_t from, int64_t to, int64_t *closed
 {
     struct history *h = w->h;
     int64_t rows[3];
-    _cleanup_free_ char *chunk = xasprintf("d.seq > %lld AND d.seq <= %lld", (long long)from, (long long)to);
+    _cleanup_free_ char *chunk =
+        xasprintf("d._seq > %lld AND d._seq <= %lld", (long long)from, (long long)to);
     marks_set(&h->marks, "chunk", chunk);
     if (history_change(h, close_sql, &rows[0], fault) < 0 ||
         history_change(h, h->dialect->delete_from, &rows[1], fault) < 0 ||

@@ -84,7 +84,7 @@ static const struct dialect dialects[] = {
         .drop_temporary = "DROP TEMPORARY TABLE",
         .last_id = "SELECT LAST_INSERT_ID()",
         .stage_key = ", PRIMARY KEY ({cols.key}, line)",
-        .delta_key = ", PRIMARY KEY (seq)",
+        .delta_key = ", PRIMARY KEY (_seq)",
         .chunk = 2000,
         .straight = "STRAIGHT_JOIN",
         .delete_from = "DELETE n FROM {delta} d STRAIGHT_JOIN {current} n ON {n=d} WHERE {chunk} AND d.kind "

@@ -10,7 +10,8 @@ static const struct {
     bool schemas;
 } schemes[] = {{"postgresql://", true}, {"postgres://", true}, {"mysql://", false}};
 
-static const char *const books[] = {"ingest_dump", "ingest_reject", "ingest_column"};
+static const char *const books[] = {
+    "ingest_dump", "ingest_reject", "ingest_column", "ingest_delta", "ingest_stage"};
 
 static int refuse(struct error *err, const char *why)
 {

@@ -190,7 +190,7 @@ static void name_stage(struct sync_feed *f, size_t i, size_t n)
 {
     const char *slash = strrchr(f->dump->url, '/');
     if (f->dump->date[0] && n > 1)
-        snprintf(f->stage, sizeof(f->stage), "%s (%zu of %zu)", f->dump->date, i + 1, n);
+        snprintf(f->stage, sizeof(f->stage), "%s (%u of %u)", f->dump->date, (unsigned)i + 1, (unsigned)n);
     else
         snprintf(f->stage, sizeof(f->stage), "%.40s",
             f->dump->date[0]                 ? f->dump->date

@@ -230,7 +230,7 @@ def test_text_stays_text(npi):
 def test_headers_of_every_kind(npi):
     long = "x" * 70
     names = ["", " ", "Name", "name", "NAME ", "na-me", f"{long}1", f"{long}2", "select", "1", "valid_from", "line", "opened_dump",
-             "kind", "xmin", "ctid", "tableoid", "oid", "é", "日本", "a\"b", "a`b", "a;b", "'", "\\", "%", "id", "_", "a" * 64]
+             "kind", "seq", "xmin", "ctid", "tableoid", "oid", "DB_ROW_ID", "db_trx_id", "FTS_DOC_ID", "é", "日本", "a\"b", "a`b", "a;b", "'", "\\", "%", "id", "_", "a" * 64]
     header = ",".join('"' + n.replace('"', '""') + '"' for n in ["NPI", *names])
     row = ",".join(f"v{i}" for i in range(len(names)))
     octets = f"{header}\n001,{row}\n002,{row}\n003,{row}\n".encode()
@@ -336,7 +336,7 @@ def test_a_table_of_somebody_elses(sink, files):
     assert sink.select(["npi", "note"], "FROM npi") == [("1", "mine")]
 
 
-@pytest.mark.parametrize("table", ["", "x" * 64, "a/b", "ingest_dump", "npi%00", "npi_past", "npi_history"])
+@pytest.mark.parametrize("table", ["", "x" * 64, "a/b", "ingest_dump", "ingest_delta", "npi%00", "npi_past", "npi_history"])
 def test_names_that_are_no_tables(npi, table):
     before = npi.dataset.everything(), npi.sink.tables()
     done = copy(npi.files.put("x-2020-02-01.csv", GOOD), npi.sink.url() + f"/{table}")

@@ -171,7 +171,7 @@ def test_rows_that_cannot_be_taken(db):
 def test_too_many_rejects_are_refused(db):
     rows = [[f"{i:04}", "a"] for i in range(79)] + [Bad() for _ in range(21)]
     fault = db.refused(["id", "v"], rows, "2020-01-01")
-    assert "21 of 100" in fault and "--max-rejected" in fault
+    assert "21 of 100" in fault and "10 %" in fault
     dump, = db.dumps()
     assert dump["status"] == "refused" and dump["rejected"] == "21" and dump["error"] == fault
     assert not db.say("newest")["there"]

@@ -78,6 +78,17 @@ START_TEST(headers_keep_their_columns)
 }
 END_TEST
 
+START_TEST(names_that_are_taken_are_not_given)
+{
+    _cleanup_(columns_done) struct columns c = {0};
+    size_t map[4];
+    columns_match(&c, (const char *const[]){"id", "XMin", "ctid", "FTS_DOC_ID"}, 4, map);
+    ck_assert_str_eq(c.list[1].name, "xmin_2");
+    ck_assert_str_eq(c.list[2].name, "ctid_2");
+    ck_assert_str_eq(c.list[3].name, "fts_doc_id_2");
+}
+END_TEST
+
 START_TEST(a_person_may_say_header_or_name)
 {
     _cleanup_(columns_done) struct columns c = {0};
@@ -93,6 +104,6 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {names_are_plain, names_of_any_headers_are_valid_and_unique,
-        headers_keep_their_columns, a_person_may_say_header_or_name};
+        headers_keep_their_columns, names_that_are_taken_are_not_given, a_person_may_say_header_or_name};
     return run_tests("history-columns", tests, N_ELEMENTS(tests));
 }
