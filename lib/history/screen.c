@@ -1,5 +1,7 @@
 #include "history/screen.h"
 
+#include "history/inside.h"
+#include "source/reason.h"
 #include "util/text.h"
 
 void screen_init(struct screen *s, size_t n_columns)
@@ -10,6 +12,8 @@ void screen_init(struct screen *s, size_t n_columns)
 void screen_done(struct screen *s)
 {
     free(s->values);
+    free(s->unread_key);
+    unread_done(&s->unread);
     buffer_done(&s->raw);
     *s = (struct screen){0};
 }
@@ -67,7 +71,8 @@ int screen_reject_duplicate(struct screen *s, const struct merge_event *e, struc
                 &words, "%s%lld", words.n ? ", " : "the same key is on line ", (long long)e->lines[i]);
     if (e->more)
         buffer_put_string(&words, words.n ? " and others" : "the same key is on other lines");
-    return reject(s, e->values, e->line, "duplicate_key", buffer_string(&words), fault);
+    return reject(
+        s, e->values, e->line, source_reason_code(SOURCE_DUPLICATE_KEY), buffer_string(&words), fault);
 }
 
 /* Is it one that cannot be on record? 1: it was rejected. */
@@ -76,17 +81,56 @@ static int check_key(struct screen *s, int64_t line, struct db_fault *fault)
     for (size_t i = 0; i < s->n_key; i++) {
         const struct db_value *v = &s->values[s->key[i]];
         if (!v->p)
-            return reject(s, s->values, line, "null_key", "the key has no value", fault) < 0 ? -1 : 1;
+            return reject(s, s->values, line, source_reason_code(SOURCE_NULL_KEY), "the key has no value",
+                       fault) < 0
+                       ? -1
+                       : 1;
         if (v->n > s->key_max && text_utf8_length(v->p, v->n) > s->key_max) {
             char words[64];
             snprintf(words, sizeof(words), "the key is longer than %zu characters", s->key_max);
-            return reject(s, s->values, line, "key_too_long", words, fault) < 0 ? -1 : 1;
+            return reject(s, s->values, line, source_reason_code(SOURCE_KEY_TOO_LONG), words, fault) < 0 ? -1
+                                                                                                         : 1;
         }
     }
     return 0;
 }
 
 /* ---- taking ---- */
+
+/* The cell of a key's column, where the row has one that can be a key. */
+static bool key_cell(
+    const struct screen *s, const struct source_row *row, size_t column, struct db_value *ret)
+{
+    for (size_t i = 0; i < row->n_cells; i++) {
+        if (s->map[i] != column)
+            continue;
+        *ret = (struct db_value){row->cells[i].p, row->cells[i].n};
+        return ret->p && !memchr(ret->p, 0, ret->n) && text_is_utf8(ret->p, ret->n) &&
+               text_utf8_length(ret->p, ret->n) <= s->key_max;
+    }
+    return false;
+}
+
+static int note_key(struct screen *s, const struct source_row *row, struct db_fault *fault)
+{
+    if (!s->unread_key)
+        s->unread_key = xcalloc(s->n_key, sizeof(*s->unread_key));
+    for (size_t i = 0; i < s->n_key; i++)
+        if (!key_cell(s, row, s->key[i], &s->unread_key[i]))
+            return 0;
+    if (unread_add(&s->unread, s->n_key, s->unread_key))
+        return 0;
+    return history_fault(fault, false,
+        "more than %d rows of the dump cannot be taken: is it the right file, and the right delimiter?",
+        UNREAD_MAX);
+}
+
+bool screen_knows(const struct screen *s, const struct db_value *values)
+{
+    for (size_t i = 0; i < s->n_key && s->unread.n > 0; i++)
+        s->unread_key[i] = values[s->key[i]];
+    return unread_has(&s->unread, s->n_key, s->unread_key);
+}
 
 static int take(struct screen *s, const struct source_row *row, struct db_fault *fault)
 {
@@ -96,7 +140,7 @@ static int take(struct screen *s, const struct source_row *row, struct db_fault 
             .detail = row->detail,
             .raw = row->raw,
             .n_raw = row->n_raw};
-        return rejects_put(s->rejects, &r, fault) < 0 ? -1 : 1;
+        return note_key(s, row, fault) < 0 || rejects_put(s->rejects, &r, fault) < 0 ? -1 : 1;
     }
     for (size_t i = 0; i < row->n_cells; i++)
         s->values[s->map[i]] = (struct db_value){row->cells[i].p, row->cells[i].n};

@@ -5,6 +5,7 @@
  */
 #include "history/merge.h"
 #include "history/rejects.h"
+#include "history/unread.h"
 #include "source/source.h"
 #include "util/buffer.h"
 
@@ -17,6 +18,8 @@ struct screen {
     struct rejects *rejects;
     struct db_value *values;
     struct buffer raw;
+    struct unread unread; /* keys of rows that the source could not take */
+    struct db_value *unread_key;
     int64_t rows; /* taken or not */
 };
 
@@ -25,6 +28,9 @@ void screen_done(struct screen *s);
 
 /* A merge_next_row. */
 int screen_next(void *arg, struct merge_row *ret_row, struct db_fault *fault);
+
+/* Is this row's key one of a row that the source could not take? */
+bool screen_knows(const struct screen *s, const struct db_value *values);
 
 /* A row that was taken, and then turned out to be one of several of its key. */
 int screen_reject_duplicate(struct screen *s, const struct merge_event *e, struct db_fault *fault);

@@ -110,9 +110,10 @@ int work_next_event(struct work *w, struct merge_event *ret_event, struct db_fau
         if (got <= 0)
             return got;
         work_tell(w, w->record ? "comparing" : "loading", ++w->merged);
-        if (ret_event->kind != MERGE_DUPLICATE)
+        bool left = ret_event->kind == MERGE_REMOVED && screen_knows(&w->screen, ret_event->values);
+        if (ret_event->kind != MERGE_DUPLICATE && !left)
             return 1;
-        if (screen_reject_duplicate(&w->screen, ret_event, fault) < 0)
+        if (!left && screen_reject_duplicate(&w->screen, ret_event, fault) < 0)
             return -1;
     }
 }

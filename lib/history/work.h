@@ -49,7 +49,8 @@ void work_tell(struct work *w, const char *stage, int64_t rows);
 int work_complete(struct work *w, struct db_fault *fault);
 /* The merge of the dump, staged if need be, with what is on record. */
 int work_begin_merge(struct work *w, bool on_record, struct db_fault *fault);
-/* Its next event that is not a duplicate: those go to the rejects here. Counts all but added and changed. */
+/* Its next event that is not a duplicate: those go to the rejects here; nor the end of a key whose row could not be
+ * taken. */
 int work_next_event(struct work *w, struct merge_event *ret_event, struct db_fault *fault);
 /* The values of one event, for db_load, and the line behind them at [at]. */
 void work_put_row(struct work *w, const struct merge_event *e, size_t at);

@@ -96,10 +96,15 @@ static bool is_null(const struct csv *c, const char *p, size_t n)
     return n == 0;
 }
 
+static size_t n_kept(const struct csv_reader *r)
+{
+    return MIN(r->n_cells, r->max_cells);
+}
+
 static void set_cells(struct csv *c)
 {
     const char *p = c->reader.first;
-    for (size_t i = 0; i < c->reader.n_cells; i++) {
+    for (size_t i = 0; i < n_kept(&c->reader); i++) {
         struct source_cell *cell = &c->reader.cells[i];
         size_t n = cell->n;
         *cell = is_null(c, p, n) ? (struct source_cell){0} : (struct source_cell){p, n};
@@ -149,9 +154,9 @@ static enum source_reason judge(struct csv *c)
     const struct csv_reader *r = &c->reader;
     if (r->reason != SOURCE_TAKEN)
         return r->reason;
+    set_cells(c);
     if (r->n_cells != c->source.n_columns)
         return r->n_cells < c->source.n_columns ? SOURCE_TOO_FEW_CELLS : SOURCE_TOO_MANY_CELLS;
-    set_cells(c);
     return judge_text(r);
 }
 
@@ -172,6 +177,7 @@ static void explain(struct csv *c, enum source_reason reason)
 
 static void reject(struct csv *c, enum source_reason reason, struct source_row *ret)
 {
+    bool has_cells = c->reader.reason == SOURCE_TAKEN;
     explain(c, reason);
     struct slice raw = csv_reader_raw(&c->reader);
     buffer_reset(&c->raw, SOURCE_RAW_MAX);
@@ -179,6 +185,8 @@ static void reject(struct csv *c, enum source_reason reason, struct source_row *
         c->raw.n = text_make_utf8(raw.p, raw.n, c->raw.p, MIN(raw.n * 3, (size_t)SOURCE_RAW_MAX));
     *ret = (struct source_row){
         .line = c->reader.line,
+        .n_cells = has_cells ? n_kept(&c->reader) : 0,
+        .cells = has_cells ? c->reader.cells : NULL,
         .reason = source_reason_code(reason),
         .detail = c->detail,
         .raw = c->raw.n ? c->raw.p : "",

@@ -11,6 +11,9 @@ static const struct {
     [SOURCE_BAD_ENCODING] = {"bad_encoding", "A cell is not well-formed UTF-8."},
     [SOURCE_NUL_BYTE] = {"nul_byte", "A cell holds the byte 0, which databases cannot store in a text."},
     [SOURCE_TOO_LONG] = {"too_long", "The record is longer than `row_max`: only its beginning was kept."},
+    [SOURCE_NULL_KEY] = {"null_key", "A cell of the key is empty."},
+    [SOURCE_KEY_TOO_LONG] = {"key_too_long", "A cell of the key is longer than a key may be."},
+    [SOURCE_DUPLICATE_KEY] = {"duplicate_key", "The dump has other rows of the same key."},
 };
 
 const char *source_reason_code(enum source_reason r)

@@ -9,6 +9,10 @@ enum source_reason {
     SOURCE_BAD_ENCODING, /* a cell is not UTF-8 */
     SOURCE_NUL_BYTE,
     SOURCE_TOO_LONG, /* the record is longer than row_max */
+    /* What a dataset cannot have on record (history/). */
+    SOURCE_NULL_KEY,
+    SOURCE_KEY_TOO_LONG,
+    SOURCE_DUPLICATE_KEY,
     N_SOURCE_REASONS
 };
 

@@ -24,8 +24,8 @@ struct source_row {
     int64_t line; /* where it begins, from 1; of sources without lines its number */
     size_t n_cells;
     const struct source_cell *cells; /* as many as columns; UTF-8 without NUL */
-    /* A row that cannot be taken: why, as a word of docs/bad-data.md, and words for a person; else NULL. It has no
-     * cells then. */
+    /* A row that cannot be taken: why, as a word of docs/bad-data.md, and words for a person; else NULL. Its cells are
+     * then those that can be told apart, if any: fewer, never more than columns, and of any bytes. */
     const char *reason, *detail;
     const char *raw; /* of one that cannot be taken: as it stood, at most SOURCE_RAW_MAX bytes, made UTF-8 */
     size_t n_raw;

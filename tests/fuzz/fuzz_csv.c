@@ -42,8 +42,10 @@ static void add_row(uint64_t *sum, const struct source_row *row, size_t n_column
 {
     add(sum, &row->line, sizeof(row->line));
     if (row->reason) {
-        must(row->n_cells == 0 && row->detail && row->n_raw <= SOURCE_RAW_MAX);
+        must(row->n_cells <= n_columns && row->detail && row->n_raw <= SOURCE_RAW_MAX);
         must(text_is_utf8(row->raw, row->n_raw) && !memchr(row->raw, 0, row->n_raw));
+        for (size_t i = 0; i < row->n_cells; i++)
+            add(sum, row->cells[i].p, row->cells[i].n);
         add(sum, row->reason, strlen(row->reason));
         add(sum, row->detail, strlen(row->detail));
         add(sum, row->raw, row->n_raw);

@@ -100,12 +100,13 @@ class Dataset:
             raise Refused("same_date")
 
     def _take(self, dump, key):
-        """({key: (line, values)}, [(line, reason, the key of a duplicate)])."""
+        """({key: (line, values)}, [(line, reason, the key that is not gone for all that)])."""
         found, rejects = collections.defaultdict(list), []
         places = [dump.header.index(k) for k in key]
         for line, cells in dump.rows:
             if len(cells) != len(dump.header):
-                rejects.append((line, "too_few_cells" if len(cells) < len(dump.header) else "too_many_cells", None))
+                rejects.append((line, "too_few_cells" if len(cells) < len(dump.header) else "too_many_cells",
+                                tuple(cells[p] for p in places) if max(places) < len(cells) else None))
                 continue
             k = tuple(cells[p] for p in places)
             if any(cell == "" or cell in self.nulls for cell in k):

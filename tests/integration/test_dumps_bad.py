@@ -159,7 +159,7 @@ def test_bad_rows_among_good_ones(npi):
               b"007,G\xff\xfe,X\n008,H\x00i,X\n009,Jo,X\n009,Jo,X\n010,\"Ki\nKa\",X\n009,Lu,X\n011,Mo,X\n")
     done = npi.load(octets)
     assert done.code == 0, done
-    assert done.counts == {"rows": 13, "added": 2, "changed": 1, "removed": 2, "reactivated": 0, "unchanged": 0,
+    assert done.counts == {"rows": 13, "added": 2, "changed": 1, "removed": 0, "reactivated": 0, "unchanged": 0,
                            "rejected": 10}
     rejects = {line: (reason, detail) for _, line, reason, detail in npi.dataset.rejects()}
     assert {line: reason for line, (reason, _) in rejects.items()} == {
@@ -169,7 +169,23 @@ def test_bad_rows_among_good_ones(npi):
         assert all(line in rejects[mine][1] for line in others), rejects[mine]
     raw = dict(npi.sink.select(["line", "raw"], "FROM ingest_reject"))
     assert raw["3"].rstrip("\r\n") == "002,Bo" and raw["8"].startswith("007,G") and raw["10"]
-    assert [v[0] for v in npi.dataset.versions(("NPI",), "")] == [("001",), ("010",), ("011",)]
+    assert sorted(v[0] for v in npi.dataset.versions(("NPI",), "")) == [("001",), ("002",), ("003",), ("010",), ("011",)]
+
+
+@pytest.mark.parametrize("order", ["in order", "in any order"])
+def test_a_key_whose_row_cannot_be_taken_is_not_gone(npi, order):
+    """It is neither changed nor removed, and comes again unchanged; one that is not there is; a good row beside it counts."""
+    good = GOOD.splitlines()
+    rows = [b"002", b"003,C\xff,Y", b"004,New,X", good[1], good[1] + b",Y", b"005,New\x00,X"]
+    rows = sorted(rows) if order == "in order" else rows
+    done = npi.load(b"\n".join([good[0], *rows, b""]), "2020-03-01")
+    assert done.code == 0, done
+    assert done.counts == {"rows": 6, "added": 1, "changed": 0, "removed": 0, "reactivated": 0, "unchanged": 1,
+                           "rejected": 4}
+    done = npi.load(b"\n".join([good[0], good[1], b"002,Bo", b""]), "2020-04-01")
+    assert (done.counts["removed"], done.counts["unchanged"], done.counts["rejected"]) == (2, 1, 1), done
+    done = npi.load(GOOD, "2020-05-01")
+    assert (done.counts["reactivated"], done.counts["unchanged"]) == (1, 2), done
 
 
 def test_a_key_twice_stays_as_it_was(npi):
