@@ -47,6 +47,7 @@ static const struct dialect dialects[] = {
             "SELECT 'process ' || a.pid || ' (' || a.application_name || ', ' || a.usename || ')'"
             " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
             " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             " AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended('ingestd.' || {1}, 0)",
         .unlock = "SELECT pg_advisory_unlock(hashtextextended('ingestd.' || {1}, 0))",
         .lock_books = "SELECT pg_advisory_xact_lock(7353178361502020)",

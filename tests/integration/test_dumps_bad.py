@@ -199,6 +199,24 @@ def test_wide_composite_keys(sink, files, column):
         assert_equal(dataset, model)
 
 
+def test_a_composite_key_that_no_index_takes(sink, files):
+    """It is rejected by both alike, and the others are taken."""
+    draw = random.Random(1)
+    cell = lambda: "".join(chr(draw.randrange(0x20000, 0x2A000)) for _ in range(255))  # noqa: E731
+    octets = f"a,b,c,v\n{cell()},{cell()},{cell()},x\n{cell()},{cell()},c,y\n".encode()
+    done = copy(files.put("long-2020-01-01.csv", octets), sink.url("long"), "--key", "a,b,c")
+    assert done.code == 0 and done.counts["added"] == 1 and done.counts["rejected"] == 1, done
+    assert [r[1:] for r in Dataset(sink, "long").rejects()] == [(2, "key_too_long", "the key is longer than 2600 bytes")]
+
+
+def test_a_row_that_no_table_takes(sink, files):
+    header = ",".join(["id", *(f"c{i}" for i in range(900))])
+    octets = f"{header}\n1,{','.join([MARKER + 'x' * 60] * 900)}\n".encode()
+    done = copy(files.put("wide-2020-01-01.csv", octets), sink.url("wide"))
+    assert done.code != 0 and "row" in done.words.lower() and "too" in done.words, done
+    assert MARKER not in done.words
+
+
 # Cells and headers beyond the usual.
 
 
