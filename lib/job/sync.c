@@ -171,8 +171,10 @@ static enum step load_dump(
     bool any_order = false;
     for (int starts = 1;; starts++) {
         enum step step = try_dump(s, f, any_order, ret, fault);
-        any_order |= step == STEP_AGAIN_ANY_ORDER;
-        starts -= step == STEP_AGAIN_ANY_ORDER; /* that is known from now on */
+        if (step == STEP_AGAIN_ANY_ORDER && !any_order) {
+            any_order = true; /* that is known from now on, and counts for no start */
+            starts--;
+        }
         if (step == STEP_OVER || step == STEP_FAILED)
             return step;
         if (starts >= STARTS_MAX) {
@@ -188,7 +190,7 @@ static void name_stage(struct sync_feed *f, size_t i, size_t n)
 {
     const char *slash = strrchr(f->dump->url, '/');
     if (f->dump->date[0] && n > 1)
-        snprintf(f->stage, sizeof(f->stage), "%s (%zu of %zu)", f->dump->date, i + 1, n);
+        snprintf(f->stage, sizeof(f->stage), "%s (%u of %u)", f->dump->date, (unsigned)i + 1, (unsigned)n);
     else
         snprintf(f->stage, sizeof(f->stage), "%.40s",
             f->dump->date[0]                 ? f->dump->date

@@ -156,6 +156,12 @@ class Dataset:
         """Every version as a sink tells it."""
         return [v.told() for v in [*self.past, *self.current.values()]]
 
+    def life(self, key):
+        """Of one key, oldest first: (valid_from, valid_to, opened_by, closed_by, values)."""
+        found = [v for v in [*self.past, *self.current.values()] if v.key == key]
+        return [(v.valid_from, v.valid_to, v.opened_by, v.closed_by, v.values)
+                for v in sorted(found, key=lambda v: v.valid_from)]
+
 
 def read_dump(octets, as_of):
     """A dump out of a CSV file as the csv module reads it; lines are counted in the bytes."""

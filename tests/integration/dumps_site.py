@@ -167,7 +167,7 @@ def unlike(dataset, model, tables=("", "_past")):
     """In what the tables differ from the model, in words; "" when they do not. The view may be missing after a crash."""
     if not {dataset.table, f"{dataset.table}_past", "ingest_column", "ingest_dump"} <= set(dataset.sink.tables()):
         return "there are no tables" if model.dumps else ""
-    if set(dataset.dumps().values()) != set(model.dumps):
+    if sorted(dataset.dumps().values()) != list(model.dumps):
         return f"loaded are the dumps {dataset.dumps()}, not {list(model.dumps)}"
     wanted = {"": list(model.current.values()), "_past": model.past}
     wanted["_history"] = wanted[""] + wanted["_past"]
@@ -225,6 +225,15 @@ def finish(process, timeout=120):
 
 def copy(source, sink_url, *options, timeout=120):
     return finish(start_copy(source, sink_url, *options), timeout)
+
+
+def life(sink_url, key):
+    """What `ingestctl history` tells of a key, as dumps_model.Dataset.life() does."""
+    argv = [str(INGESTCTL), "--json", "history", sink_url, "--", *key]
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, (argv, done)
+    return [(v["valid_from"], v["valid_to"], v["opened_by"], v.get("closed_by"),
+             {h: cell for h, cell in v["values"].items() if cell is not None}) for v in json.loads(done.stdout)["versions"]]
 
 
 def keys(key):

@@ -1,6 +1,7 @@
 """ingestctl copy, history and sql: from a URL to a table with its history, and what a person reads of it, on both databases."""
 import contextlib
 import csv
+import datetime
 import io
 import json
 import os
@@ -9,11 +10,12 @@ import pty
 import select
 import signal
 import subprocess
+import threading
 
 import pytest
 
-from dump_server import OK, DumpServer, Slow, Status
-from programs import BUILD, INGESTCTL, REPO
+from dump_server import OK, DumpServer, Slow
+from programs import INGESTCTL, REPO
 from servers import wait_until
 from test_db import db, free_port  # noqa: F401: a fixture
 
@@ -142,12 +144,10 @@ def test_the_date_of_a_dump(server, sink, name, options, thing, as_of, origin):
 
 def test_a_dump_without_any_date_is_of_today(server, sink):
     dump = one(copy(server.put("/npi.csv", FEBRUARY.encode(), modified=None, etag=None), sink))
-    today = rows_of_date()
-    assert dump["as_of_from"] == "today" and dump["as_of"] in today
+    assert dump["as_of_from"] == "today" and dump["as_of"] in todays()
 
 
-def rows_of_date():
-    import datetime
+def todays():
     now = datetime.datetime.now(datetime.timezone.utc)
     return [(now - datetime.timedelta(minutes=m)).date().isoformat() for m in (0, 5)]
 
@@ -197,7 +197,6 @@ def test_many_keys_gone_is_refused(server, sink):
 
 def test_one_that_changes_while_it_is_read(server, sink):
     """The first half of one and the second half of another must not become a dump."""
-    import threading
     old = "id,x\n" + "".join(f"{i:06d},old\n" for i in range(60000))
     new = old.replace("old", "new")
     gate = threading.Semaphore(300)
@@ -295,7 +294,6 @@ def test_the_table_of_a_copy(server, sink):
 
 def test_the_bar(server, sink):
     """Bytes, rows and speed on a terminal; a read that waits for us shows it half-way."""
-    import threading
     body = "id,x\n" + "".join(f"{i:08d},{i}\n" for i in range(400000))
     gate = threading.Semaphore(1000)
     url = server.put("/d-2016-02-07.csv", body.encode(), [Slow(gate.acquire)])
@@ -443,7 +441,6 @@ def test_wrong_passwords_and_servers(db, server, sink):
 
 
 def test_arguments_show_no_password(server, sink):
-    import threading
     gate = threading.Semaphore(0)
     url = server.put("/npi-2016-02-07.csv", FEBRUARY.encode(), [Slow(gate.acquire)], credentials=("me", "s3cret"))
     url = url.replace("http://", "http://me:s3cret@")
@@ -464,7 +461,6 @@ def children_of(pid):
 
 
 def test_interrupted(db, server, sink):
-    import threading
     gate = threading.Semaphore(1)
     body = "id,x\n" + "".join(f"{i:08d},{i}\n" for i in range(200000))
     url = server.put("/d-2016-02-07.csv", body.encode(), [Slow(gate.acquire)])
@@ -501,6 +497,34 @@ def test_the_samples(db, sink):
         before = now
     n = len(before)
     assert rows(db, "SELECT count(*) AS n FROM npi") == [[str(n)]]
+
+
+def readme_queries():
+    """The statements of README's "Dumps with history", as one would paste them."""
+    section = (REPO / "README.md").read_text().split("## Dumps with history")[1].split("\n## ")[0]
+    blocks, lines = [], iter(section.splitlines())
+    for line in lines:
+        if line.startswith("    SELECT"):
+            while not line.rstrip().endswith(";"):
+                line += " " + next(lines).strip()
+            blocks.append(line.strip().rstrip(";"))
+    return blocks
+
+
+@pytest.mark.skipif(not SAMPLES, reason="the samples are not beside the repository")
+def test_the_queries_of_the_readme(db, sink):
+    copy(f"file://{SAMPLES[0].parent.resolve()}/", sink, "--pattern", "npi-sample-%Y-%m-%d.csv")
+    queries = readme_queries()
+    assert len(queries) == 5
+    ((moved, _),) = rows(db, "SELECT old.npi, 1 AS x FROM npi_past old JOIN npi new ON new.npi = old.npi AND new.valid_from ="
+                             " old.valid_to WHERE old.provider_last_name_legal_name <> new.provider_last_name_legal_name AND "
+                             "old.provider_business_mailing_address_city_name <> "
+                             "new.provider_business_mailing_address_city_name ORDER BY old.npi LIMIT 1")
+    found = [rows(db, q.replace("1003000167", moved)) for q in queries]
+    assert all(found[i] for i in (0, 1, 3, 4)), found
+    ((gone, _),) = rows(db, "SELECT npi, 1 AS x FROM npi_history WHERE opened_by = 'reactivated' ORDER BY npi LIMIT 1")
+    events = rows(db, queries[2].replace("1003000167", gone))
+    assert any(e[3] == "removed" for e in events) and any(e[1] == "reactivated" for e in events)
 
 
 def read_sample(path):

@@ -11,7 +11,7 @@ import pytest
 import dumps_model
 from dumps_model import Refused, read_dump
 from dumps_random import Histories
-from dumps_site import SINKS, Dataset, Files, assert_equal, copy, keys
+from dumps_site import SINKS, Dataset, Files, assert_equal, copy, keys, life
 
 SAMPLES = pathlib.Path(os.environ.get("NPI_SAMPLES", pathlib.Path(__file__).resolve().parents[3] / "shared/data/npi"))
 SEED = int(os.environ.get("DUMPS_SEED", time.time()))
@@ -96,9 +96,17 @@ def live(sink, files, seed):
         for _ in range(N_DUMPS):
             load(files, dataset, model, histories.next(), name=dataset.table)
         assert_equal(dataset, model)
+        for key in sorted({v.key for v in model.past})[:2]:
+            assert life(dataset.url, in_their_order(model, key)) == model.life(key)
     except AssertionError as e:
         raise AssertionError(f"with DUMPS_SEED={seed} DUMPS_DATASETS=1: {e}") from e
     return len(model.versions())
+
+
+def in_their_order(model, key):
+    """The cells of a key as its columns stood in the first dump."""
+    cells = dict(zip(model.key, key))
+    return [cells[h] for h in model.columns if h in cells]
 
 
 def test_random_histories(sink, files):

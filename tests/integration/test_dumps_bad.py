@@ -1,4 +1,5 @@
 """Dumps that are none, rows that cannot be taken, and servers that will not have them: what was there stays, and it is said why."""
+import csv
 import gzip
 import itertools
 import os
@@ -8,11 +9,13 @@ import resource
 import pytest
 
 import dumps_model
+import office as practice
 from dumps_model import read_dump
 from dumps_site import SINKS, Dataset, Files, assert_equal, copy
 from mariadb import MariaDB
 from servers import Postgres
 
+csv.field_size_limit(1 << 30)
 HTML = b"<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Sorry, come back later</h1></body></html>\n"
 MARKER = "PATIENT-7f3a"  # of a cell: it is in no message
 GOOD = f"NPI,Name,City\n001,Ada,{MARKER}\n002,Bo,NULL\n003,Ci,Y\n".encode()
@@ -73,9 +76,9 @@ def npi(sink, files):
 # What is no dump.
 
 NO_DUMPS = {
-    "an empty file": (b"", "empty"),
-    "blank lines alone": (b"\n\n\r\n\n", "empty"),
-    "a BOM alone": (b"\xef\xbb\xbf", "empty"),
+    "an empty file": (b"", "nothing in it"),
+    "blank lines alone": (b"\n\n\r\n\n", "nothing in it"),
+    "a BOM alone": (b"\xef\xbb\xbf", "nothing in it"),
     "an HTML page with status 200": (HTML, "html"),
     "an HTML page behind blanks": (b"\n\n  " + HTML.lower(), "html"),
     "a PDF": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<</Type/Catalog>>\nendobj\n", "pdf"),
@@ -85,7 +88,7 @@ NO_DUMPS = {
     "noise": (random.Random(1).randbytes(50_000), ""),
     "UTF-16": (GOOD.decode().encode("utf-16"), "utf-16"),
     "a header that is not UTF-8": (b"NPI,Na\xefve\n001,x\n", "utf-8"),
-    "a header with a NUL byte": (b"NPI,Na\x00me\n001,x\n", "nul"),
+    "a header with a NUL byte": (b"NPI,Na\x00me\n001,x\n", "byte 0"),
     "an unclosed quote": (GOOD + b'004,"Di,Z\n005,Ed,Z\n', "quote"),
     "an unclosed quote in the header": (b'NPI,"Name\n001,x\n', "quote"),
     "a last record that is cut off": (GOOD + b"004,D", ""),
@@ -106,8 +109,10 @@ def test_refused(npi, what):
 
 
 def test_a_key_that_is_no_column(npi):
-    npi.refuse(GOOD, "npi_number", options=("--key", "npi_number"))
     npi.refuse(GOOD.replace(b"NPI", b"Npi number"), "npi", options=("--key", "NPI"))
+    npi.refuse(GOOD.replace(b"NPI", b"Npi number"), "npi")
+    done = copy(npi.files.put("other-2020-02-01.csv", GOOD), npi.sink.url("other"), "--key", "NPI,npi_number")
+    assert done.code != 0 and "npi_number" in done.words and not Dataset(npi.sink, "other").exists(), done
 
 
 def test_another_key_than_before(npi):
@@ -139,8 +144,9 @@ def test_too_many_rows_rejected(npi):
 
 
 def test_a_date_that_nobody_knows(npi):
-    done = npi.load(GOOD, "not-a-date")  # the server says when the file was made
-    assert done.code == 0, done
+    npi.files.times = iter([1_600_000_000] * 3)
+    done = npi.load(GOOD, "not-a-date")
+    assert done.code == 0 and done.said["as_of"] == "2020-09-13", done  # from Last-Modified
     assert npi.load(GOOD, "2020-13-45", "--as-of", "2020-13-45").code != 0
     assert npi.load(GOOD, "2020-02-30", "--as-of", "yesterday").code != 0
 
@@ -185,9 +191,9 @@ def test_keys_that_differ_in_little(npi):
 
 @pytest.mark.parametrize("column", [0, 2])
 def test_wide_composite_keys(sink, files, column):
-    """Three columns of 255 characters that no index can make shorter."""
+    """Three columns of 200 characters that no index can make shorter."""
     draw, header = random.Random(3), ["a", "b", "c", "v"]
-    cell = lambda: "".join(chr(draw.randrange(0x1F300, 0x1F600)) for _ in range(255))  # noqa: E731
+    cell = lambda: "".join(chr(draw.randrange(0x20000, 0x2A000)) for _ in range(200))  # noqa: E731
     keys = [cell() for _ in range(5)]
     rows = [[*(k if i == column else keys[0] for i in range(3)), "x"] for k in keys]
     octets = "\n".join(",".join(r) for r in [header, *rows]).encode() + b"\n"
@@ -348,11 +354,22 @@ def test_a_table_of_somebody_elses(sink, files):
     assert sink.select(["npi", "note"], "FROM npi") == [("1", "mine")]
 
 
-@pytest.mark.parametrize("table", ["", "x" * 64, "a/b", "a b", "npi;drop", "ingest_dump", "ingest_delta", "npi%00", "a.b.c"])
-def test_table_names(npi, table):
-    before = npi.dataset.everything()
+@pytest.mark.parametrize("table", ["", "x" * 64, "a/b", "ingest_dump", "ingest_delta", "npi%00", "npi_past", "npi_history"])
+def test_names_that_are_no_tables(npi, table):
+    before = npi.dataset.everything(), npi.sink.tables()
     done = copy(npi.files.put("x-2020-02-01.csv", GOOD), npi.sink.url() + f"/{table}")
-    assert done.code != 0 or table == "a b", done
+    assert done.code != 0, done
+    assert (npi.dataset.everything(), npi.sink.tables()) == before
+
+
+@pytest.mark.parametrize("table", ["a b", "npi;drop table npi", "Npi", "npi'", "npi%20x", "1", "select", "x" * 50])
+def test_tables_with_strange_names(npi, table):
+    """It is made, just so named, or refused."""
+    before, tables = npi.dataset.everything(), npi.sink.tables()
+    done = copy(npi.files.put("x-2020-02-01.csv", GOOD), npi.sink.url() + f"/{table}")
+    new = sorted(set(npi.sink.tables()) - set(tables))
+    name = table.replace("%20", " ")
+    assert new == (sorted([name, f"{name}_past"]) if done.code == 0 else []), done
     assert npi.dataset.everything() == before
 
 
@@ -365,16 +382,26 @@ def large(n_rows, seed):
     return ("NPI,Padding\n" + "\n".join(rows) + "\n").encode()
 
 
+class SmallFiles(Postgres):
+    """None of its files may grow beyond 20 MB, as long as it has a limit."""
+    limit = 20 << 20
+
+    def spawn(self, argv, **options):
+        def limited():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.limit, resource.RLIM_INFINITY))
+        return super().spawn(argv, **({"preexec_fn": limited} if self.limit else {}), **options)
+
+
 @pytest.mark.slow
 def test_a_full_postgres(session_home, files, programs_built):
-    """No file of it may grow beyond 20 MB; then it may."""
-    from office import make_site
-    server = Postgres(session_home["home"] / "full-pg").start()
+    server = SmallFiles(session_home["home"] / "full-pg").start()
+
+    def make_room():
+        server.limit = 0
+        server.restart()
     try:
-        make_site(server)
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (20 << 20, resource.RLIM_INFINITY))
-        fill(SINKS["postgres"](server, "full"), files, lambda: resource.prlimit(
-            server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)))
+        practice.make_site(server)
+        fill(SINKS["postgres"](server, "full"), files, make_room)
     finally:
         server.stop()
 

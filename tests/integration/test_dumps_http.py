@@ -1,4 +1,5 @@
 """A server of dumps that misbehaves: what is loaded is one dump as it was at one moment, or nothing."""
+import dataclasses
 import gzip
 import io
 import itertools
@@ -81,6 +82,7 @@ OVERCOME = {
     "too many requests": [Status(429, {"Retry-After": "0"}), OK],
     "no service for a while": [Status(503), Status(502), Status(500), OK],
     "no service in the middle": [Reset(SIZE // 2), Status(503, {"Retry-After": "0"}), OK],
+    "a compression that is none": [Lie({"Content-Encoding": "gzip"})],
     "a length that is too long": [Lie({"Content-Length": str(SIZE + 1000)}), OK],
 }
 
@@ -98,7 +100,6 @@ REFUSED = {
     "a redirect to itself": ([Redirect(PATH)], ""),
     "a redirect to a file": ([Redirect("file:///etc/passwd")], ""),
     "a length that is too short": ([Lie({"Content-Length": str(SIZE // 2 + 5)})], ""),
-    "a type of compression that is none": ([Lie({"Content-Encoding": "gzip"})], ""),
 }
 
 
@@ -224,6 +225,13 @@ class Gate:
 
     def open_once(self, n=1):
         self.passes.release(n)
+
+
+def test_two_of_one_second(npi, web):
+    """Another URL is another dump, whatever its Last-Modified."""
+    npi.take(web.put(PATH, SECOND.octets, etag=None), SECOND)
+    third = dataclasses.replace(OTHER, as_of="2020-03-01")
+    npi.take(web.put("/npi-2020-03-01.csv", third.octets, etag=None), third)
 
 
 @pytest.mark.slow

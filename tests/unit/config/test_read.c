@@ -299,12 +299,26 @@ START_TEST(the_shipped_example_is_good)
 }
 END_TEST
 
+START_TEST(the_example_of_a_sync_is_good)
+{
+    struct config *c = NULL;
+    struct config_problems problems = {0};
+    unsetenv("DATABASE_URL");
+    int result = config_read(EXAMPLES "/npi-history.yaml", &c, &problems);
+    ck_assert_msg(result == 0, "%s", problems.n ? problems.list[0].text : "");
+    ck_assert_uint_eq(c->n_jobs, 1);
+    ck_assert_str_eq(c->jobs[0].pattern, "npi-sample-%Y-%m-%d.csv");
+    config_free(c);
+    config_problems_done(&problems);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {defaults_are_filled_in, defaults_of_jobs_are_filled_in, every_key_is_taken,
         defaults_of_syncs_are_filled_in, every_key_of_jobs_is_taken, files_begin_at_the_configuration,
         the_consumer_is_the_host_and_the_name, max_entry_follows_a_small_memory, variables_are_replaced,
         a_variable_is_not_replaced_twice, one_source_may_feed_two_groups, a_file_without_streams_is_read,
-        quoted_nothing_is_a_word, the_shipped_example_is_good};
+        quoted_nothing_is_a_word, the_shipped_example_is_good, the_example_of_a_sync_is_good};
     return run_tests("config-read", tests, N_ELEMENTS(tests));
 }

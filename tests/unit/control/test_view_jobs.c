@@ -298,6 +298,12 @@ START_TEST(a_bar_says_how_far_and_how_long)
     expect_bar(&beyond, &beyond, US_PER_SEC, 35, "x  ████████████████████  30/20 rows");
     expect_bar(&begin, &now, 25 * US_PER_SEC, 20, "compute  250/1,000 w");
     expect_bar(&begin, &now, 25 * US_PER_SEC, 3, "com");
+    const struct bar_reading opened = {"npi.csv", "bytes", 0, 400 << 20, 0},
+                             half = {"npi.csv", "bytes", 100 << 20, 400 << 20, 500000};
+    expect_bar(&opened, &half, 10 * US_PER_SEC, 0,
+        "npi.csv: 100.0 MB of 400.0 MB, 500,000 rows, 10.0 MB/s, 31s left");
+    expect_bar(&opened, &half, 10 * US_PER_SEC, 79,
+        "npi.csv  ████░░░░░░░░░░░░  100.0 MB/400.0 MB  500,000 rows  10.0 MB/s  31s left");
 }
 END_TEST
 
