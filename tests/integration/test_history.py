@@ -265,6 +265,8 @@ def test_columns_that_a_broken_load_left(db):
            " VALUES ('npi', 'w', 'w', 1, 3, 0), ('npi', 'gone', 'gone', 1, 4, 0)")
     assert db.good(["id", "v", "w"], [["1", "a", "b"]], "2020-01-02")["notes"] == "column w is new\n"
     assert [v["w"] for v in db.versions()] == [None, "b"]
+    first = dict(db.select(["column_name", "first_dump"], "ingest_column"))
+    assert first["gone"] is None and first["w"] == str(max(int(n) for n, in db.select(["id"], "ingest_dump")))
 
 
 def test_any_header_becomes_a_column(db):
