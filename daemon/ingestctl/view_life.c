@@ -85,6 +85,9 @@ const char *life_column(const struct life *l, const char *typed, const char **re
 {
     *ret_near = NULL;
     for (size_t i = N_FIXED; i < l->n; i++)
+        if (strcmp(l->headers[i], typed) == 0)
+            return l->headers[i];
+    for (size_t i = N_FIXED; i < l->n; i++)
         if (strcasecmp(l->headers[i], typed) == 0 || (l->names && strcasecmp(l->names[i], typed) == 0))
             return l->headers[i];
     if (l->n > N_FIXED)

@@ -8,9 +8,9 @@
 static const char *const transient[] = {
     "0800", "25006", "40", "53", "55006", "55P03", "57P01", "57P02", "57P03", "57P05", "58030"};
 
-/* 25 transaction state, 28 authorization, 3D and 3F names, 42 syntax and rights, 55 and 57 locks and the operator. */
+/* 25 transaction state, 28 authorization, 3D and 3F names, 42 syntax and rights, 54 limits of the server, 55 and 57 locks and the operator. */
 static const char *const shown[] = {"08", "0A", "0B", "21", "24", "25", "26", "28", "2B", "2D", "34", "3B",
-    "3D", "3F", "40", "42", "53", "55", "57", "58", "XX001", "XX002"};
+    "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX001", "XX002"};
 
 /* Condition names of the most frequent states that are not shown. */
 static const struct {

@@ -36,8 +36,9 @@ static const char find_sql[] =
     DUMP_FACTS " WHERE dataset = {1} AND status = 'loaded' AND as_of = {2} AND sha256 = {3}";
 static const char by_id_sql[] = DUMP_FACTS " WHERE dataset = {1} AND status = 'loaded' AND id = {2}";
 
-static const char columns_sql[] = "SELECT column_name, header, nth, is_key FROM {column} WHERE dataset = {1} "
-                                  "ORDER BY position, column_name";
+static const char columns_sql[] =
+    "SELECT column_name, header, nth, is_key, first_dump FROM {column} WHERE dataset = {1} "
+    "ORDER BY position, column_name";
 
 /* ---- reading ---- */
 
@@ -89,6 +90,7 @@ static bool take_column(void *arg, int n, const struct db_value *values)
     struct columns *columns = arg;
     _cleanup_free_ char *name = copy_value(&values[0]), *header = copy_value(&values[1]);
     columns_add(columns, name, header, number_of(&values[2]), number_of(&values[3]) != 0, true);
+    columns->list[columns->n - 1].in_dumps = values[4].p != NULL;
     return true;
 }
 

@@ -16,8 +16,10 @@ struct column {
     int64_t nth; /* among headers that are written alike, from 1 */
     bool is_key;
     bool recorded; /* in ingest_column */
-    bool stored;   /* the table of current rows has it */
-    bool dumped;   /* the dump at hand has it */
+    bool
+        in_dumps; /* one that was loaded had it: else it is on record by a load that did not come to its end */
+    bool stored;  /* the table of current rows has it */
+    bool dumped;  /* the dump at hand has it */
 };
 
 struct columns {

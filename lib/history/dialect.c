@@ -9,8 +9,12 @@ static const char *const postgres_session[] = {
 static const char *const postgres_reader[] = {"SET enable_sort = off", "SET enable_seqscan = off",
     "SET enable_bitmapscan = off", "SET max_parallel_workers_per_gather = 0", "SET jit = off", NULL};
 
-/* A row of more than some 190 columns is refused in strict mode, whatever is in it. */
-static const char *const mysql_session[] = {
+/* A row of more than some 190 columns is refused in strict mode, whatever is in it. A server may begin sessions with words
+ * of its own (init_connect): in another encoding headers would not be found again, without autocommit what is read stays
+ * as it was before we had the lock, and with a limit there are fewer rows than there are. */
+static const char *const mysql_session[] = {"SET NAMES utf8mb4",
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    "SET SESSION autocommit = 1, sql_safe_updates = 0, sql_select_limit = 18446744073709551615",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'", "SET SESSION time_zone = '+00:00'",
     "SET SESSION innodb_strict_mode = OFF", "SET SESSION wait_timeout = 86400",
     "SET SESSION net_write_timeout = 3600", "SET SESSION net_read_timeout = 3600", NULL};
@@ -43,6 +47,7 @@ static const struct dialect dialects[] = {
             "SELECT 'process ' || a.pid || ' (' || a.application_name || ', ' || a.usename || ')'"
             " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
             " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+            " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             " AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended('ingestd.' || {1}, 0)",
         .unlock = "SELECT pg_advisory_unlock(hashtextextended('ingestd.' || {1}, 0))",
         .lock_books = "SELECT pg_advisory_xact_lock(7353178361502020)",
@@ -55,6 +60,7 @@ static const struct dialect dialects[] = {
         .delete_from =
             "DELETE FROM {current} n USING {delta} d WHERE {n=d} AND {chunk} AND d.kind IN ('c', 'r')",
         .analyze = "ANALYZE {delta}",
+        .snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         .session = postgres_session,
         .reader = postgres_reader,
         .limit_waits = "SET lock_timeout = {lock_ms}",
@@ -89,6 +95,7 @@ static const struct dialect dialects[] = {
         .straight = "STRAIGHT_JOIN",
         .delete_from = "DELETE n FROM {delta} d STRAIGHT_JOIN {current} n ON {n=d} WHERE {chunk} AND d.kind "
                        "IN ('c', 'r')",
+        .snapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT",
         .session = mysql_session,
         .reader = none,
         .limit_waits = "SET SESSION lock_wait_timeout = {lock_s}, innodb_lock_wait_timeout = {lock_s}",

@@ -42,6 +42,7 @@ struct dialect {
     int64_t
         chunk; /* differences applied at a time; 0: all. InnoDB has each page in hand once then, not once a statement */
     const char *analyze;        /* SQL after the differences are loaded; NULL: not needed */
+    const char *snapshot;       /* begins a transaction whose statements all see the same */
     const char *const *session; /* SQL that a session begins with; may be refused */
     const char *const *reader;  /* the same for one that reads all rows in order */
     const char *limit_waits;    /* SQL: no longer than {lock_ms} for others' locks; NULL */

@@ -20,7 +20,7 @@
 #include "db/db.h"
 #include "source/source.h"
 
-#define HISTORY_KEY_MAX 255 /* characters of a key's cell */
+#define HISTORY_KEY_MAX 255 /* characters of a key's cell; all cells of it together have at most 2600 bytes */
 
 struct history_target {
     const char *url; /* mysql://…/database/table, postgresql://…/database/[schema.]table */

@@ -43,6 +43,26 @@ static char *key_condition(const struct history *h)
     return marks_expand(&h->marks, buffer_string(&out));
 }
 
+/* Both tables as they are at one moment: a load that ends in between would move a version behind our back. */
+static int read_versions(struct history *h, const char *const *key, size_t n_key, const struct db_sink *sink,
+    struct db_fault *fault)
+{
+    struct db_fault ignored;
+    int result = history_run(h, h->dialect->snapshot, 0, NULL, NULL, fault);
+    if (result == 0)
+        result = history_run(h,
+            "SELECT valid_from, valid_to, opened_by, closed_by, opened_dump, closed_dump, line, {values}"
+            " FROM {past} WHERE {of key} ORDER BY valid_from",
+            (int)n_key, key, sink, fault);
+    if (result == 0)
+        result = history_run(h,
+            "SELECT valid_from, NULL, opened_by, NULL, opened_dump, NULL, line, {values} FROM {current}"
+            " WHERE {of key}",
+            (int)n_key, key, sink, fault);
+    history_run(h, "ROLLBACK", 0, NULL, NULL, &ignored);
+    return result;
+}
+
 int history_life(struct history *h, const char *const *key, size_t n_key,
     void (*version)(void *arg, const struct history_version *v), void *arg, struct db_fault *fault)
 {
@@ -52,8 +72,8 @@ int history_life(struct history *h, const char *const *key, size_t n_key,
     if (n == 0 || !h->newest.there)
         return history_fault(fault, false, "%s: no dump of it is loaded yet", h->label);
     if (n != n_key)
-        return history_fault(
-            fault, false, "%s: its key has %zu columns, and %zu values were given", h->label, n, n_key);
+        return history_fault(fault, false, "%s: its key has %zu column%s, and %zu values were given",
+            h->label, n, n == 1 ? "" : "s", n_key);
     struct life life = {.version = version, .arg = arg};
     struct db_sink sink = {.row = take_version, .arg = &life};
     if (tables_look(h, fault) < 0)
@@ -61,14 +81,5 @@ int history_life(struct history *h, const char *const *key, size_t n_key,
     _cleanup_free_ char *condition = key_condition(h), *values = history_value_list(h);
     marks_set(&h->marks, "values", values);
     marks_set(&h->marks, "of key", condition);
-    if (history_run(h,
-            "SELECT valid_from, valid_to, opened_by, closed_by, opened_dump, closed_dump, line, {values}"
-            " FROM {past} WHERE {of key} ORDER BY valid_from",
-            (int)n, key, &sink, fault) < 0)
-        return -1;
-    return history_run(h,
-        "SELECT valid_from, NULL, opened_by, NULL, opened_dump, NULL, line, {values} FROM {current} WHERE "
-        "{of "
-        "key}",
-        (int)n, key, &sink, fault);
+    return read_versions(h, key, n, &sink, fault);
 }

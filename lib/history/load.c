@@ -165,9 +165,9 @@ static void note_columns(struct work *w, bool known)
 {
     for (size_t i = 0; known && i < w->h->columns.n; i++) {
         const struct column *c = &w->h->columns.list[i];
-        if (!c->recorded)
+        if (!c->in_dumps && c->dumped)
             buffer_printf(&w->notes, "column %s is new\n", c->name);
-        else if (!c->dumped)
+        else if (!c->dumped && c->in_dumps)
             buffer_printf(&w->notes, "column %s is not in this dump: its values stay\n", c->name);
     }
 }

@@ -4,6 +4,9 @@
 #include "source/reason.h"
 #include "util/text.h"
 
+/* Of all cells of a key: an entry of an index of Postgres is at most 2704 bytes, with its heads and a date. */
+#define KEY_BYTES_MAX 2600
+
 void screen_init(struct screen *s, size_t n_columns)
 {
     *s = (struct screen){.n_columns = n_columns, .values = xcalloc(n_columns, sizeof(struct db_value))};
@@ -54,11 +57,15 @@ static void write_raw(struct screen *s, const struct db_value *values)
 
 /* ---- rejecting ---- */
 
-static int reject(struct screen *s, const struct db_value *values, int64_t line, const char *reason,
+static int reject(struct screen *s, const struct db_value *values, int64_t line, enum source_reason reason,
     const char *detail, struct db_fault *fault)
 {
     write_raw(s, values);
-    struct reject r = {.line = line, .reason = reason, .detail = detail, .raw = s->raw.p, .n_raw = s->raw.n};
+    struct reject r = {.line = line,
+        .reason = source_reason_code(reason),
+        .detail = detail,
+        .raw = s->raw.p,
+        .n_raw = s->raw.n};
     return rejects_put(s->rejects, &r, fault);
 }
 
@@ -71,28 +78,29 @@ int screen_reject_duplicate(struct screen *s, const struct merge_event *e, struc
                 &words, "%s%lld", words.n ? ", " : "the same key is on line ", (long long)e->lines[i]);
     if (e->more)
         buffer_put_string(&words, words.n ? " and others" : "the same key is on other lines");
-    return reject(
-        s, e->values, e->line, source_reason_code(SOURCE_DUPLICATE_KEY), buffer_string(&words), fault);
+    return reject(s, e->values, e->line, SOURCE_DUPLICATE_KEY, buffer_string(&words), fault);
+}
+
+static int reject_long(struct screen *s, int64_t line, size_t most, const char *unit, struct db_fault *fault)
+{
+    char words[64];
+    snprintf(words, sizeof(words), "the key is longer than %zu %s", most, unit);
+    return reject(s, s->values, line, SOURCE_KEY_TOO_LONG, words, fault) < 0 ? -1 : 1;
 }
 
 /* Is it one that cannot be on record? 1: it was rejected. */
 static int check_key(struct screen *s, int64_t line, struct db_fault *fault)
 {
+    size_t n_bytes = 0;
     for (size_t i = 0; i < s->n_key; i++) {
         const struct db_value *v = &s->values[s->key[i]];
         if (!v->p)
-            return reject(s, s->values, line, source_reason_code(SOURCE_NULL_KEY), "the key has no value",
-                       fault) < 0
-                       ? -1
-                       : 1;
-        if (v->n > s->key_max && text_utf8_length(v->p, v->n) > s->key_max) {
-            char words[64];
-            snprintf(words, sizeof(words), "the key is longer than %zu characters", s->key_max);
-            return reject(s, s->values, line, source_reason_code(SOURCE_KEY_TOO_LONG), words, fault) < 0 ? -1
-                                                                                                         : 1;
-        }
+            return reject(s, s->values, line, SOURCE_NULL_KEY, "the key has no value", fault) < 0 ? -1 : 1;
+        if (v->n > s->key_max && text_utf8_length(v->p, v->n) > s->key_max)
+            return reject_long(s, line, s->key_max, "characters", fault);
+        n_bytes += v->n;
     }
-    return 0;
+    return n_bytes > KEY_BYTES_MAX ? reject_long(s, line, KEY_BYTES_MAX, "bytes", fault) : 0;
 }
 
 /* ---- taking ---- */

@@ -42,6 +42,21 @@ static int write_rejects(struct work *w, struct db_fault *fault)
     return db_load(h->db, &load, &rows, fault);
 }
 
+/* Of the columns that no dump before had; one that a broken load left on record may not be in this dump either. */
+static int note_first_dump(struct work *w, struct db_fault *fault)
+{
+    static const char sql[] =
+        "UPDATE {column} SET first_dump = {number} WHERE dataset = {1} AND column_name = {2}";
+    struct history *h = w->h;
+    for (size_t i = 0; i < h->columns.n; i++) {
+        const struct column *c = &h->columns.list[i];
+        const char *const parameters[] = {h->place.table, c->name};
+        if (c->dumped && !c->in_dumps && history_run(h, sql, 2, parameters, NULL, fault) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int work_commit(struct work *w, struct db_fault *fault)
 {
     struct history *h = w->h;
@@ -51,12 +66,10 @@ int work_commit(struct work *w, struct db_fault *fault)
         .counts = &w->counts,
         .schema_changes = w->notes.n ? buffer_string(&w->notes) : NULL,
         .started_us = w->started_us};
-    const char *const dataset[] = {h->place.table};
     marks_set_int(&h->marks, "number", w->dump_id);
     if (write_rejects(w, fault) < 0 || books_end_dump(h, &a, fault) < 0)
         return -1;
-    if (history_run(h, "UPDATE {column} SET first_dump = {number} WHERE dataset = {1} AND first_dump IS NULL",
-            1, dataset, NULL, fault) < 0)
+    if (note_first_dump(w, fault) < 0)
         return -1;
     return history_run(h, "COMMIT", 0, NULL, NULL, fault);
 }

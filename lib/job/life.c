@@ -90,9 +90,23 @@ static const char *source_of(struct life *l, int64_t dump)
     return !d ? NULL : d->url ? d->url : d->name;
 }
 
-static const char *header_of(const struct history_column *c)
+static bool has_own_header(const struct life *l, size_t at)
 {
-    return c->header && *c->header ? c->header : c->name;
+    const char *header = l->columns[at].header;
+    bool own = *header != '\0';
+    for (size_t i = 0; own && i < l->n - N_FIXED; i++)
+        own = i == at || strcmp(l->columns[i].header, header) != 0;
+    return own;
+}
+
+/* The header; the name where it says nothing, others have it too, or it is what another is called for such a reason. */
+static const char *header_of(const struct life *l, size_t at)
+{
+    const struct history_column *c = &l->columns[at];
+    bool own = has_own_header(l, at);
+    for (size_t i = 0; own && i < l->n - N_FIXED; i++)
+        own = strcmp(l->columns[i].name, c->header) != 0 || has_own_header(l, i);
+    return own ? c->header : c->name;
 }
 
 static void tell_columns(const struct life *l, struct slice *cells)
@@ -101,7 +115,7 @@ static void tell_columns(const struct life *l, struct slice *cells)
         for (size_t i = 0; i < l->n; i++) {
             const char *word = i < N_FIXED ? fixed[i]
                                : names     ? l->columns[i - N_FIXED].name
-                                           : header_of(&l->columns[i - N_FIXED]);
+                                           : header_of(l, i - N_FIXED);
             cells[i] = SLICE(word);
         }
         report_row(true, l->n, cells);
@@ -132,7 +146,7 @@ static cJSON *make_stats(const struct life *l, const struct job_words *key)
     size_t at = 0;
     for (size_t i = N_FIXED; i < l->n && at < key->n; i++)
         if (l->columns[i - N_FIXED].is_key)
-            cJSON_AddStringToObject(cells, header_of(&l->columns[i - N_FIXED]), key->list[at++]);
+            cJSON_AddStringToObject(cells, header_of(l, i - N_FIXED), key->list[at++]);
     return stats;
 }
 

@@ -287,7 +287,7 @@ def test_the_table_of_a_copy(server, sink):
     lines = said.splitlines()
     assert lines[0].split()[:4] == ["as", "of", "by", "rows"]
     assert lines[1].split()[:5] == ["2016-02-07", "its", "name", "4", "4"]
-    assert lines[1].endswith("npi-2016-02-07.csv, key NPI") and "the key is the first column" in lines[2]
+    assert lines[1].endswith("npi-2016-02-07.csv, key NPI") and "the key is the first column of the first dump" in lines[2]
     said = ctl("copy", "--source", server.url("/npi-2016-02-07.csv"), "--sink", sink, "--key", "NPI")
     assert "is loaded already" in said and "first column" not in said
 
@@ -336,6 +336,39 @@ def test_history(db, server, sink):
     then = json.loads(ctl("history", sink, "2", "--as-of", "2016-03-12", "--json"))
     assert then["version"]["values"]["City"] == "RENO" and then["version"]["valid_to"] == "2016-03-13"
     assert "Postal Code  89501" in ctl("history", sink, "2", "--as-of", "2016-12-31")
+
+
+def test_history_of_headers_that_are_alike(server, sink):
+    head = "id,x,x,x_2,,Name,name,xmin,seq,FTS_DOC_ID\n"
+    copy(server.put("/d-2016-02-07.csv", f"{head}1,a,b,c,d,E,e,f,g,h\n".encode()), sink)
+    copy(server.put("/d-2016-03-07.csv", f"{head}1,a,b,c,D,E,e2,f,g,h\n".encode()), sink)
+    answer = json.loads(ctl("history", sink, "1", "--json"), object_pairs_hook=dict_of_one_each)
+    assert answer["versions"][0]["values"] == {"id": "1", "x": "a", "x_2": "b", "x_2_2": "c", "col_5": "d", "Name": "E",
+                                               "name": "e", "xmin": "f", "seq": "g", "FTS_DOC_ID": "h"}
+    name = json.loads(ctl("history", sink, "1", "--column", "name", "--json"))
+    assert [c["columns"] for c in name["changes"]] == [{"name": {"from": None, "to": "e"}},
+                                                       {"name": {"from": "e", "to": "e2"}}]
+
+
+def dict_of_one_each(pairs):
+    assert len({k for k, _ in pairs}) == len(pairs), pairs
+    return dict(pairs)
+
+
+def test_sessions_that_begin_oddly(server, db):  # noqa: F811
+    """An administrator's init_connect, for those without special rights: none of it changes what is read or written."""
+    if db.name != "mysql":
+        pytest.skip("Postgres has none")
+    dumps = [server.put("/d-2016-02-07.csv", "id,größe\né,1\na,2\nb,3\n".encode()),
+             server.put("/d-2016-03-07.csv", "id,größe\né,1\na,4\nc,5\n".encode())]
+    db.server.sql("SET GLOBAL init_connect = 'SET NAMES latin1, autocommit = 0, sql_select_limit = 2, sql_safe_updates = 1'")
+    try:
+        for url, said in zip(dumps, [{"added": 3}, {"added": 1, "changed": 1, "removed": 1, "unchanged": 1}]):
+            assert counts(one(copy(url, f"{db.url()}/npi", *EVERY))) == said
+        answer = json.loads(ctl("history", f"{db.url()}/npi", "é", "--json"))
+    finally:
+        db.server.sql("SET GLOBAL init_connect = ''")
+    assert answer["versions"][0]["values"] == {"id": "é", "größe": "1"}
 
 
 def test_history_that_there_is_not(server, sink):

@@ -207,9 +207,9 @@ def test_keys_that_differ_in_little(npi):
 
 @pytest.mark.parametrize("column", [0, 2])
 def test_wide_composite_keys(sink, files, column):
-    """Three columns of 255 characters that no index can make shorter."""
+    """Three columns of 200 characters that no index can make shorter."""
     draw, header = random.Random(3), ["a", "b", "c", "v"]
-    cell = lambda: "".join(chr(draw.randrange(0x1F300, 0x1F600)) for _ in range(255))  # noqa: E731
+    cell = lambda: "".join(chr(draw.randrange(0x20000, 0x2A000)) for _ in range(200))  # noqa: E731
     keys = [cell() for _ in range(5)]
     rows = [[*(k if i == column else keys[0] for i in range(3)), "x"] for k in keys]
     octets = "\n".join(",".join(r) for r in [header, *rows]).encode() + b"\n"
@@ -219,6 +219,24 @@ def test_wide_composite_keys(sink, files, column):
         assert done.code == 0, done
         model.load(read_dump(text, as_of))
         assert_equal(dataset, model)
+
+
+def test_a_composite_key_that_no_index_takes(sink, files):
+    """It is rejected by both alike, and the others are taken."""
+    draw = random.Random(1)
+    cell = lambda: "".join(chr(draw.randrange(0x20000, 0x2A000)) for _ in range(255))  # noqa: E731
+    octets = f"a,b,c,v\n{cell()},{cell()},{cell()},x\n{cell()},{cell()},c,y\n".encode()
+    done = copy(files.put("long-2020-01-01.csv", octets), sink.url("long"), "--key", "a,b,c")
+    assert done.code == 0 and done.counts["added"] == 1 and done.counts["rejected"] == 1, done
+    assert [r[1:] for r in Dataset(sink, "long").rejects()] == [(2, "key_too_long", "the key is longer than 2600 bytes")]
+
+
+def test_a_row_that_no_table_takes(sink, files):
+    header = ",".join(["id", *(f"c{i}" for i in range(900))])
+    octets = f"{header}\n1,{','.join([MARKER + 'x' * 60] * 900)}\n".encode()
+    done = copy(files.put("wide-2020-01-01.csv", octets), sink.url("wide"))
+    assert done.code != 0 and "row" in done.words.lower() and "too" in done.words, done
+    assert MARKER not in done.words
 
 
 # Cells and headers beyond the usual.

@@ -258,6 +258,17 @@ def test_columns_come_go_and_change_places(db):
     assert first == {"id": "1", "a": "1", "b": "1", "c": "2"}
 
 
+def test_columns_that_a_broken_load_left(db):
+    """Where DDL commits they are on record, and of no dump: the next that has one says so."""
+    db.good(["id", "v"], [["1", "a"]], "2020-01-01")
+    db.sql("INSERT INTO ingest_column (dataset, column_name, header, nth, position, is_key)"
+           " VALUES ('npi', 'w', 'w', 1, 3, 0), ('npi', 'gone', 'gone', 1, 4, 0)")
+    assert db.good(["id", "v", "w"], [["1", "a", "b"]], "2020-01-02")["notes"] == "column w is new\n"
+    assert [v["w"] for v in db.versions()] == [None, "b"]
+    first = dict(db.select(["column_name", "first_dump"], "ingest_column"))
+    assert first["gone"] is None and first["w"] == str(max(int(n) for n, in db.select(["id"], "ingest_dump")))
+
+
 def test_any_header_becomes_a_column(db):
     header = ["ID", "", "", "Größe (m²)", "line", "valid_from", "2nd", "x" * 70, "x" * 70 + "y", "a b", "A-B", "select",
               "日本", "a b", "kind"]
@@ -417,7 +428,8 @@ def test_books_that_are_gone_do_not_cost_the_rows(db):
 
 @pytest.mark.parametrize("url, words", [
     ("{0}", "names no database and table"), ("{0}/a/b", "more than"), ("{0}/", "names no table"), ("{0}/" + "x" * 56, "at most 55"),
-    ("{0}/ingest_dump", "our own"), ("{0}/a%00b", "UTF-8"), ("{0}/a%22b", "quote"), ("sqlite:///x/y", "sink")])
+    ("{0}/ingest_dump", "our own"), ("{0}/Ingest_Delta", "our own"),
+    ("{0}/a%00b", "UTF-8"), ("{0}/a%22b", "quote"), ("sqlite:///x/y", "sink")])
 def test_urls_that_are_no_dataset(db, url, words):
     base = db.url().rsplit("/", 1)[0]
     fault = db.say("newest", url=url.format(base))["fault"]
