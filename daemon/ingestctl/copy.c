@@ -125,7 +125,7 @@ static void show(const struct ctl *ctl, const struct request *r, const cJSON *st
     view_dumps(&text, stats, ctl->color);
     if (!r->key && ctl_item(stats, "dumps") && ctl_item(stats, "dumps")->child)
         buffer_put_string(&text, "the key is the first column; another is given by --key\n");
-    fwrite(text.p, 1, text.n, stdout);
+    fputs(buffer_string(&text), stdout);
 }
 
 static int copy(const struct ctl *ctl, const struct request *r)

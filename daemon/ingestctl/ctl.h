@@ -4,7 +4,7 @@
  * the ways to ask the daemon and to end. A command is one file and a line in main.c's table.
  *
  * Exit codes: 0 healthy or done, 1 degraded or failed, 2 used wrongly, 3 the daemon cannot be reached,
- * 130 interrupted while it waited for something that goes on.
+ * 130 interrupted: what it waited for goes on, what it did itself is ended.
  */
 #include "control/client.h"
 

@@ -66,7 +66,7 @@ static int show(const struct ctl *ctl, const struct request *r, const struct lif
         view_life_as_of(&text, answer, ctl->color);
     else
         view_life(&text, answer, ctl->color);
-    fwrite(text.p, 1, text.n, stdout);
+    fputs(buffer_string(&text), stdout);
     cJSON_Delete(answer);
     return CTL_DONE;
 }

@@ -5,8 +5,6 @@
 #include "history/tables.h"
 #include "history/work.h"
 
-#define FEW 20 /* keys gone that are never too many */
-
 static const char *const make_sql[] = {
     "{drop temporary} IF EXISTS {delta}",
     "CREATE TEMPORARY TABLE {delta} (seq bigint NOT NULL, kind char(1) NOT NULL, {delta columns}, line "
@@ -101,7 +99,7 @@ static int fill_delta(struct work *w, struct db_fault *fault)
 static int check_removed(struct work *w, struct db_fault *fault)
 {
     int64_t before = merge_current_rows(w->merge), gone = w->counts.removed;
-    bool many = gone > FEW && (double)gone > w->load->max_removed * (double)before;
+    bool many = gone > WORK_FEW && (double)gone > w->load->max_removed * (double)before;
     if (gone == 0 || w->load->max_removed >= 1 || (!many && gone < before))
         return 0;
     return work_refuse(w, fault,

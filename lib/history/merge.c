@@ -1,6 +1,7 @@
 /*
  * The dump's row at hand is a copy, because whether its key is its own is known only when the row after it is there,
- * and that takes the place of what the source lent us. Rows of one key are held until all are there, or MERGE_LINES_MAX
+ * and that takes the place of what the source lent us. Where it is what is on record, the record serves as the copy:
+ * so nothing is copied of the many rows that have not changed. Rows of one key are held until all are there, or MERGE_LINES_MAX
  * of them, or HELD_MAX bytes; then they are told, and the rest of them one by one.
  */
 #include "history/merge.h"
@@ -22,8 +23,8 @@ struct merge {
     struct merge_options o;
     enum side dump, current;
     struct merge_row ahead, record; /* borrowed: the row after `row`, and the one on record */
-    bool has_row;
-    struct held row; /* the dump's row at hand */
+    bool same;                      /* the row at hand is `record` */
+    struct held row;                /* the dump's row at hand, or room for one */
     bool unordered;
     int64_t current_rows;
     struct buffer last_key; /* of the row on record before */
@@ -136,20 +137,8 @@ static int hold(const struct merge *m, const struct merge_row *row, struct held 
 
 /* ---- the two sides ---- */
 
-/* The row ahead becomes the one at hand, and the one after it is fetched. */
-static int advance_dump(struct merge *m, struct db_fault *fault)
+static int fetch_ahead(struct merge *m, struct db_fault *fault)
 {
-    if (m->dump == SIDE_UNREAD) {
-        int got = m->o.dump(m->o.dump_arg, &m->ahead, fault);
-        if (got < 0)
-            return -1;
-        m->dump = got ? SIDE_ROW : SIDE_END;
-    }
-    m->has_row = m->dump == SIDE_ROW;
-    if (!m->has_row)
-        return 0;
-    if (hold(m, &m->ahead, &m->row, fault) < 0)
-        return -1;
     int got = m->o.dump(m->o.dump_arg, &m->ahead, fault);
     if (got < 0)
         return -1;
@@ -157,10 +146,21 @@ static int advance_dump(struct merge *m, struct db_fault *fault)
     return 0;
 }
 
+/* The row ahead becomes the one at hand, and the one after it is fetched. */
+static int advance_dump(struct merge *m, bool same, struct db_fault *fault)
+{
+    m->same = same;
+    m->row.line = m->ahead.line;
+    if (!same && hold(m, &m->ahead, &m->row, fault) < 0)
+        return -1;
+    return fetch_ahead(m, fault);
+}
+
 /* How the row ahead stands to the one at hand: above it, or equal; below is a failure. */
 static int look_ahead(struct merge *m, bool *ret_equal, struct db_fault *fault)
 {
-    int order = m->dump == SIDE_ROW ? compare_keys(m, m->ahead.values, m->row.values) : 1;
+    const struct db_value *at_hand = m->same ? m->record.values : m->row.values;
+    int order = m->dump == SIDE_ROW ? compare_keys(m, m->ahead.values, at_hand) : 1;
     if (order < 0) {
         m->unordered = true;
         return fail(fault, "the dump is not in the order of its key");
@@ -212,15 +212,27 @@ static int read_current(struct merge *m, struct db_fault *fault)
     return 0;
 }
 
-/* How the row at hand stands to the one on record; at the end of a side the other is less. */
+/* How the row ahead stands to the one on record; at the end of a side the other is less. */
 static int compare_sides(const struct merge *m)
 {
-    if (m->current == SIDE_END || !m->has_row)
+    if (m->dump == SIDE_END || m->current == SIDE_END)
         return m->current == SIDE_END ? -1 : 1;
-    return compare_keys(m, m->row.values, m->record.values);
+    return compare_keys(m, m->ahead.values, m->record.values);
 }
 
 /* ---- rows of one key ---- */
+
+/* The row at hand is needed as it came in the dump. */
+static int hold_same(struct merge *m, struct db_fault *fault)
+{
+    struct merge_row row = {m->record.values, m->row.line};
+    if (m->same && hold(m, &row, &m->row, fault) < 0)
+        return -1;
+    for (size_t i = 0; m->same && i < m->o.n_kept; i++)
+        m->row.values[m->o.kept[i]] = (struct db_value){0};
+    m->same = false;
+    return 0;
+}
 
 static void begin_group(struct merge *m)
 {
@@ -259,13 +271,12 @@ static int gather(struct merge *m, struct db_fault *fault)
         m->group_bytes += m->row.bytes.n;
         note_line(m, m->row.line);
         m->row = spare;
-        if (equal && advance_dump(m, fault) < 0)
+        if (equal && advance_dump(m, false, fault) < 0)
             return -1;
     }
     if (equal) {
         m->more_lines = true; /* `row` is of it too */
     } else {
-        m->has_row = false;
         m->in_group = false;
     }
     m->telling = true;
@@ -275,7 +286,7 @@ static int gather(struct merge *m, struct db_fault *fault)
 /* The rest of a group that was too large: each as it comes. */
 static int tell_rest(struct merge *m, struct merge_event *e, struct db_fault *fault)
 {
-    bool equal;
+    bool equal = false;
     if (look_ahead(m, &equal, fault) < 0)
         return -1;
     struct held spare = m->group[0];
@@ -283,8 +294,7 @@ static int tell_rest(struct merge *m, struct merge_event *e, struct db_fault *fa
     m->row = spare;
     tell_duplicate(m, &m->group[0], e);
     m->in_group = equal;
-    m->has_row = false;
-    if (equal && advance_dump(m, fault) < 0)
+    if (equal && advance_dump(m, false, fault) < 0)
         return -1;
     return 1;
 }
@@ -312,44 +322,54 @@ static int tell_removed(struct merge *m, struct merge_event *e)
 
 static int tell_row(struct merge *m, bool on_record, struct merge_event *e)
 {
-    *e = (struct merge_event){.kind = MERGE_ADDED, .values = m->row.values, .line = m->row.line};
-    if (on_record) {
-        bool same = equal_rows(m, m->row.values, m->record.values);
-        e->kind = same ? MERGE_UNCHANGED : MERGE_CHANGED;
-        for (size_t i = 0; !same && i < m->o.n_kept; i++)
-            m->row.values[m->o.kept[i]] = m->record.values[m->o.kept[i]];
+    *e = (struct merge_event){.kind = m->same     ? MERGE_UNCHANGED
+                                      : on_record ? MERGE_CHANGED
+                                                  : MERGE_ADDED,
+        .values = m->same ? m->record.values : m->row.values,
+        .line = m->row.line};
+    for (size_t i = 0; e->kind == MERGE_CHANGED && i < m->o.n_kept; i++)
+        m->row.values[m->o.kept[i]] = m->record.values[m->o.kept[i]];
+    if (on_record)
         m->current = SIDE_UNREAD;
-    }
-    m->has_row = false;
+    m->same = false;
     return 1;
+}
+
+/* The row at hand, once it is clear whether others have its key. 0: they have, and are held now. */
+static int tell_at_hand(struct merge *m, bool on_record, struct merge_event *e, struct db_fault *fault)
+{
+    bool equal = false;
+    if (look_ahead(m, &equal, fault) < 0)
+        return -1;
+    if (!equal)
+        return tell_row(m, on_record, e);
+    if (hold_same(m, fault) < 0)
+        return -1;
+    if (on_record)
+        m->current = SIDE_UNREAD;
+    begin_group(m);
+    return gather(m, fault);
 }
 
 static bool at_end(const struct merge *m)
 {
-    return !m->has_row && m->dump == SIDE_END && m->current == SIDE_END;
+    return m->dump == SIDE_END && m->current == SIDE_END;
 }
 
 /* 0: nothing to tell yet, call again. */
 static int tell_next(struct merge *m, struct merge_event *e, struct db_fault *fault)
 {
-    bool equal = false;
-    if (!m->has_row && advance_dump(m, fault) < 0)
-        return -1;
-    if (read_current(m, fault) < 0)
+    if ((m->dump == SIDE_UNREAD && fetch_ahead(m, fault) < 0) || read_current(m, fault) < 0)
         return -1;
     if (at_end(m))
         return 0;
     int order = compare_sides(m);
     if (order > 0)
         return tell_removed(m, e);
-    if (look_ahead(m, &equal, fault) < 0)
+    bool same = order == 0 && equal_rows(m, m->ahead.values, m->record.values);
+    if (advance_dump(m, same, fault) < 0)
         return -1;
-    if (!equal)
-        return tell_row(m, order == 0, e);
-    if (order == 0)
-        m->current = SIDE_UNREAD;
-    begin_group(m);
-    return gather(m, fault);
+    return tell_at_hand(m, order == 0, e, fault);
 }
 
 int merge_next(struct merge *m, struct merge_event *ret_event, struct db_fault *fault)

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 
 #define TELL_ROWS 10000
-#define FEW       20 /* rows gone or rejected that are never too many */
 
 void work_done(struct work *w)
 {
@@ -50,7 +49,7 @@ int work_complete(struct work *w, struct db_fault *fault)
     w->counts.rows = w->screen.rows;
     w->counts.rejected = w->rejects.n;
     double allowed = w->load->max_rejected * (double)w->counts.rows;
-    if (w->counts.rejected > FEW && (double)w->counts.rejected > allowed && w->load->max_rejected < 1)
+    if (w->counts.rejected > WORK_FEW && (double)w->counts.rejected > allowed && w->load->max_rejected < 1)
         return work_refuse(w, fault,
             "%lld of %lld rows cannot be taken, and %g %% is the most that is: look at the file, or allow "
             "more with "

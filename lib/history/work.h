@@ -5,6 +5,8 @@
 #include "history/rejects.h"
 #include "history/screen.h"
 
+#define WORK_FEW 20 /* rows rejected, or keys gone, that are never too many */
+
 struct work {
     struct history *h;
     const struct history_load *load;

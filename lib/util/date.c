@@ -27,6 +27,12 @@ void date_of_time(int64_t wall_us, char ret[DATE_SIZE])
     snprintf(ret, DATE_SIZE, "%.10s", text);
 }
 
+static void to_first_of_month(char date[DATE_SIZE])
+{
+    date[8] = '0';
+    date[9] = '1';
+}
+
 void date_next(char date[DATE_SIZE], enum date_step step)
 {
     int64_t us;
@@ -34,12 +40,12 @@ void date_next(char date[DATE_SIZE], enum date_step step)
         return;
     /* 31 days after the first of any month is in the next one. */
     if (step == DATE_MONTH) {
-        memcpy(date + 8, "01", 2);
+        to_first_of_month(date);
         to_time(date, &us);
     }
     date_of_time(us + (step == DATE_MONTH ? 31 : 1) * US_PER_DAY, date);
     if (step == DATE_MONTH)
-        memcpy(date + 8, "01", 2);
+        to_first_of_month(date);
 }
 
 /* Where each part begins in a date, and how long it is. */

@@ -71,13 +71,18 @@ class Dataset:
 
     # what is in the tables
 
+    def places(self):
+        """A dump's number is in tests its place among those that were loaded: attempts use numbers up, too."""
+        loaded = sorted(int(n) for n, status, of in self.select(["id", "status", "dataset"], "ingest_dump")
+                        if status == "loaded" and of == self.table)
+        return {str(n): str(i + 1) for i, n in enumerate(loaded)}
+
     def rows(self, table, columns):
-        """As dictionaries of text. A dump's number is its place among those that were loaded."""
-        loaded = sorted(int(n) for n, status in self.select(["id", "status"], "ingest_dump") if status == "loaded")
-        place = {str(n): str(i + 1) for i, n in enumerate(loaded)}
+        """As dictionaries of text."""
+        place = self.places()
         found = [dict(zip(columns, row)) for row in self.select(columns, table)]
         for row in found:
-            row.update({c: place[row[c]] for c in ("opened_dump", "closed_dump", "dump") if row.get(c)})
+            row.update({c: place[row[c]] for c in ("opened_dump", "closed_dump") if row.get(c)})
         return found
 
     def columns(self):
@@ -98,13 +103,16 @@ class Dataset:
         return sorted(found, key=lambda r: ([r[k] for k in self.key], r["valid_from"]))
 
     def rejects(self):
-        rows = self.rows("ingest_reject", ["dump", "line", "reason", "detail", "raw"])
-        return sorted((list(r.values()) for r in rows), key=lambda r: (int(r[0]), int(r[1])))
+        place = self.places()
+        rows = self.select(["dump", "line", "reason", "detail", "raw"], "ingest_reject")
+        own = [[place[dump], *rest] for dump, *rest in rows if dump in place]
+        return sorted(own, key=lambda r: (int(r[0]), int(r[1])))
 
     def dumps(self):
         names = ["id", "as_of", "status", "records", "added", "changed", "removed", "reactivated", "unchanged",
                  "rejected", "present", "error", "schema_changes", "sha256", "header", "key_columns", "url", "bytes"]
-        return sorted(self.rows("ingest_dump", names), key=lambda d: int(d["id"]))
+        own = [d for d in self.rows("ingest_dump", ["dataset", *names]) if d["dataset"] == self.table]
+        return sorted(own, key=lambda d: int(d["id"]))
 
     def canonical(self):
         """Everything as one value, to compare databases and moments."""
