@@ -123,8 +123,8 @@ static int execute(struct text *t, duckdb_prepared_statement statement, int nth)
     return db_sink_end(t->sink, duck_result_tag(r), n_rows) ? 0 : give_up(t);
 }
 
-int duck_extract(struct duck *duck, const char *sql, bool several, duckdb_extracted_statements *ret_statements,
-    struct db_fault *fault)
+int duck_extract(struct duck *duck, const char *sql, bool several,
+    duckdb_extracted_statements *ret_statements, struct db_fault *fault)
 {
     idx_t n = duck->library->extract_statements(duck->connection, sql, ret_statements);
     const char *error = *ret_statements ? duck->library->extract_statements_error(*ret_statements) : NULL;

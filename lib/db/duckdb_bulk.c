@@ -51,8 +51,8 @@ static int append_row(struct loading *g, const struct db_value *values)
         const struct db_value *v = &values[i];
         if (v->p && !text_is_utf8(v->p, v->n))
             return db_fault_set(g->fault, "22021", false,
-                "%s: loading into the table %.100s: a value of column %.100s is not UTF-8", g->duck->base.label,
-                g->load->table, g->load->columns[i]);
+                "%s: loading into the table %.100s: a value of column %.100s is not UTF-8",
+                g->duck->base.label, g->load->table, g->load->columns[i]);
         duckdb_state state =
             v->p ? l->append_varchar_length(g->appender, v->p, v->n) : l->append_null(g->appender);
         if (state != DuckDBSuccess)
@@ -112,7 +112,8 @@ static int start_cursor(struct duck_cursor *c, const char *sql, struct db_fault 
         return -1;
     int rows = duck_execute(duck, c->statement, 1, &c->result, fault);
     if (rows == 0)
-        return db_fault_set(fault, "", false, "%s: the statement of a cursor returns no rows", db_label(&duck->base));
+        return db_fault_set(
+            fault, "", false, "%s: the statement of a cursor returns no rows", db_label(&duck->base));
     return rows < 0 ? -1 : 0;
 }
 

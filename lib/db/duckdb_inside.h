@@ -22,8 +22,8 @@ struct duck {
 /* A fault while a cursor is open: another statement would end it. */
 int duck_busy(const struct duck *duck, struct db_fault *fault);
 /* The statements of a text; one alone where several is false. Returns how many, or -1; to be destroyed in any case. */
-int duck_extract(struct duck *duck, const char *sql, bool several, duckdb_extracted_statements *ret_statements,
-    struct db_fault *fault);
+int duck_extract(struct duck *duck, const char *sql, bool several,
+    duckdb_extracted_statements *ret_statements, struct db_fault *fault);
 /* The nth of them, from 0; to be destroyed in any case. */
 int duck_prepare(struct duck *duck, duckdb_extracted_statements statements, int nth,
     duckdb_prepared_statement *ret_statement, struct db_fault *fault);
