@@ -23,7 +23,7 @@ struct db_options {
     const char *application_name; /* shown in the server's list of sessions where it has one */
     int64_t connect_timeout_us;   /* 0: 10 s */
     int64_t statement_timeout_us; /* 0: none; where the server can be told */
-    bool read_only; /* nothing is written or made; a DuckDB file that is not there yet is empty */
+    bool read_only; /* of a DuckDB file: it is not made, and one that is not there yet is empty */
     /* What a database that computes in our own process (DuckDB) may use. */
     int64_t memory_max; /* 0: half of the process's own limit (RLIMIT_DATA), or 256 MB */
     int threads;        /* 0: one for each 64 MB of memory_max, 4 and one a processor at most */

@@ -7,6 +7,8 @@
 #include "util/clock.h"
 #include "util/text.h"
 
+#include <strings.h>
+
 /* ---- opening ---- */
 
 static void duck_close(struct db *db)
@@ -58,6 +60,7 @@ struct text {
     struct duck *duck;
     int n; /* parameters */
     const char *const *parameters;
+    const char *alone; /* the statement where the text is one, else "" */
     const struct db_sink *sink;
     struct db_fault *fault;
 };
@@ -109,6 +112,22 @@ static int take_rows(struct text *t, struct duck_result *r, int64_t *ret_rows)
     return more;
 }
 
+/* DuckDB does not say which statement of a transaction it was: told where it stands alone, as Postgres tells it. */
+static const char *tag_of(const struct text *t, struct duck_result *r)
+{
+    static const struct {
+        const char *word, *tag;
+    } words[] = {{"BEGIN", "BEGIN"}, {"START", "START TRANSACTION"}, {"COMMIT", "COMMIT"}, {"END", "COMMIT"},
+        {"ROLLBACK", "ROLLBACK"}, {"ABORT", "ROLLBACK"}};
+    const char *tag = duck_result_tag(r);
+    const char *begins = t->alone + strspn(t->alone, " \t\r\n");
+    size_t n = strspn(begins, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+    for (size_t i = 0; !*tag && i < N_ELEMENTS(words); i++)
+        if (n == strlen(words[i].word) && strncasecmp(begins, words[i].word, n) == 0)
+            return words[i].tag;
+    return tag;
+}
+
 static int execute(struct text *t, duckdb_prepared_statement statement, int nth)
 {
     _cleanup_(duck_result_freep) struct duck_result *r = NULL;
@@ -120,7 +139,7 @@ static int execute(struct text *t, duckdb_prepared_statement statement, int nth)
         n_rows = duck_result_changed(r);
     else if (take_rows(t, r, &n_rows) < 0)
         return -1;
-    return db_sink_end(t->sink, duck_result_tag(r), n_rows) ? 0 : give_up(t);
+    return db_sink_end(t->sink, tag_of(t, r), n_rows) ? 0 : give_up(t);
 }
 
 int duck_extract(struct duck *duck, const char *sql, bool several,
@@ -192,6 +211,7 @@ static int run(struct text *t, const char *sql, bool several)
     if (duck_busy(t->duck, t->fault) < 0)
         return -1;
     int r = duck_extract(t->duck, sql, several, &statements, t->fault);
+    t->alone = r == 1 ? sql : "";
     if (r > 0)
         r = run_all(t, statements, r);
     t->duck->library->destroy_extracted(&statements);

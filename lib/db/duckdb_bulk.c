@@ -7,6 +7,8 @@
 #include "util/buffer.h"
 #include "util/text.h"
 
+#include <inttypes.h>
+
 /* The appender keeps rows until it is flushed, outside of DuckDB's memory limit, and by itself flushes only at 204,800
  * of them. */
 #define UNFLUSHED_MAX ((size_t)4 << 20)
@@ -22,14 +24,22 @@ struct loading {
     struct db_fault *fault;
 };
 
-static int appender_failed(struct loading *g)
+/* at: where in the rows, or "". */
+static int appender_failed(struct loading *g, const char *at)
 {
     const struct duck_library *l = g->duck->library;
     duckdb_error_data error = l->appender_error_data(g->appender);
     const char *text = l->error_data_message(error);
     duck_fault(g->fault, g->duck->base.label, l->error_data_error_type(error), text ? text : "", 1);
     l->destroy_error_data(&error);
-    return error_prefix(&g->fault->error, "loading into the table %.100s", g->load->table);
+    return error_prefix(&g->fault->error, "loading into the table %.100s%s", g->load->table, at);
+}
+
+static int cell_failed(struct loading *g, size_t column)
+{
+    char at[160];
+    snprintf(at, sizeof(at), ", row %" PRId64 ", column %.100s", g->n_rows + 1, g->load->columns[column]);
+    return appender_failed(g, at);
 }
 
 static int start_appender(struct loading *g)
@@ -37,10 +47,10 @@ static int start_appender(struct loading *g)
     const struct duck_library *l = g->duck->library;
     if (l->appender_create(g->duck->connection, g->load->schema, g->load->table, &g->appender) !=
         DuckDBSuccess)
-        return appender_failed(g);
+        return appender_failed(g, "");
     for (size_t i = 0; i < g->load->n_columns; i++)
         if (l->appender_add_column(g->appender, g->load->columns[i]) != DuckDBSuccess)
-            return appender_failed(g);
+            return appender_failed(g, "");
     return 0;
 }
 
@@ -51,21 +61,21 @@ static int append_row(struct loading *g, const struct db_value *values)
         const struct db_value *v = &values[i];
         if (v->p && !text_is_utf8(v->p, v->n))
             return db_fault_set(g->fault, "22021", false,
-                "%s: loading into the table %.100s: a value of column %.100s is not UTF-8",
-                g->duck->base.label, g->load->table, g->load->columns[i]);
+                "%s: loading into the table %.100s, row %" PRId64 ", column %.100s: text that is not UTF-8",
+                g->duck->base.label, g->load->table, g->n_rows + 1, g->load->columns[i]);
         duckdb_state state =
             v->p ? l->append_varchar_length(g->appender, v->p, v->n) : l->append_null(g->appender);
         if (state != DuckDBSuccess)
-            return appender_failed(g);
+            return cell_failed(g, i);
         g->unflushed += v->n + sizeof(duckdb_string_t);
     }
-    return l->appender_end_row(g->appender) == DuckDBSuccess ? 0 : appender_failed(g);
+    return l->appender_end_row(g->appender) == DuckDBSuccess ? 0 : appender_failed(g, "");
 }
 
 static int flush(struct loading *g)
 {
     g->unflushed = 0;
-    return g->duck->library->appender_flush(g->appender) == DuckDBSuccess ? 0 : appender_failed(g);
+    return g->duck->library->appender_flush(g->appender) == DuckDBSuccess ? 0 : appender_failed(g, "");
 }
 
 static int append_rows(struct loading *g)

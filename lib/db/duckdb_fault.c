@@ -73,6 +73,8 @@ static const struct {
     {DUCKDB_ERROR_INVALID_INPUT, "not a DuckDB database", "42000", SHOW, NULL},
     {DUCKDB_ERROR_INVALID_INPUT, "Values were not provided", "07001", SHOW, NULL},
     {DUCKDB_ERROR_INVALID_INPUT, "Cannot change", "42000", SHOW, NULL},
+    {DUCKDB_ERROR_IO, "Corrupt database", "XX001", 0, "the file is damaged: restore it from a copy"},
+    {DUCKDB_ERROR_IO, "Could not read enough", "XX001", 0, "the file is damaged: restore it from a copy"},
     {DUCKDB_ERROR_IO, "No space left", "53100", TRY_AGAIN, "the disk is full: make room on it"},
 };
 

@@ -76,8 +76,9 @@ static int check_file(const struct duck *duck, bool reading, struct db_fault *fa
     if (!S_ISREG(st.st_mode))
         return db_fault_set(fault, "", false, "the database %s is no file, but a %s: name the file",
             duck->path, S_ISDIR(st.st_mode) ? "folder" : "device or pipe");
-    if (st.st_size == 0) /* DuckDB takes it for a new one */
-        return 0;
+    if (st.st_size == 0)
+        return db_fault_set(
+            fault, "", false, "the database %s is an empty file: remove it, and it is made anew", duck->path);
     if (access(duck->path, reading ? R_OK : R_OK | W_OK) < 0)
         return db_fault_set(fault, "", false, "the database %s cannot be opened: %s: let user %d %s it",
             duck->path, strerror(errno), (int)geteuid(), reading ? "read" : "read and write");

@@ -41,6 +41,7 @@ START_TEST(servers)
     is_named("postgres", "PostgreSQL 17beta1, compiled by", "PostgreSQL 17beta1");
     is_named("mysql", "10.11.6-MariaDB-0+deb12u1", "MariaDB 10.11.6");
     is_named("mysql", "8.0.36", "MySQL 8.0.36");
+    is_named("duckdb", "v1.4.4", "DuckDB 1.4.4");
 }
 END_TEST
 
