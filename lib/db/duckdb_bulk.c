@@ -1,6 +1,7 @@
 /*
- * DuckDB's bulk streams: the appender, which casts text to a column's type, and a cursor over a statement whose rows are
- * computed as they are read.
+ * DuckDB's bulk streams. Rows go in by an INSERT that selects from a table function of ours, which pulls them: so DuckDB
+ * casts text to the columns' types, and writes what is large to the file before the end of the transaction. (Its
+ * appender keeps some bytes of every row until then.) Rows come out of a statement as they are computed.
  */
 #include "db/duckdb_inside.h"
 
@@ -9,86 +10,135 @@
 
 #include <inttypes.h>
 
-/* The appender keeps rows until it is flushed, outside of DuckDB's memory limit, and by itself flushes only at 204,800
- * of them. */
-#define UNFLUSHED_MAX ((size_t)4 << 20)
+#define ROWS_FUNCTION "ingestd_rows"
+#define CHUNK_MAX     ((size_t)1 << 20) /* bytes; a row that is larger is a chunk of its own */
 
 /* ---- load ---- */
 
 struct loading {
     struct duck *duck;
     const struct db_load *load;
-    duckdb_appender appender;
-    size_t unflushed; /* bytes */
-    int64_t n_rows;
+    int64_t n_rows, chunk_from; /* rows that were handed over; how many of them before the last chunk */
+    bool broke_off;             /* fault is of the rows, not of DuckDB */
     struct db_fault *fault;
 };
 
-/* at: where in the rows, or "". */
-static int appender_failed(struct loading *g, const char *at)
+/* The one that is under way: loads do not run beside each other, nor one in another's rows. */
+static struct loading *current;
+
+static void bind_rows(duckdb_bind_info info)
 {
-    const struct duck_library *l = g->duck->library;
-    duckdb_error_data error = l->appender_error_data(g->appender);
-    const char *text = l->error_data_message(error);
-    duck_fault(g->fault, g->duck->base.label, l->error_data_error_type(error), text ? text : "", 1);
-    l->destroy_error_data(&error);
-    return error_prefix(&g->fault->error, "loading into the table %.100s%s", g->load->table, at);
+    const struct duck_library *l = duck_library_loaded();
+    if (!current) {
+        l->bind_set_error(info, ROWS_FUNCTION " is for loads of ingestd alone");
+        return;
+    }
+    duckdb_logical_type text = l->create_logical_type(DUCKDB_TYPE_VARCHAR);
+    for (size_t i = 0; i < current->load->n_columns; i++)
+        l->bind_add_result_column(info, current->load->columns[i], text);
+    l->destroy_logical_type(&text);
 }
 
-static int cell_failed(struct loading *g, size_t column)
+static void init_rows(duckdb_init_info info)
 {
-    char at[160];
-    snprintf(at, sizeof(at), ", row %" PRId64 ", column %.100s", g->n_rows + 1, g->load->columns[column]);
-    return appender_failed(g, at);
+    duck_library_loaded()->init_set_max_threads(info, 1);
 }
 
-static int start_appender(struct loading *g)
+static void put_null(const struct duck_library *l, duckdb_vector vector, idx_t row)
 {
-    const struct duck_library *l = g->duck->library;
-    if (l->appender_create(g->duck->connection, g->load->schema, g->load->table, &g->appender) !=
-        DuckDBSuccess)
-        return appender_failed(g, "");
-    for (size_t i = 0; i < g->load->n_columns; i++)
-        if (l->appender_add_column(g->appender, g->load->columns[i]) != DuckDBSuccess)
-            return appender_failed(g, "");
-    return 0;
+    l->vector_ensure_validity_writable(vector);
+    l->validity_set_row_invalid(l->vector_get_validity(vector), row);
 }
 
-static int append_row(struct loading *g, const struct db_value *values)
+/* Adds the row's bytes to *n_bytes. */
+static int put_row(
+    struct loading *g, const struct db_value *values, duckdb_data_chunk chunk, idx_t row, size_t *n_bytes)
 {
     const struct duck_library *l = g->duck->library;
     for (size_t i = 0; i < g->load->n_columns; i++) {
         const struct db_value *v = &values[i];
+        duckdb_vector vector = l->data_chunk_get_vector(chunk, i);
         if (v->p && !text_is_utf8(v->p, v->n))
             return db_fault_set(g->fault, "22021", false,
-                "%s: loading into the table %.100s, row %" PRId64 ", column %.100s: text that is not UTF-8",
-                g->duck->base.label, g->load->table, g->n_rows + 1, g->load->columns[i]);
-        duckdb_state state =
-            v->p ? l->append_varchar_length(g->appender, v->p, v->n) : l->append_null(g->appender);
-        if (state != DuckDBSuccess)
-            return cell_failed(g, i);
-        g->unflushed += v->n + sizeof(duckdb_string_t);
+                "%s: loading into the table %.100s, column %.100s, row %" PRId64 ": text that is not UTF-8",
+                g->duck->base.label, g->load->table, g->load->columns[i], g->n_rows + 1);
+        if (v->p)
+            l->vector_assign_string_element_len(vector, row, v->p, v->n);
+        else
+            put_null(l, vector, row);
+        *n_bytes += v->n;
     }
-    return l->appender_end_row(g->appender) == DuckDBSuccess ? 0 : appender_failed(g, "");
+    return 0;
 }
 
-static int flush(struct loading *g)
+/* DuckDB asks for the next chunk: from one of its threads, never from two at once. */
+static void put_rows(duckdb_function_info info, duckdb_data_chunk chunk)
 {
-    g->unflushed = 0;
-    return g->duck->library->appender_flush(g->appender) == DuckDBSuccess ? 0 : appender_failed(g, "");
+    struct loading *g = current;
+    const struct duck_library *l = duck_library_loaded();
+    idx_t n = 0, most = l->vector_size();
+    size_t n_bytes = 0;
+    int more = 1;
+    g->chunk_from = g->n_rows;
+    for (; n < most && n_bytes < CHUNK_MAX; n++, g->n_rows++) {
+        const struct db_value *values;
+        more = g->load->next(g->load->arg, &values, g->fault);
+        if (more > 0 && put_row(g, values, chunk, n, &n_bytes) < 0)
+            more = -1;
+        if (more <= 0)
+            break;
+    }
+    l->data_chunk_set_size(chunk, n);
+    if (more < 0) {
+        g->broke_off = true;
+        l->function_set_error(info, "the rows broke off");
+    }
 }
 
-static int append_rows(struct loading *g)
+int duck_register_rows(struct duck *duck, struct db_fault *fault)
 {
-    const struct db_value *values;
-    int more;
-    for (; (more = g->load->next(g->load->arg, &values, g->fault)) > 0; g->n_rows++) {
-        if (append_row(g, values) < 0)
-            return -1;
-        if (g->unflushed > UNFLUSHED_MAX && flush(g) < 0)
-            return -1;
-    }
-    return more < 0 ? -1 : flush(g);
+    const struct duck_library *l = duck->library;
+    duckdb_table_function f = l->create_table_function();
+    l->table_function_set_name(f, ROWS_FUNCTION);
+    l->table_function_set_bind(f, bind_rows);
+    l->table_function_set_init(f, init_rows);
+    l->table_function_set_function(f, put_rows);
+    duckdb_state state = l->register_table_function(duck->connection, f);
+    l->destroy_table_function(&f);
+    if (state == DuckDBSuccess)
+        return 0;
+    return db_fault_set(
+        fault, "", false, "%s: the function " ROWS_FUNCTION " cannot be made", duck->base.label);
+}
+
+static int load_failed(struct loading *g)
+{
+    static const char *const of_rows[] = {"22", "23502", "23514"};
+    char rows[64] = "";
+    if (g->broke_off)
+        return -1;
+    if (db_sqlstate_among(g->fault->sqlstate, of_rows, N_ELEMENTS(of_rows)) && g->n_rows > g->chunk_from)
+        snprintf(rows, sizeof(rows), ", rows %" PRId64 " to %" PRId64, g->chunk_from + 1, g->n_rows);
+    return error_prefix(&g->fault->error, "loading into the table %.100s%s", g->load->table, rows);
+}
+
+static int insert(struct loading *g, const char *sql)
+{
+    duckdb_extracted_statements statements = NULL;
+    duckdb_prepared_statement statement = NULL;
+    _cleanup_(duck_result_freep) struct duck_result *result = NULL;
+    struct duck *duck = g->duck;
+    int r = duck_extract(duck, sql, false, &statements, g->fault);
+    if (r >= 0)
+        r = duck_prepare(duck, statements, 0, &statement, g->fault);
+    if (r >= 0)
+        r = duck_execute(duck, statement, 1, &result, g->fault);
+    if (r >= 0 && duck_result_changed(result) != g->n_rows)
+        r = db_fault_set(g->fault, "", false, "%s: %" PRId64 " of %" PRId64 " rows were taken",
+            duck->base.label, duck_result_changed(result), g->n_rows);
+    duck->library->destroy_prepare(&statement);
+    duck->library->destroy_extracted(&statements);
+    return r < 0 ? -1 : 0;
 }
 
 int duck_load(struct db *db, const struct db_load *load, int64_t *ret_rows, struct db_fault *fault)
@@ -96,13 +146,21 @@ int duck_load(struct db *db, const struct db_load *load, int64_t *ret_rows, stru
     struct loading g = {.duck = (struct duck *)db, .load = load, .fault = fault};
     if (duck_busy(g.duck, fault) < 0)
         return -1;
-    int r = start_appender(&g);
-    if (r == 0)
-        r = append_rows(&g);
-    g.duck->library->appender_destroy(&g.appender);
-    if (r == 0)
-        *ret_rows = g.n_rows;
-    return r;
+    if (current)
+        return db_fault_set(fault, "", false, "%s: another load is under way", g.duck->base.label);
+    _cleanup_free_ char *table = db_quote_name(db, load->schema, load->table);
+    _cleanup_free_ char *columns = db_quote_columns(db, load);
+    _cleanup_free_ char *sql =
+        xasprintf("INSERT INTO %s (%s) SELECT * FROM " ROWS_FUNCTION "()", table, columns);
+    current = &g;
+    duck_limit_start(g.duck->limit);
+    int r = insert(&g, sql);
+    bool over = duck_limit_stop(g.duck->limit);
+    current = NULL;
+    if (r < 0)
+        return over && !g.broke_off ? duck_say_limit(g.duck, fault) : load_failed(&g);
+    *ret_rows = g.n_rows;
+    return 0;
 }
 
 /* ---- cursor ---- */

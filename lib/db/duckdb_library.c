@@ -43,3 +43,8 @@ const struct duck_library *duck_library(struct db_fault *fault)
     loaded = true;
     return &library;
 }
+
+const struct duck_library *duck_library_loaded(void)
+{
+    return &library;
+}

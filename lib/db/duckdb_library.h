@@ -103,18 +103,23 @@
     F(create_union_value)                                                                                    \
     F(get_varchar)                                                                                           \
     F(destroy_value)                                                                                         \
-    F(appender_create)                                                                                       \
-    F(appender_add_column)                                                                                   \
-    F(append_varchar_length)                                                                                 \
-    F(append_null)                                                                                           \
-    F(appender_end_row)                                                                                      \
-    F(appender_flush)                                                                                        \
-    F(appender_close)                                                                                        \
-    F(appender_error_data)                                                                                   \
-    F(appender_destroy)                                                                                      \
-    F(error_data_error_type)                                                                                 \
-    F(error_data_message)                                                                                    \
-    F(destroy_error_data)
+    F(create_logical_type)                                                                                   \
+    F(create_table_function)                                                                                 \
+    F(table_function_set_name)                                                                               \
+    F(table_function_set_bind)                                                                               \
+    F(table_function_set_init)                                                                               \
+    F(table_function_set_function)                                                                           \
+    F(register_table_function)                                                                               \
+    F(destroy_table_function)                                                                                \
+    F(bind_add_result_column)                                                                                \
+    F(bind_set_error)                                                                                        \
+    F(init_set_max_threads)                                                                                  \
+    F(function_set_error)                                                                                    \
+    F(vector_size)                                                                                           \
+    F(vector_ensure_validity_writable)                                                                       \
+    F(validity_set_row_invalid)                                                                              \
+    F(vector_assign_string_element_len)                                                                      \
+    F(data_chunk_set_size)
 
 struct duck_library {
 #define DUCK_MEMBER(name) __typeof__(duckdb_##name) *name;
@@ -125,3 +130,5 @@ struct duck_library {
 
 /* Loads it at the first call; stays until the process ends. NULL: the fault says why. */
 const struct duck_library *duck_library(struct db_fault *fault);
+/* The same when a database is open. */
+const struct duck_library *duck_library_loaded(void);
