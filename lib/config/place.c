@@ -147,8 +147,9 @@ static int check_duckdb(const char *text, struct error *err)
             err, "a DuckDB database is duckdb:///path/to/file, with three slashes: it is on this machine");
     if (u.path[0] != '/' || u.path[strlen(u.path) - 1] == '/')
         return error_set(err, "the file is missing: duckdb:///path/to/file");
-    if (strpbrk(text, "?#"))
-        return error_set(err, "'?' and '#' have no meaning in this URL: write them as %%3F and %%23");
+    if (strpbrk(text, "?#") || strchr(u.path, '?'))
+        return error_set(
+            err, "'?' and '#' have no place in this URL: write # as %%23; a ? DuckDB cannot open");
     return 0;
 }
 

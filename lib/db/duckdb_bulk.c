@@ -95,7 +95,8 @@ static void put_rows(duckdb_function_info info, duckdb_data_chunk chunk)
     }
 }
 
-int duck_register_rows(struct duck *duck, struct db_fault *fault)
+/* Fails where another connection to the file has made it. */
+void duck_register_rows(const struct duck *duck)
 {
     const struct duck_library *l = duck->library;
     duckdb_table_function f = l->create_table_function();
@@ -103,12 +104,8 @@ int duck_register_rows(struct duck *duck, struct db_fault *fault)
     l->table_function_set_bind(f, bind_rows);
     l->table_function_set_init(f, init_rows);
     l->table_function_set_function(f, put_rows);
-    duckdb_state state = l->register_table_function(duck->connection, f);
+    l->register_table_function(duck->connection, f);
     l->destroy_table_function(&f);
-    if (state == DuckDBSuccess)
-        return 0;
-    return db_fault_set(
-        fault, "", false, "%s: the function " ROWS_FUNCTION " cannot be made", duck->base.label);
 }
 
 static int load_failed(struct loading *g)

@@ -32,8 +32,8 @@ int duck_say_limit(const struct duck *duck, struct db_fault *fault);
 
 /* ---- duckdb_bulk.c ---- */
 
-/* Makes the function that loads select from. Once a connection, outside of its transactions. */
-int duck_register_rows(struct duck *duck, struct db_fault *fault);
+/* Makes the function that loads select from. Outside of a transaction, that it would be gone with. */
+void duck_register_rows(const struct duck *duck);
 int duck_load(struct db *db, const struct db_load *load, int64_t *ret_rows, struct db_fault *fault);
 int duck_cursor_open(struct db *db, const char *sql, struct db_cursor **ret_cursor, struct db_fault *fault);
 int duck_cursor_next(struct db_cursor *cursor, const struct db_value **ret_values, struct db_fault *fault);

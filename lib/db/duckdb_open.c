@@ -35,9 +35,10 @@ int duck_path(const char *url, char **ret_path, struct db_fault *fault)
     if (u.host || u.user || u.port)
         return db_fault_set(fault, "", false,
             "a DuckDB database is duckdb:///path/to/file, with three slashes: it is a file of this machine");
-    if (u.query)
+    if (u.query || strchr(u.path, '?'))
         return db_fault_set(fault, "", false,
-            "'?' has no meaning in a duckdb:// URL: write it as %%3F where it is in the name");
+            "there is a '?' in the database's URL: DuckDB cannot open a file with one in its path: choose "
+            "another name");
     if (u.path[0] != '/' || u.path[strlen(u.path) - 1] == '/')
         return db_fault_set(
             fault, "", false, "the file is missing in the database's URL: duckdb:///path/to/file");
@@ -199,7 +200,8 @@ static int connect(struct duck *duck, const struct db_options *options, struct d
         return db_fault_set(fault, "", true, "the database %s was opened, but not connected to", duck->path);
     if (options->files_folder && limit_files(duck, options->files_folder, fault) < 0)
         return -1;
-    return duck_register_rows(duck, fault) < 0 ? -1 : set_up(duck, "SET TimeZone = 'UTC'", fault);
+    duck_register_rows(duck);
+    return set_up(duck, "SET TimeZone = 'UTC'", fault);
 }
 
 static int open_configured(
