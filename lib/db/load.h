@@ -25,7 +25,7 @@ struct db_load {
 int db_load(struct db *db, const struct db_load *load, int64_t *ret_rows, struct db_fault *fault);
 
 /* What a SELECT returns, values as the server writes them as text. The connection is busy until it is freed; freed
- * before the end, the server is told to stop. */
+ * before the end, the server is told to stop, which in Postgres fails the transaction that is open. */
 struct db_cursor;
 int db_cursor_open(struct db *db, const char *sql, struct db_cursor **ret_cursor, struct db_fault *fault);
 /* 1 and the row, valid until the next call; 0 at the end; -1. */

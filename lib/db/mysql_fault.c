@@ -50,7 +50,7 @@ static const struct {
     {1262, 0, "a row with too many cells"},
     {1263, 0, "NULL where NOT NULL is demanded"},
     {1264, 0, "a number out of range of its column"},
-    {1265, 0, "text that is not of its column's type"},
+    {1265, 0, "text too long for its column, or not of its type"},
     {1290, SHOW, NULL}, /* the server runs with an option that forbids it, --read-only among them */
     {1292, 0, "text that is not of the type it is used as"},
     {1295, SHOW, NULL}, /* not possible with parameters */

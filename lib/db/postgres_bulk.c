@@ -36,7 +36,7 @@ static int finish(struct postgres *pg, const char *sql, int64_t *ret_rows, struc
 static int begin(
     struct postgres *pg, const char *sql, ExecStatusType expected, int *ret_n_columns, struct db_fault *fault)
 {
-    int64_t ignored;
+    int64_t ignored = 0;
     if (!PQsendQueryParams(pg->conn, sql, 0, NULL, NULL, NULL, NULL, 0))
         return postgres_fault_connection(pg, fault);
     PGresult *res = PQgetResult(pg->conn);
@@ -64,7 +64,7 @@ static bool send_lines(struct postgres *pg, struct db_lines *lines)
 
 static int load_rows(struct postgres *pg, const char *sql, struct db_lines *lines)
 {
-    int n_columns;
+    int n_columns = 0;
     int64_t n_stored = 0;
     if (begin(pg, sql, PGRES_COPY_IN, &n_columns, lines->fault) < 0)
         return -1;
@@ -108,7 +108,7 @@ struct cursor {
 int postgres_cursor_open(
     struct db *db, const char *sql, struct db_cursor **ret_cursor, struct db_fault *fault)
 {
-    int n_columns;
+    int n_columns = 0;
     size_t n = strlen(sql);
     while (n > 0 && strchr("; \t\r\n", sql[n - 1]))
         n--;
@@ -175,7 +175,7 @@ int postgres_cursor_next(struct db_cursor *base, const struct db_value **ret_val
 {
     struct cursor *c = (struct cursor *)base;
     struct postgres *pg = (struct postgres *)base->db;
-    int64_t ignored;
+    int64_t ignored = 0;
     if (c->ended)
         return 0;
     PQfreemem(TAKE(c->line));
@@ -193,7 +193,7 @@ void postgres_cursor_free(struct db_cursor *base)
     struct cursor *c = (struct cursor *)base;
     struct postgres *pg = (struct postgres *)base->db;
     struct db_fault ignored = {0};
-    int64_t n_rows;
+    int64_t n_rows = 0;
     PQfreemem(c->line);
     if (!c->ended) {
         postgres_stop(pg);

@@ -11,8 +11,7 @@ import pytest
 
 from programs import BUILD
 from servers import HOST, StallProxy
-from test_db import (MARKER, MariaDB, Postgres, begin, db, finish, my, pg,  # noqa: F401: fixtures among them
-                     well as sql_well)
+from test_db import MARKER, MariaDB, begin, db, finish, my, pg, run, well  # noqa: F401: fixtures among them
 
 RUN_BULK = BUILD / "tests/unit/db/run_bulk"
 
@@ -54,7 +53,7 @@ def lines(rows):
 def make(sink, columns="a int PRIMARY KEY, b text, c text", name="t"):
     if sink.name == "mysql":
         columns = columns.replace(" text", " longtext")
-    sql_well(sink.url(), f"CREATE TABLE {name} ({columns})")
+    well(sink.url(), f"CREATE TABLE {name} ({columns})")
 
 
 class Paused:
@@ -156,7 +155,7 @@ def test_names_with_quotes(sink):
     table, columns = "t \"'`ü\\ ;", ["a\"b`c'd", "select", "x.y", "b`"]
     quote = '"' if sink.name == "postgres" else "`"
     names = [quote + n.replace(quote, 2 * quote) + quote for n in (table, *columns)]
-    sql_well(sink.url(), f"CREATE TABLE {names[0]} ({', '.join(n + ' varchar(10)' for n in names[1:])})")
+    well(sink.url(), f"CREATE TABLE {names[0]} ({', '.join(n + ' varchar(10)' for n in names[1:])})")
     schema = "public" if sink.name == "postgres" else "some_db"
     fine(sink.url(), lines([["1", "2", "3", "4"]]), "--schema", schema, "--load", table, *columns)
     fine(sink.url(), lines([["6", "5"]]), "--load", table, columns[2], columns[0])
@@ -174,9 +173,10 @@ def test_quoting(db, text):
     if db.name == "mysql":
         settings = ["SET sql_mode = 'NO_BACKSLASH_ESCAPES'", "SET sql_mode = 'ANSI_QUOTES'", "SET sql_mode = ''"]
     for setting in settings:
-        said = fine(db.url(), "", "--first", setting, "--quote", text)
+        name = text.replace("😀", "")  # MariaDB's names are not of four bytes
+        said = fine(db.url(), "", "--first", setting, "--quote", text, "--", name)
         assert said.rows == [[text, None]]
-        assert said.columns[0][0] == text
+        assert said.columns[0][0] == name
 
 
 # ---- from one server to another ----
@@ -186,13 +186,13 @@ def test_rows_walk_from_one_database_to_another(request, sink, there):
     """One thread, two connections, rows that fill every buffer between them."""
     other = request.getfixturevalue("pg" if there == "postgres" else "my") \
         if not (sink.name == there) else sink
-    numbers = "generate_series(1, 1500) AS g(n)" if other.name == "postgres" else "(SELECT seq AS n FROM seq_1_to_1500) g"
+    numbers = "generate_series(1, 400) AS g(n)" if other.name == "postgres" else "(SELECT seq AS n FROM seq_1_to_400) g"
     make(sink, "a int PRIMARY KEY, b text")
     said = fine(sink.url(), f"SELECT n, repeat('x', 100000) FROM {numbers}", "--from", other.url(), "--load", "t", "a",
                 "b", timeout=120)
-    assert number(said, "loaded") == 1500
+    assert number(said, "loaded") == 400
     assert said.peak_kb < 40_000
-    assert fine(sink.url(), "SELECT count(*), sum(length(b)) FROM t", "--cursor", "2").rows == [["1500", "150000000"]]
+    assert fine(sink.url(), "SELECT count(*), sum(length(b)) FROM t", "--cursor", "2").rows == [["400", "40000000"]]
 
 
 def test_maria_waits_for_a_stream_that_stands_still(my):
@@ -221,20 +221,18 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("name, columns, rows, words", REFUSED, ids=[r[0] for r in REFUSED])
-@pytest.mark.parametrize("mode", ["strict", "lax"])
-def test_a_row_that_is_not_taken(sink, name, columns, rows, words, mode):
-    if sink.name == "postgres" and mode == "lax":
-        pytest.skip("Postgres has no lax mode")
+def test_a_row_that_is_not_taken(sink, name, columns, rows, words):
     order = ("b", "a") if name == "duplicate text" else ("a", "b")
-    make(sink, columns, name="other" if name == "no table" else "t")
-    setting = "" if sink.name == "postgres" else f"SET sql_mode = '{'STRICT_ALL_TABLES' if mode == 'strict' else ''}';"
-    good = [] if name.startswith("no ") else []
-    said = bulk(sink.url(), lines(good + rows), "--first", setting + "BEGIN", "--load", "t", *order, "--then",
-                "ROLLBACK", "--then", f"SELECT count(*) FROM {'other' if name == 'no table' else 't'}")
-    fault = said.fault
-    assert said.rows == [["0"]], "the connection is as it was"
-    assert MARKER not in fault["fault"] and not fault["transient"] and "some_db@" in fault["fault"]
-    assert words is None or words in fault["fault"]
+    table = "other" if name == "no table" else "t"
+    make(sink, columns, name=table)
+    settings = ["SET sql_mode = 'STRICT_ALL_TABLES';", "SET sql_mode = '';"] if sink.name == "mysql" else [""]
+    for setting in settings:
+        said = bulk(sink.url(), lines(rows), "--first", setting + "BEGIN", "--load", "t", *order, "--then",
+                    "ROLLBACK", "--then", f"SELECT count(*) FROM {table}")
+        fault = said.fault
+        assert said.rows == [["0"]], "the connection is as it was"
+        assert MARKER not in fault["fault"] and not fault["transient"] and "some_db@" in fault["fault"]
+        assert words is None or words in fault["fault"]
 
 
 def test_a_fault_names_the_column_and_the_row(my):
@@ -258,7 +256,7 @@ def test_warnings_that_the_server_does_not_keep(my):
 
 def test_rows_that_a_trigger_drops(pg):
     make(pg)
-    sql_well(pg.url(), "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.a = 3 THEN RETURN NULL; "
+    well(pg.url(), "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.a = 3 THEN RETURN NULL; "
                        "END IF; RETURN NEW; END $$; CREATE TRIGGER t BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()")
     said = bulk(pg.url(), lines(HARD), "--load", "t", "a", "b", "c")
     assert f"{len(HARD) - 1} of {len(HARD)} rows" in said.fault["fault"]
@@ -266,7 +264,7 @@ def test_rows_that_a_trigger_drops(pg):
 
 def test_notices_of_a_trigger_do_not_stop_the_stream(pg):
     make(pg)
-    sql_well(pg.url(), "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING '%', repeat('x', "
+    well(pg.url(), "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING '%', repeat('x', "
                        "1000); RETURN NEW; END $$; CREATE TRIGGER t BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()")
     assert number(fine(pg.url(), "", "--rows", 20000, "--load", "t", "a", "b"), "loaded") == 20000
 
@@ -291,7 +289,7 @@ def test_a_cursor_that_fails_in_the_middle_of_a_load(sink, request):
 def test_a_statement_timeout(sink):
     make(sink, "a int")
     if sink.name == "postgres":
-        sql_well(sink.url(), "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); "
+        well(sink.url(), "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(30); "
                              "RETURN NEW; END $$; CREATE TRIGGER t BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()")
     else:
         sink.server.sql("CREATE TRIGGER t BEFORE INSERT ON t FOR EACH ROW SET NEW.a = SLEEP(30)", "some_db")
@@ -359,7 +357,7 @@ def test_a_cursor_whose_server_goes_away(db, how):
 # ---- cursors ----
 
 FAILING = {"postgres": "SELECT 1000 / (50000 - g) FROM generate_series(1, 100000) g",
-           "mysql": "SELECT 9223372036854775807 - 50000 + seq FROM seq_1_to_100000"}
+           "mysql": "SELECT CAST(50000 AS unsigned) - seq FROM seq_1_to_100000"}
 
 
 def test_a_cursor_that_fails_in_the_middle(db):
@@ -395,8 +393,7 @@ def test_a_statement_without_rows_is_no_cursor(db):
 
 
 def test_types_of_a_cursor(pg):
-    said = fine(pg.url(), "SELECT true, '\\x00ff\\'::bytea" .replace("\\'", "'") + ", NULL, E'\\b\\f\\v\\r', '\\N'",
-                "--cursor", "5")
+    said = fine(pg.url(), "SELECT true, '\\x00ff'::bytea, NULL, E'\\b\\f\\x0b\\r', '\\N'", "--cursor", "5")
     assert said.rows == [["t", "\\x00ff", None, "\b\f\v\r", "\\N"]]
 
 
@@ -412,12 +409,16 @@ GREETING = (b"\x0a5.7.1\0" + struct.pack("<I", 1) + b"12345678\0" + struct.pack(
             b"mysql_native_password\0")
 
 
+# A statement with one parameter and no columns, the parameter, and the end of these.
+PREPARED = (b"\0\1\0\0\0\0\0\1\0\0\0\0", b"\3def\0\0\0\1?\0\x0c" + b"\0" * 12, b"\xfe\0\0\2\0")
+
+
 class Rogue:
     """Speaks as much of MySQL's protocol as it takes to be let in, and then asks for files."""
 
     def __init__(self, wants, when):
         self.wants, self.when = wants, when
-        self.got, self.asked, self.said = [], 0, []
+        self.got, self.asked = [], 0
         self.listener = socket.create_server((HOST, 0))
         self.port = self.listener.getsockname()[1]
         self.threads = []
@@ -432,14 +433,14 @@ class Rogue:
                 self.threads[-1].start()
 
     def _serve(self, peer):
+        peer.settimeout(5)  # a client that was led astray waits for us
         with peer, peer.makefile("rb") as stream, contextlib.suppress(OSError, EOFError):
             peer.sendall(packet(0, GREETING))
             self._read(stream)
             peer.sendall(packet(2, OK))
+            number, command = self._read(stream)
             while True:
-                _, command = self._read(stream)
-                self.said.append(command)
-                self._answer(peer, stream, command)
+                number, command = self._answer(peer, stream, command)
 
     @staticmethod
     def _read(stream):
@@ -449,16 +450,21 @@ class Rogue:
         return head[3], stream.read(int.from_bytes(head[:3], "little"))
 
     def _answer(self, peer, stream, command):
+        """The next command. One that comes in place of a file begins again with the packet's number 0."""
         number = 0
         for name in self.wants if self.when(command) else ():
             self.asked += 1
             peer.sendall(packet(number + 1, b"\xfb" + name))
             number, some = self._read(stream)
-            while some:
+            while some and number > 0:
                 self.got.append(some)
                 number, some = self._read(stream)
-        with contextlib.suppress(OSError):
-            peer.sendall(packet(number + 1, OK))
+            if number == 0:
+                return number, some
+        for answer in PREPARED if command[:1] == b"\x16" else (OK,):
+            number += 1
+            peer.sendall(packet(number, answer))
+        return self._read(stream)
 
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -478,16 +484,15 @@ def rogue(wants, when):
 
 
 def is_query(command):
-    return command[:1] in (b"\x03", b"\x16", b"\x17")
+    return command[:1] in (b"\x03", b"\x17")
 
 
 SECRET = pathlib.Path("/etc/passwd")
 
 
-@pytest.mark.parametrize("when", [is_query, lambda c: True, lambda c: b"SELECT" in c, lambda c: b"KILL" not in c])
+@pytest.mark.parametrize("when", [is_query, lambda c: True, lambda c: b"KILL" not in c])
 @pytest.mark.parametrize("options", [(), ("--query",), ("--param", "1")])
 def test_a_server_that_asks_for_a_file_at_a_statement(when, options):
-    from test_db import run
     with rogue([bytes(SECRET)], when) as (server, url):
         said = run(url, "SELECT 1", *options, "--then", "SELECT 2")
     assert server.asked > 0 and set(server.got) <= {b"\n"}

@@ -103,7 +103,7 @@ class Said:
 
     def __init__(self, process, out):
         self.status = process.returncode
-        self.lines = [json.loads(line) for line in out.splitlines()]
+        self.lines = [json.loads(line) for line in out.split("\n") if line]
 
     def _of(self, key):
         return [line for line in self.lines if key in line]

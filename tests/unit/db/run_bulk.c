@@ -11,7 +11,7 @@
  *   --cursor        reads; the input, or --select SQL, is a SELECT; the first COLUMN is how many it returns
  *   --stop-after N  frees it early
  *   --count         no rows, only how many
- *   --quote TEXT    selects the text by a literal, under a name that is the text, too
+ *   --quote TEXT    selects the text by a literal, under the name COLUMN
  *   --first SQL     before, on the same connection    --then SQL   after it, whatever came of it; may be repeated
  *   --statement-timeout MS  --memory-max MB
  */
@@ -204,10 +204,10 @@ static int script(struct db *db, const char *sql, struct db_fault *fault)
     return db_script(db, sql, &sink, fault);
 }
 
-static int quote(struct db *db, const char *text, struct db_fault *fault)
+static int quote(struct db *db, const char *text, const char *column, struct db_fault *fault)
 {
     _cleanup_free_ char *literal = db_quote_text(db, text), *null = db_quote_text(db, NULL);
-    _cleanup_free_ char *name = db_quote_name(db, NULL, text), *q = db_quote_name(db, "q", text);
+    _cleanup_free_ char *name = db_quote_name(db, NULL, column), *q = db_quote_name(db, "q", column);
     _cleanup_free_ char *sql =
         xasprintf("SELECT %s AS %s, %s FROM (SELECT %s AS %s) q", q, name, null, literal, name);
     return script(db, sql, fault);
@@ -217,8 +217,8 @@ static int run(struct db *db, const struct how *how, int n, char **columns, stru
 {
     if (how->first && script(db, how->first, fault) < 0)
         return -1;
-    if (how->quote)
-        return quote(db, how->quote, fault);
+    if (how->quote && n > 0)
+        return quote(db, how->quote, columns[0], fault);
     if (how->cursor)
         return read_rows(db, how, n > 0 ? (size_t)atoi(columns[0]) : 1, fault);
     return load(db, how, (size_t)n, (const char *const *)columns, fault);
