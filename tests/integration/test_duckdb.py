@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
@@ -282,22 +283,24 @@ def test_a_damaged_file(db, at):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_rights(db, tmp_path):
-    well(db.url(), "CREATE TABLE t (a int)")
-    os.chmod(tmp_path, 0o755)
-    shutil.copy(pathlib.Path(DUCKDB) / "libduckdb.so", tmp_path)
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}
+def test_rights():
     as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]
     if subprocess.run([*as_nobody, RUN_SQL], capture_output=True).returncode != 2:
         pytest.skip("another user cannot reach the build folder")
-    def said(*options):
-        done = subprocess.run([*as_nobody, RUN_SQL, db.url(), *options], input=b"SELECT 1", capture_output=True,
-                              env=environment)
-        return test_db.Said(done, done.stdout.decode())
-    assert "user 65534 read and write it" in said().fault["fault"]
-    os.chmod(db.path, 0o666)
-    assert "write into its folder" in said().fault["fault"]
-    assert said("--read-only").rows == [["1"]]
+    with tempfile.TemporaryDirectory() as home:  # pytest's own are closed to others
+        os.chmod(home, 0o755)
+        shutil.copy(pathlib.Path(DUCKDB) / "libduckdb.so", home)
+        db = DuckDB(pathlib.Path(home))
+        well(db.url(), "CREATE TABLE t (a int)")
+
+        def said(*options):
+            done = subprocess.run([*as_nobody, RUN_SQL, db.url(), *options], input=b"SELECT 1", capture_output=True,
+                                  env={**os.environ, "LD_LIBRARY_PATH": home})
+            return test_db.Said(done, done.stdout.decode())
+        assert "user 65534 read and write it" in said().fault["fault"]
+        os.chmod(db.path, 0o666)
+        assert "write into its folder" in said().fault["fault"]
+        assert said("--read-only").rows == [["1"]]
 
 
 def test_reading_alone_makes_nothing(db):
@@ -487,9 +490,9 @@ def test_rows_walk_within_one_file(db):
     assert well(db.url(), "SELECT count(*), sum(length(b)) FROM t").rows == [["1500", "150000000"]]
 
 
-@pytest.mark.parametrize("text", [t for t in test_bulk.TEXTS])
+@pytest.mark.parametrize("text", test_bulk.TEXTS)
 def test_quoting(db, text):
-    said = fine(db.url(), "", "--quote", text)
+    said = fine(db.url(), "", "--quote", text, "--", text)
     assert said.rows == [[text, None]] and said.columns[0][0] == text
 
 
