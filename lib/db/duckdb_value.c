@@ -76,14 +76,14 @@ static duckdb_value make_string(const struct duck_library *l, duckdb_type id, co
     return l->create_varchar_length(p, n);
 }
 
-/* NULL: it is of several pieces, or not known. */
-static duckdb_value make_plain(
-    const struct duck_library *l, duckdb_type id, duckdb_logical_type type, const void *data, idx_t row)
-{
-    switch (id) {
 #define PLAIN(name, ctype, create)                                                                           \
     case DUCKDB_TYPE_##name:                                                                                 \
         return l->create(((const ctype *)data)[row]);
+
+/* NULL: it is none. The same of the next two. */
+static duckdb_value make_number(const struct duck_library *l, duckdb_type id, const void *data, idx_t row)
+{
+    switch (id) {
         PLAIN(BOOLEAN, bool, create_bool)
         PLAIN(TINYINT, int8_t, create_int8)
         PLAIN(SMALLINT, int16_t, create_int16)
@@ -97,6 +97,14 @@ static duckdb_value make_plain(
         PLAIN(UHUGEINT, duckdb_uhugeint, create_uhugeint)
         PLAIN(FLOAT, float, create_float)
         PLAIN(DOUBLE, double, create_double)
+    default:
+        return NULL;
+    }
+}
+
+static duckdb_value make_time(const struct duck_library *l, duckdb_type id, const void *data, idx_t row)
+{
+    switch (id) {
         PLAIN(DATE, duckdb_date, create_date)
         PLAIN(TIME, duckdb_time, create_time)
         PLAIN(TIME_NS, duckdb_time_ns, create_time_ns)
@@ -107,7 +115,17 @@ static duckdb_value make_plain(
         PLAIN(TIMESTAMP_MS, duckdb_timestamp_ms, create_timestamp_ms)
         PLAIN(TIMESTAMP_NS, duckdb_timestamp_ns, create_timestamp_ns)
         PLAIN(INTERVAL, duckdb_interval, create_interval)
+    default:
+        return NULL;
+    }
+}
 #undef PLAIN
+
+static duckdb_value make_plain(
+    const struct duck_library *l, duckdb_type id, duckdb_logical_type type, const void *data, idx_t row)
+{
+    duckdb_value made;
+    switch (id) {
     case DUCKDB_TYPE_DECIMAL:
         return make_decimal(l, type, data, row);
     case DUCKDB_TYPE_ENUM:
@@ -119,7 +137,8 @@ static duckdb_value make_plain(
     case DUCKDB_TYPE_BIT:
         return make_string(l, id, &((const duckdb_string_t *)data)[row]);
     default:
-        return NULL;
+        made = make_number(l, id, data, row);
+        return made ? made : make_time(l, id, data, row);
     }
 }
 

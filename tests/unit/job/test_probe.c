@@ -32,6 +32,7 @@ static void is_named(const char *driver, const char *version, const char *expect
     ck_assert(cJSON_GetObjectItem(stats, "seconds")->valuedouble >= 0);
     ck_assert_str_eq(fake_said, "open|value|value|close");
     ck_assert_int_eq(fake_options.statement_timeout_us, 15000000);
+    ck_assert(fake_options.read_only);
     cJSON_Delete(stats);
 }
 
