@@ -8,6 +8,7 @@
 #include "util/clock.h"
 #include "util/url.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <libgen.h>
@@ -174,6 +175,21 @@ static int open_or_wait(struct duck *duck, duckdb_config config, int64_t deadlin
     }
 }
 
+/* What a process that was killed had put beside the file, rows among it: nobody else has the file now. */
+static void remove_leftovers(const char *path)
+{
+    static const char prefix[] = "duckdb_temp_";
+    _cleanup_free_ char *folder = xasprintf("%s.tmp", path);
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return;
+    for (const struct dirent *e; (e = readdir(dir));)
+        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
+            unlinkat(dirfd(dir), e->d_name, 0);
+    closedir(dir);
+    rmdir(folder);
+}
+
 static int set_up(struct duck *duck, const char *sql, struct db_fault *fault)
 {
     duckdb_result result = {0};
@@ -232,5 +248,10 @@ int duck_open_file(struct duck *duck, const struct db_options *options, struct d
         return db_fault_set(fault, "", true, "the database %s cannot be opened: no memory", duck->path);
     int r = open_configured(duck, &chosen, config, fault);
     duck->library->destroy_config(&config);
-    return r < 0 ? -1 : connect(duck, options, fault);
+    if (r < 0)
+        return -1;
+    static int n_opened; /* another connection of ours may be using them */
+    if (n_opened++ == 0 && !options->read_only)
+        remove_leftovers(duck->path);
+    return connect(duck, options, fault);
 }

@@ -435,6 +435,17 @@ def test_what_does_not_fit_goes_to_the_disk_and_is_gone_after(db):
     assert [p.name for p in db.path.parent.iterdir()] == [db.path.name]
 
 
+def test_what_a_killed_one_left_beside_the_file_is_removed(db):
+    well(db.url(), "SELECT 1")
+    left = pathlib.Path(f"{db.path}.tmp")
+    left.mkdir()
+    (left / "duckdb_temp_storage_DEFAULT-0.tmp").write_text(MARKER)
+    well(db.url(), "SELECT 1", "--read-only")
+    assert left.exists()
+    well(db.url(), "SELECT 1")
+    assert not left.exists()
+
+
 def test_memory_that_does_not_suffice_is_a_fault(db):
     said = run(db.url(), "SELECT list(i) FROM range(100000000) AS r(i)", "--memory-max", "32", "--then", "SELECT 3")
     assert said.fault["sqlstate"] == "53200" and not said.fault["transient"] and said.rows == [["3"]]
