@@ -39,7 +39,8 @@ struct config_stream {
 /* A database that jobs may name; the one under `postgres:` is there without. */
 struct config_database {
     char *name; /* as a stream's, unique among databases; never "postgres" */
-    char *url;  /* postgresql://…, key=value words, or mysql://[user[:password]@]host[:port]/database */
+    char *
+        url; /* postgresql://…, key=value words, or mysql://[user[:password]@]host[:port]/database, duckdb:///path */
     char *password_file; /* or NULL */
     int line;
 };

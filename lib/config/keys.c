@@ -67,8 +67,8 @@ static const struct key postgres_keys[] = {
 
 static const struct key database_keys[] = {
     {"url", KEY_ANY_DATABASE, AT_DATABASE(url), .required = true,
-        .help = "`postgresql://user@host/database`, a libpq connection string, or "
-                "`mysql://[user[:password]@]host[:port]/database`."},
+        .help = "`postgresql://user@host/database`, a libpq connection string, "
+                "`mysql://[user[:password]@]host[:port]/database`, or `duckdb:///path/to/file`."},
     {"password_file", KEY_PATH, AT_DATABASE(password_file), .most = 4000, .fallback_note = "no file",
         .help = "The password is the first line of this file, which others must not be able to read. It is "
                 "read again for each run."},

@@ -114,8 +114,9 @@ int check_database(const struct key *key, const char *text, struct error *err)
 {
     if (looks_like_postgres(text))
         return 0;
+    bool other = strncmp(text, "mysql://", 8) == 0 || strncmp(text, "duckdb://", 9) == 0;
     return error_set(err, "this is not a Postgres database: " POSTGRES_LOOKS "%s",
-        strncmp(text, "mysql://", 8) == 0 ? ". One of MySQL goes under databases:, for jobs" : "");
+        other ? ". One of MySQL or DuckDB goes under databases:, for jobs" : "");
 }
 
 static int check_mysql(const char *text, struct error *err)
@@ -134,14 +135,35 @@ static int check_mysql(const char *text, struct error *err)
     return 0;
 }
 
+/* It becomes a file of its own, and some beside it. */
+static int check_duckdb(const char *text, struct error *err)
+{
+    _cleanup_url_ struct url u = {0};
+    if (strlen(text) > 4000)
+        return error_set(err, "this URL is too long: at most 4000 bytes");
+    if (url_parse(text, &u, err) < 0)
+        return -1;
+    if (u.host || u.user || u.port)
+        return error_set(
+            err, "a DuckDB database is duckdb:///path/to/file, with three slashes: it is on this machine");
+    if (u.path[0] != '/' || u.path[strlen(u.path) - 1] == '/')
+        return error_set(err, "the file is missing: duckdb:///path/to/file");
+    if (strpbrk(text, "?#") || strchr(u.path, '?'))
+        return error_set(
+            err, "'?' and '#' have no place in this URL: write # as %%23; a ? DuckDB cannot open");
+    return 0;
+}
+
 int check_any_database(const struct key *key, const char *text, struct error *err)
 {
     if (strncmp(text, "mysql://", 8) == 0)
         return check_mysql(text, err);
+    if (strncmp(text, "duckdb://", 9) == 0)
+        return check_duckdb(text, err);
     if (looks_like_postgres(text))
         return 0;
-    return error_set(
-        err, "this is not a database that is known: mysql://user@host/database, " POSTGRES_LOOKS);
+    return error_set(err, "this is not a database that is known: mysql://user@host/database, "
+                          "duckdb:///path/to/file, " POSTGRES_LOOKS);
 }
 
 static int check_fifo(const struct url *u, struct error *err)

@@ -18,6 +18,9 @@ static const struct {
     {"postgresql://", &db_postgres},
     {"postgres://", &db_postgres},
     {"mysql://", &db_mysql},
+#ifdef INGESTD_DUCKDB
+    {"duckdb://", &db_duckdb},
+#endif
 };
 
 const struct db_driver *db_driver_for(const char *url)
@@ -30,17 +33,26 @@ const struct db_driver *db_driver_for(const char *url)
     return n > 0 && url[n] == '=' ? &db_postgres : NULL;
 }
 
+static int no_driver(const char *url, struct db_fault *fault)
+{
+    _cleanup_free_ char *shown = url_redact(url);
+    if (strncasecmp(url, "duckdb://", 9) == 0)
+        return db_fault_set(fault, "", false,
+            "this ingestd was built without DuckDB, which %s needs: run setup/duckdb and build it again",
+            shown);
+    return db_fault_set(fault, "", false,
+        "there is no driver for the database %s: its URL begins with postgresql://, mysql:// or duckdb://",
+        shown);
+}
+
 int db_open(const char *url, const struct db_options *options, struct db **ret_db, struct db_fault *fault)
 {
     struct db_fault own;
     fault = fault ? fault : &own;
     *fault = (struct db_fault){0};
     const struct db_driver *driver = db_driver_for(url);
-    if (!driver) {
-        _cleanup_free_ char *shown = url_redact(url);
-        return db_fault_set(fault, "", false,
-            "there is no driver for the database %s: its URL begins with postgresql:// or mysql://", shown);
-    }
+    if (!driver)
+        return no_driver(url, fault);
     struct db_options complete = options ? *options : (struct db_options){0};
     if (complete.connect_timeout_us <= 0)
         complete.connect_timeout_us = CONNECT_TIMEOUT_US;

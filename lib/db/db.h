@@ -23,18 +23,26 @@ struct db_options {
     const char *application_name; /* shown in the server's list of sessions where it has one */
     int64_t connect_timeout_us;   /* 0: 10 s */
     int64_t statement_timeout_us; /* 0: none; where the server can be told */
+    bool read_only; /* of a DuckDB file: it is not made, and one that is not there yet is empty */
+    /* What a database that computes in our own process (DuckDB) may use. */
+    int64_t memory_max; /* 0: half of the process's own limit (RLIMIT_DATA), or 256 MB */
+    int threads;        /* 0: one for each 64 MB of memory_max, 4 and one a processor at most */
+    const char
+        *temp_folder; /* for what does not fit into memory_max; NULL: beside the file, its name with .tmp */
+    const char *files_folder; /* whose files its SQL may read and write; NULL: none */
 };
 
 /* postgresql://…, libpq's key=value words, or mysql://[user[:password]@]host[:port]/database with, behind a ?,
- * socket=/path, ssl=verify|required|no (default: when the server has it), ssl_ca=/file. Messages show no password and
- * no row data. */
+ * socket=/path, ssl=verify|required|no (default: when the server has it), ssl_ca=/file; or duckdb:///path/to/file, which
+ * is made where it is not there, and waited for (connect_timeout_us) while another process has it. Messages show no
+ * password and no row data. */
 int db_open(const char *url, const struct db_options *options, struct db **ret_db, struct db_fault *fault);
 void db_close(struct db *db);
 DEFINE_CLEANUP(struct db *, db_closep, db_close)
 
-/* "postgres", "mysql". */
+/* "postgres", "mysql", "duckdb". */
 const char *db_driver(const struct db *db);
-/* "external@db:3306" for people. */
+/* "external@db:3306", "/path/to/file" for people. */
 const char *db_label(const struct db *db);
 
 /* A value of a row: text as the server writes it; NULL is SQL NULL. */
@@ -59,12 +67,12 @@ struct db_sink {
 
 /* After a fault the connection serves the next call, unless it is lost: then each says so, as a transient fault. */
 
-/* One statement with n text parameters ($1… in Postgres, ? in MySQL). sink may be NULL. */
+/* One statement with n text parameters ($1… in Postgres, ? in MySQL, either in DuckDB). sink may be NULL. */
 int db_query(struct db *db, const char *sql, int n, const char *const *parameters, const struct db_sink *sink,
     struct db_fault *fault);
 /* The same for the first value of the first row: a new string, NULL where there is no row or it is NULL. */
 int db_value(struct db *db, const char *sql, int n, const char *const *parameters, char **ret_value,
     struct db_fault *fault);
 /* Any number of statements as one text, split by the server; what stands after one that fails is not run. Postgres
- * takes them as one transaction where the text says nothing else, MySQL commits each. */
+ * takes them as one transaction where the text says nothing else, MySQL and DuckDB commit each. */
 int db_script(struct db *db, const char *sql, const struct db_sink *sink, struct db_fault *fault);

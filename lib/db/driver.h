@@ -33,7 +33,7 @@ struct db_cursor {
     struct db *db;
 };
 
-extern const struct db_driver db_postgres, db_mysql;
+extern const struct db_driver db_postgres, db_mysql, db_duckdb;
 
 /* The driver for a URL; NULL when there is none. */
 const struct db_driver *db_driver_for(const char *url);

@@ -10,14 +10,16 @@
 
 #define WORDS_MAX 64
 
-/* Both drivers' answer to SELECT version(), as a person says it: "PostgreSQL 15.6 (Debian …) on …" is "PostgreSQL
- * 15.6", "10.11.6-MariaDB-0+deb12u1" is "MariaDB 10.11.6". It is a server's text: what is no plain letter is not
+/* The drivers' answers to SELECT version(), as a person says it: "PostgreSQL 15.6 (Debian …) on …" is "PostgreSQL
+ * 15.6", "10.11.6-MariaDB-0+deb12u1" is "MariaDB 10.11.6", "v1.4.4" of DuckDB is "DuckDB 1.4.4". It is a server's text: what is no plain letter is not
  * passed on. */
 static void name_server(const char *driver, const char *version, char out[WORDS_MAX])
 {
     if (strcmp(driver, "mysql") == 0) {
         const char *name = strstr(version, "MariaDB") ? "MariaDB" : "MySQL";
         snprintf(out, WORDS_MAX, "%s %.*s", name, (int)strcspn(version, "- "), version);
+    } else if (strcmp(driver, "duckdb") == 0) {
+        snprintf(out, WORDS_MAX, "DuckDB %s", version + strspn(version, "v"));
     } else {
         size_t name = strcspn(version, " ");
         size_t number = version[name] ? strcspn(version + name + 1, " ,") + 1 : 0;
@@ -52,6 +54,7 @@ static int probe_run(const struct job_spec *spec, cJSON **ret_stats, struct db_f
         .password_file = spec->database.password_file,
         .application_name = name,
         .statement_timeout_us = spec->time_limit_us,
+        .read_only = true,
     };
     *fault = (struct db_fault){0};
     if (db_open(spec->database.url, &options, &db, fault) < 0 || try_it(db, server, fault) < 0)

@@ -148,7 +148,7 @@ static bool was_committed(struct query *q, const struct db_fault *fault)
 {
     struct db_fault ignored;
     bool ours = true;
-    if (q->dialect == SQL_POSTGRES || transaction_fault_is_loss(fault) ||
+    if (strcmp(db_driver(q->db), "postgres") == 0 || transaction_fault_is_loss(fault) ||
         strncmp(fault->sqlstate, "40", 2) == 0)
         return q->result.committed;
     return transaction_is_ours(q->db, &ours, &ignored) == 0 && !ours;

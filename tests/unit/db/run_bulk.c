@@ -13,7 +13,7 @@
  *   --count         no rows, only how many
  *   --quote TEXT    selects the text by a literal, under the name COLUMN
  *   --first SQL     before, on the same connection    --then SQL   after it, whatever came of it; may be repeated
- *   --statement-timeout MS
+ *   --statement-timeout MS  --memory-max MB
  */
 #include "db/load.h"
 #include "util/clock.h"
@@ -230,7 +230,7 @@ static struct how read_options(int argc, char **argv)
         {"cell", 1, 0, 'b'}, {"from", 1, 0, 'f'}, {"fail-after", 1, 0, 'x'}, {"pause-after", 1, 0, 'p'},
         {"cursor", 0, 0, 'c'}, {"stop-after", 1, 0, 'y'}, {"count", 0, 0, 'k'}, {"quote", 1, 0, 'q'},
         {"first", 1, 0, '1'}, {"select", 1, 0, 'S'}, {"then", 1, 0, 't'}, {"statement-timeout", 1, 0, 'o'},
-        {0}};
+        {"memory-max", 1, 0, 'm'}, {0}};
     struct how how = {.options.application_name = "run_bulk"};
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         const char **texts[128] = {['l'] = &how.table,
@@ -244,7 +244,8 @@ static struct how read_options(int argc, char **argv)
             ['x'] = &how.fail_after,
             ['y'] = &how.stop_after,
             ['p'] = &how.pause_after,
-            ['o'] = &how.options.statement_timeout_us};
+            ['o'] = &how.options.statement_timeout_us,
+            ['m'] = &how.options.memory_max};
         how.cursor |= o == 'c';
         how.count |= o == 'k';
         if (texts[o])
@@ -257,6 +258,7 @@ static struct how read_options(int argc, char **argv)
             exit(2);
     }
     how.options.statement_timeout_us *= US_PER_MS;
+    how.options.memory_max <<= 20;
     return how;
 }
 

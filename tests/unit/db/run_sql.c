@@ -5,6 +5,7 @@
  *   --query                  the text is one statement without any
  *   --value                  only its first value
  *   --statement-timeout MS   --connect-timeout MS   --password-file FILE
+ *   --memory-max MB          --read-only          --files-folder FOLDER
  *   --stop-after N           the sink wants no more after N rows
  *   --stop-at-end            nor after the first statement's end
  *   --count                  no rows, only how many
@@ -93,12 +94,14 @@ static struct how read_options(int argc, char **argv)
     static const struct option options[] = {{"param", 1, 0, 'p'}, {"null", 0, 0, 'n'}, {"query", 0, 0, 'q'},
         {"value", 0, 0, 'v'}, {"statement-timeout", 1, 0, 's'}, {"connect-timeout", 1, 0, 'c'},
         {"password-file", 1, 0, 'f'}, {"stop-after", 1, 0, 'x'}, {"count", 0, 0, 'k'},
-        {"stop-at-end", 0, 0, 'e'}, {"then", 1, 0, 't'}, {0}};
+        {"stop-at-end", 0, 0, 'e'}, {"then", 1, 0, 't'}, {"memory-max", 1, 0, 'm'}, {"read-only", 0, 0, 'r'},
+        {"files-folder", 1, 0, 'F'}, {0}};
     struct how how = {.options.application_name = "run_sql"};
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         how.query |= o == 'q';
         how.value |= o == 'v';
         how.count |= o == 'k';
+        how.options.read_only |= o == 'r';
         how.stop_at_end |= o == 'e';
         if ((o == 'p' || o == 'n') && how.n_params < PARAMS_MAX)
             how.params[how.n_params++] = o == 'p' ? optarg : NULL;
@@ -108,6 +111,10 @@ static struct how read_options(int argc, char **argv)
             how.options.connect_timeout_us = atoll(optarg) * US_PER_MS;
         else if (o == 'f')
             how.options.password_file = optarg;
+        else if (o == 'm')
+            how.options.memory_max = atoll(optarg) << 20;
+        else if (o == 'F')
+            how.options.files_folder = optarg;
         else if (o == 'x')
             how.stop_after = atoll(optarg);
         else if (o == 't')

@@ -18,6 +18,11 @@ START_TEST(schemes)
         {"host=h options=a://b", &db_postgres},
         {"mysql://h/d", &db_mysql},
         {"MySQL://h/d", &db_mysql},
+#ifdef INGESTD_DUCKDB
+        {"duckdb:///f", &db_duckdb},
+        {"DuckDB://f", &db_duckdb},
+#endif
+        {"duckdb:/f", NULL},
         {"mysql:/h", NULL},
         {"mysql", NULL},
         {"oracle://h/d?x=y", NULL},
@@ -67,7 +72,8 @@ END_TEST
 
 START_TEST(refusals_say_what_to_do)
 {
-    ck_assert_ptr_nonnull(strstr(refusal("oracle://h/d", NULL).error.text, "postgresql:// or mysql://"));
+    ck_assert_ptr_nonnull(
+        strstr(refusal("oracle://h/d", NULL).error.text, "postgresql://, mysql:// or duckdb://"));
     ck_assert_ptr_nonnull(strstr(refusal("mysql://h", NULL).error.text, "names no database"));
     ck_assert_ptr_nonnull(strstr(refusal("mysql://h/d?tls=yes", NULL).error.text, "?tls="));
     ck_assert_ptr_nonnull(strstr(refusal("mysql://h/d", "/nowhere/secret").error.text, "/nowhere/secret"));

@@ -32,6 +32,7 @@ static void is_named(const char *driver, const char *version, const char *expect
     ck_assert(cJSON_GetObjectItem(stats, "seconds")->valuedouble >= 0);
     ck_assert_str_eq(fake_said, "open|value|value|close");
     ck_assert_int_eq(fake_options.statement_timeout_us, 15000000);
+    ck_assert(fake_options.read_only);
     cJSON_Delete(stats);
 }
 
@@ -41,6 +42,7 @@ START_TEST(servers)
     is_named("postgres", "PostgreSQL 17beta1, compiled by", "PostgreSQL 17beta1");
     is_named("mysql", "10.11.6-MariaDB-0+deb12u1", "MariaDB 10.11.6");
     is_named("mysql", "8.0.36", "MySQL 8.0.36");
+    is_named("duckdb", "v1.4.4", "DuckDB 1.4.4");
 }
 END_TEST
 
