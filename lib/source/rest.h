@@ -1,0 +1,56 @@
+#pragma once
+/*
+ * A REST resource as a source: pages of JSON objects, fetched several at once over kept connections and handed out
+ * in the order of the pages. What is in memory is the pages under way, and no page is larger than REST_PAGE_MAX.
+ *
+ * Rows are created and updated while we read, so that pages shift. How it is made sure that none is missed nor
+ * handed out twice, and what the API must offer for it, is in docs/rest.md.
+ */
+#include "source/source.h"
+
+#define REST_PAGE_MAX (64 * 1024 * 1024) /* bytes */
+
+enum rest_paging {
+    REST_OFFSET, /* ?offset=200&limit=100 */
+    REST_PAGE,   /* ?page=3 */
+    REST_NEXT, /* each page names the URL of the next (a member of it, or a Link header): one after the other */
+    REST_CURSOR, /* each page holds a word that the next request repeats */
+};
+
+struct rest_options {
+    const char
+        *url; /* with the parameters that stay the same, such as the order: ?sort_field=id&sort_dir=asc */
+    enum rest_paging paging;
+    const char *offset, *limit, *page; /* names of the parameters; NULL: offset, limit, page */
+    const char *next;                  /* where the next URL or cursor is: "meta.next"; NULL: "next" */
+    const char *cursor;                /* name of the parameter; NULL: cursor */
+    const char *rows;           /* where the rows are; NULL: "data"; "": the document itself is the list */
+    int page_size;              /* 0: 1000 */
+    int first_page;             /* of REST_PAGE; usually 1 */
+    int parallel;               /* pages under way at once; 0: 4 */
+    double per_second;          /* requests at most; 0: no limit */
+    const char *const *headers; /* "Name: value"; never shown */
+    size_t n_headers;
+    const char *token_file; /* its content goes into Authorization: Bearer; or NULL */
+    /* The members to keep, in this order; n_fields 0: all that the first page has. */
+    const char *const *fields;
+    size_t n_fields;
+    const char *key; /* the member that tells rows apart */
+    /* A pass by cursor: the list is in descending order of this member (the URL says so), and rows are handed out until
+     * one is less than `since`. NULL: a full pass. */
+    const char *updated, *since;
+    int retries; /* as in fetch.h */
+};
+
+/* Fetches the first page. Cells are text: strings as they are, numbers as they are written, true, false, objects and
+ * arrays as JSON on one line; null and a missing member are NULL. line is the row's number, from 1. */
+int rest_open(const struct rest_options *options, struct source **ret_source, struct source_fault *fault);
+
+/* Complete after the end. */
+struct rest_facts {
+    int64_t requests, pages;
+    int64_t again; /* rows that were seen a second time because pages shifted */
+    const char
+        *newest; /* the greatest `updated` when the pass began: the next pass by cursor begins with it */
+};
+void rest_facts(const struct source *s, struct rest_facts *ret_facts);
