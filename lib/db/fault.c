@@ -5,37 +5,6 @@
 
 #include <stdarg.h>
 
-/* A character that was cut in the middle at the text's end goes. */
-static void drop_cut_character(char *text)
-{
-    size_t n = strlen(text), back = 0;
-    while (back < 3 && back < n && ((unsigned char)text[n - 1 - back] & 0xC0) == 0x80)
-        back++;
-    if (back < n && ((unsigned char)text[n - 1 - back] & 0xC0) == 0xC0 &&
-        !text_is_utf8(text + n - 1 - back, back + 1))
-        text[n - 1 - back] = '\0';
-}
-
-/* A server speaks its own encoding until ours is agreed on. */
-static void make_printable(char *text)
-{
-    drop_cut_character(text);
-    bool utf8 = text_is_utf8(text, strlen(text));
-    size_t n = 0;
-    for (const char *p = text; *p; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (c < 0x20 || c == 0x7F)
-            c = ' ';
-        else if (c >= 0x80 && !utf8)
-            c = '?';
-        if (c != ' ' || n == 0 || text[n - 1] != ' ')
-            text[n++] = (char)c;
-    }
-    while (n > 0 && text[n - 1] == ' ')
-        n--;
-    text[n] = '\0';
-}
-
 int db_fault_set(struct db_fault *fault, const char *sqlstate, bool transient, const char *fmt, ...)
 {
     if (fault->error.text[0])
@@ -44,7 +13,7 @@ int db_fault_set(struct db_fault *fault, const char *sqlstate, bool transient, c
     va_start(ap, fmt);
     vsnprintf(fault->error.text, sizeof(fault->error.text), fmt, ap);
     va_end(ap);
-    make_printable(fault->error.text);
+    text_make_printable(fault->error.text);
     snprintf(fault->sqlstate, sizeof(fault->sqlstate), "%s", sqlstate ? sqlstate : "");
     fault->transient = transient;
     return -1;

@@ -47,9 +47,9 @@ ssize_t fetch_read(struct fetch *f, char *p, size_t n, struct fetch_fault *fault
 
 /* What is known of it. Strings are the fetch's own, NULL where there is none. */
 struct fetch_facts {
-    const char *url; /* after redirects, without a password */
-    const char
-        *name; /* the file's own name: the member's, else Content-Disposition's, else the path's last part */
+    const char *url;  /* after redirects, without a password */
+    const char *name; /* the file's own name: the member's (known when something of it was read), else
+                         Content-Disposition's, else the path's last part */
     const char *etag, *last_modified, *content_type;
     int64_t modified_us; /* Last-Modified or the file's time; -1: not known */
     int64_t total;       /* bytes to come over the wire; -1: not known */

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * CSV (RFC 4180, and what is sold as it) as a source: quotes, embedded newlines, CRLF, a BOM, other delimiters. libcsv
- * parses. The first record is the header. Cells are text as they stand.
+ * parses. The first record is the header. Cells are text as they stand. docs/bad-data.md says what becomes of which oddity.
  */
 #include "source/source.h"
 
@@ -25,8 +25,9 @@ struct csv_options {
 /*
  * Reads the header. Refuses, with what to do: nothing at all, a header alone is fine, HTML or a PDF or another thing that is
  * no CSV, a header with NUL bytes or that is not UTF-8, more than 1600 columns. Rows that cannot be taken (reasons):
- * too_few_cells, too_many_cells, bad_encoding, nul_byte, too_long; an unclosed quote at the end of the file, and a last
- * record that is cut off in the middle of a cell, is a failure of the whole.
+ * too_few_cells, too_many_cells, bad_quote, bad_encoding, nul_byte, too_long; an unclosed quote at the end of the file, and
+ * a last record that is cut off in the middle of a cell, is a failure of the whole. The options and bytes are copied, but
+ * for what bytes->arg points to.
  */
 int csv_open(const struct csv_bytes *bytes, const struct csv_options *options, struct source **ret_source,
     struct source_fault *fault);

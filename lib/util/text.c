@@ -187,10 +187,56 @@ bool text_is_utf8(const char *p, size_t n)
     return true;
 }
 
+size_t text_make_utf8(const char *p, size_t n, char *out, size_t max)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    size_t made = 0;
+    for (size_t i = 0; i < n;) {
+        size_t len = p[i] ? sequence((const unsigned char *)p + i, n - i) : 0;
+        size_t width = len ? len : strlen(replacement);
+        if (width > max - made)
+            break;
+        memcpy(out + made, len ? p + i : replacement, width);
+        made += width;
+        i += MAX(len, (size_t)1);
+    }
+    return made;
+}
+
 size_t text_utf8_length(const char *p, size_t n)
 {
     size_t characters = 0;
     for (size_t i = 0; i < n; i++)
         characters += ((unsigned char)p[i] & 0xc0) != 0x80;
     return characters;
+}
+
+/* A character that was cut in the middle at the text's end goes. */
+static void drop_cut_character(char *text)
+{
+    size_t n = strlen(text), back = 0;
+    while (back < 3 && back < n && ((unsigned char)text[n - 1 - back] & 0xC0) == 0x80)
+        back++;
+    if (back < n && ((unsigned char)text[n - 1 - back] & 0xC0) == 0xC0 &&
+        !text_is_utf8(text + n - 1 - back, back + 1))
+        text[n - 1 - back] = '\0';
+}
+
+void text_make_printable(char *text)
+{
+    drop_cut_character(text);
+    bool utf8 = text_is_utf8(text, strlen(text));
+    size_t n = 0;
+    for (const char *p = text; *p; p++) {
+        unsigned char c = (unsigned char)*p;
+        if (c < 0x20 || c == 0x7F)
+            c = ' ';
+        else if (c >= 0x80 && !utf8)
+            c = '?';
+        if (c != ' ' || n == 0 || text[n - 1] != ' ')
+            text[n++] = (char)c;
+    }
+    while (n > 0 && text[n - 1] == ' ')
+        n--;
+    text[n] = '\0';
 }

@@ -19,5 +19,12 @@ const char *text_suggest(const char *typed, const char *const *words, size_t n_w
 
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF). */
 bool text_is_utf8(const char *p, size_t n);
+/* Copies what is well-formed, with U+FFFD for every other byte and for NUL; at most max bytes, and no character in part.
+ * How many bytes it made. */
+size_t text_make_utf8(const char *p, size_t n, char *out, size_t max);
 /* How many characters well-formed UTF-8 holds. */
 size_t text_utf8_length(const char *p, size_t n);
+
+/* What a stranger wrote, in place, as one line that can be logged and stored: line breaks and the like become spaces, and
+ * each space one; a character that was cut at the end goes; where it is no UTF-8, what is not ASCII becomes '?'. */
+void text_make_printable(char *text);

@@ -85,7 +85,8 @@ static char *show_masked(const char *text, const char *secret)
 /* Is this the name of a secret? One with a % may be anything once it is decoded. */
 static bool names_secret(const char *name, size_t n)
 {
-    static const char *const words[] = {"passw", "pwd", "secret", "token", "%"};
+    static const char *const words[] = {
+        "passw", "pwd", "secret", "token", "sig", "auth", "credential", "apikey", "api_key", "api-key", "%"};
     _cleanup_free_ char *copy = xstrndup(name, n);
     for (size_t i = 0; i < N_ELEMENTS(words); i++)
         if (strcasestr(copy, words[i]))

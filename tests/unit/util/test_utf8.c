@@ -113,8 +113,32 @@ START_TEST(position_does_not_matter)
 }
 END_TEST
 
+static void make(const char *from, size_t n, size_t max, const char *wanted)
+{
+    char out[32];
+    size_t made = text_make_utf8(from, n, out, max);
+    ck_assert_uint_eq(made, strlen(wanted));
+    ck_assert_mem_eq(out, wanted, made);
+}
+
+START_TEST(what_is_not_utf8_is_made_it)
+{
+    make("", 0, 32, "");
+    make("a\xc3\xa4z", 4, 32, "a\xc3\xa4z");
+    make("a\xc3z\xff", 4, 32, "a\xef\xbf\xbdz\xef\xbf\xbd");
+    make("a\0z", 3, 32, "a\xef\xbf\xbdz");
+    make("\xed\xa0\x80", 3, 32, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+    make("ab\xc3\xa4", 4, 3, "ab");
+    make("ab\xc3\xa4", 4, 4, "ab\xc3\xa4");
+    make("ab\xff"
+         "c",
+        4, 4, "ab");
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {every_character_is_taken, edges, every_two_bytes, position_does_not_matter};
+    const TTest *const tests[] = {every_character_is_taken, edges, every_two_bytes, position_does_not_matter,
+        what_is_not_utf8_is_made_it};
     return run_tests("util-utf8", tests, N_ELEMENTS(tests));
 }

@@ -1,0 +1,279 @@
+#include "fetch/request.h"
+
+#include "util/clock.h"
+
+#define HEADERS_MAX ((size_t)256 * 1024)
+
+struct request {
+    CURLM *multi;
+    CURL *easy;
+    bool added, paused, answered, ended, too_long;
+    bool connected; /* until then the time limit is libcurl's own */
+    CURLcode result;
+    char error[CURL_ERROR_SIZE];
+    char status_line[128];
+    uint64_t seen; /* changes with each sign of life */
+    size_t n_headers;
+    int64_t stall_us;
+    int64_t left;       /* of the body, as promised; -1: not known */
+    struct buffer held; /* of the body: held.p[at … held.n) */
+    size_t at;
+};
+
+/* ---- what libcurl calls ---- */
+
+static size_t take_header(char *line, size_t size, size_t n, void *arg)
+{
+    struct request *r = arg;
+    r->seen++;
+    r->n_headers += n;
+    if (r->answered) /* a trailer */
+        return r->n_headers <= HEADERS_MAX ? n : 0;
+    if (n > 5 && strncmp(line, "HTTP/", 5) == 0) {
+        size_t words = strcspn(line, "\r\n");
+        snprintf(r->status_line, sizeof(r->status_line), "%.*s", (int)MIN(words, n), line);
+    }
+    long status = 0;
+    curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+    if ((line[0] == '\r' || line[0] == '\n') && status >= 200) {
+        struct answer a;
+        answer_read(r->easy, r->status_line, &a);
+        r->left = a.length;
+        r->answered = true;
+        answer_done(&a);
+    }
+    return r->n_headers <= HEADERS_MAX ? n : 0;
+}
+
+static size_t take_body(char *p, size_t size, size_t n, void *arg)
+{
+    struct request *r = arg;
+    r->seen++;
+    if (r->held.n - r->at + n > REQUEST_HELD_MAX) {
+        r->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    size_t take = r->left >= 0 ? (size_t)MIN((int64_t)n, r->left) : n;
+    r->too_long = r->too_long || take < n;
+    if (r->left >= 0)
+        r->left -= (int64_t)take;
+    buffer_put(&r->held, p, take);
+    return n;
+}
+
+static int take_connection(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+    struct request *r = arg;
+    r->seen++;
+    r->connected = true;
+    return CURL_PREREQFUNC_OK;
+}
+
+/* ---- running ---- */
+
+struct request *request_new(void)
+{
+    struct request *r = xnew(struct request);
+    r->multi = curl_multi_init();
+    r->easy = curl_easy_init();
+    if (!r->multi || !r->easy) {
+        request_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+void request_stop(struct request *r)
+{
+    if (r->added)
+        curl_multi_remove_handle(r->multi, r->easy);
+    curl_easy_reset(r->easy);
+    buffer_reset(&r->held, REQUEST_HELD_MAX);
+    r->added = r->paused = r->answered = r->ended = r->too_long = r->connected = false;
+    r->n_headers = r->at = 0;
+    r->left = -1;
+    r->result = CURLE_OK;
+    r->error[0] = r->status_line[0] = '\0';
+}
+
+void request_free(struct request *r)
+{
+    if (!r)
+        return;
+    if (r->added)
+        curl_multi_remove_handle(r->multi, r->easy);
+    curl_easy_cleanup(r->easy);
+    curl_multi_cleanup(r->multi);
+    buffer_done(&r->held);
+    free(r);
+}
+
+const char *request_why(const struct request *r)
+{
+    return r->error[0] ? r->error : curl_easy_strerror(r->result);
+}
+
+static void end(struct request *r, CURLcode result)
+{
+    r->ended = true;
+    r->result = result;
+}
+
+static void note_end(struct request *r)
+{
+    int more;
+    for (CURLMsg *m; (m = curl_multi_info_read(r->multi, &more));)
+        if (m->msg == CURLMSG_DONE)
+            end(r, m->data.result);
+}
+
+static bool has_answer(const struct request *r)
+{
+    return r->ended || r->answered;
+}
+
+static bool has_body(const struct request *r)
+{
+    return r->ended || r->held.n > r->at || r->left == 0 || r->too_long;
+}
+
+/* Until it is there. */
+static void run(struct request *r, bool (*is_there)(const struct request *))
+{
+    int running;
+    int64_t last = clock_mono_us();
+    while (!is_there(r)) {
+        uint64_t seen = r->seen;
+        if (curl_multi_perform(r->multi, &running) != CURLM_OK)
+            return end(r, CURLE_FAILED_INIT);
+        note_end(r);
+        int64_t now = clock_mono_us();
+        if (seen != r->seen || !r->connected)
+            last = now;
+        if (is_there(r))
+            return;
+        if (now - last >= r->stall_us) {
+            snprintf(r->error, sizeof(r->error), "nothing came for %.1f s", (double)r->stall_us / 1e6);
+            return end(r, CURLE_OPERATION_TIMEDOUT);
+        }
+        int64_t wait_ms = (last + r->stall_us - now) / US_PER_MS + 1;
+        curl_multi_poll(r->multi, NULL, 0, (int)MIN(wait_ms, 1000), NULL);
+    }
+}
+
+/* ---- asking ---- */
+
+static void choose_callbacks(struct request *r)
+{
+    curl_easy_setopt(r->easy, CURLOPT_ERRORBUFFER, r->error);
+    curl_easy_setopt(r->easy, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(r->easy, CURLOPT_HEADERDATA, r);
+    curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
+    curl_easy_setopt(r->easy, CURLOPT_PREREQFUNCTION, take_connection);
+    curl_easy_setopt(r->easy, CURLOPT_PREREQDATA, r);
+}
+
+/* Redirects are followed by http.c, which knows what may go where. Content-Length is counted here: libcurl would cut off
+ * in silence what comes beyond it. */
+static void choose_options(struct request *r, const struct target *t, const struct request_options *o)
+{
+    int64_t connect_ms = (o->connect_timeout_us + US_PER_MS - 1) / US_PER_MS;
+    curl_easy_setopt(r->easy, CURLOPT_URL, t->url);
+    curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, target_is_https(t) ? "https" : "http");
+    curl_easy_setopt(r->easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+    curl_easy_setopt(r->easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(r->easy, CURLOPT_IGNORE_CONTENT_LENGTH, 1L);
+    curl_easy_setopt(r->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(r->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(r->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(r->easy, CURLOPT_BUFFERSIZE, 256L * 1024);
+    curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    curl_easy_setopt(r->easy, CURLOPT_USERAGENT, "ingestd/" INGESTD_VERSION);
+    curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, o->headers);
+    if (o->ca_file)
+        curl_easy_setopt(r->easy, CURLOPT_CAINFO, o->ca_file);
+    if (o->credentials && (t->user || t->password)) {
+        curl_easy_setopt(r->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+        curl_easy_setopt(r->easy, CURLOPT_USERNAME, t->user ? t->user : "");
+        curl_easy_setopt(r->easy, CURLOPT_PASSWORD, t->password ? t->password : "");
+    }
+}
+
+/* What will be the same however often it is tried. */
+static bool is_lasting(CURLcode code)
+{
+    static const CURLcode list[] = {CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,
+        CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT,
+        CURLE_FAILED_INIT, CURLE_NOT_BUILT_IN, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_OUT_OF_MEMORY};
+    for (size_t i = 0; i < N_ELEMENTS(list); i++)
+        if (code == list[i])
+            return true;
+    return false;
+}
+
+int request_start(struct request *r, const struct target *target, const struct request_options *options,
+    struct answer *ret_answer, struct fetch_fault *fault)
+{
+    request_stop(r);
+    choose_callbacks(r);
+    choose_options(r, target, options);
+    if (curl_multi_add_handle(r->multi, r->easy) != CURLM_OK)
+        return fetch_fault_set(fault, false, "cannot fetch %s: no memory", target->label);
+    r->added = true;
+    r->stall_us = options->stall_us;
+    run(r, has_answer);
+    if (!r->answered && r->n_headers > HEADERS_MAX)
+        return fetch_fault_set(
+            fault, false, "cannot fetch %s: the server sends headers without end", target->label);
+    if (!r->answered)
+        return fetch_fault_set(fault, !is_lasting(r->result), "cannot fetch %s: %s%s", target->label,
+            r->result == CURLE_OK ? "the server closed the connection before it answered" : request_why(r),
+            r->result == CURLE_PEER_FAILED_VERIFICATION
+                ? " (is its certificate one that this machine trusts?)"
+                : "");
+    answer_read(r->easy, r->status_line, ret_answer);
+    return 0;
+}
+
+/* ---- the body ---- */
+
+static size_t hand_out(struct request *r, char *p, size_t n)
+{
+    n = MIN(n, r->held.n - r->at);
+    memcpy(p, r->held.p + r->at, n);
+    r->at += n;
+    if (r->at == r->held.n)
+        r->at = r->held.n = 0;
+    return n;
+}
+
+/* What is there already beyond the promised end. */
+static void look_beyond(struct request *r)
+{
+    int running;
+    if (!r->ended && curl_multi_perform(r->multi, &running) == CURLM_OK)
+        note_end(r);
+}
+
+size_t request_read(struct request *r, char *p, size_t n, enum request_end *ret_end)
+{
+    if (r->held.n == r->at && !r->ended && r->paused) {
+        r->paused = false;
+        curl_easy_pause(r->easy, CURLPAUSE_CONT);
+    }
+    run(r, has_body);
+    *ret_end = REQUEST_GOES_ON;
+    if (r->held.n > r->at)
+        return hand_out(r, p, n);
+    if (r->left == 0)
+        look_beyond(r);
+    if (r->too_long)
+        *ret_end = REQUEST_TOO_LONG;
+    else if (r->left == 0 || (r->left < 0 && r->ended && r->result == CURLE_OK))
+        *ret_end = REQUEST_COMPLETE;
+    else
+        *ret_end = REQUEST_BROKEN;
+    return 0;
+}

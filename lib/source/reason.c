@@ -1,0 +1,24 @@
+#include "source/reason.h"
+
+static const struct {
+    const char *code, *sentence;
+} reasons[N_SOURCE_REASONS] = {
+    [SOURCE_TAKEN] = {"none", "Nothing is wrong with it."},
+    [SOURCE_TOO_FEW_CELLS] = {"too_few_cells", "The row has fewer cells than the header has columns."},
+    [SOURCE_TOO_MANY_CELLS] = {"too_many_cells", "The row has more cells than the header has columns."},
+    [SOURCE_BAD_QUOTE] = {"bad_quote",
+        "Text stands between the quote that closes a cell and the cell's end."},
+    [SOURCE_BAD_ENCODING] = {"bad_encoding", "A cell is not well-formed UTF-8."},
+    [SOURCE_NUL_BYTE] = {"nul_byte", "A cell holds the byte 0, which databases cannot store in a text."},
+    [SOURCE_TOO_LONG] = {"too_long", "The record is longer than `row_max`: only its beginning was kept."},
+};
+
+const char *source_reason_code(enum source_reason r)
+{
+    return (unsigned)r < N_SOURCE_REASONS ? reasons[r].code : "unknown";
+}
+
+const char *source_reason_sentence(enum source_reason r)
+{
+    return (unsigned)r < N_SOURCE_REASONS ? reasons[r].sentence : "Of a version later than this one.";
+}
