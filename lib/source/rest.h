@@ -39,7 +39,17 @@ struct rest_options {
     /* A pass by cursor: the list is in descending order of this member (the URL says so), and rows are handed out until
      * one is less than `since`. NULL: a full pass. */
     const char *updated, *since;
-    int retries; /* as in fetch.h */
+    /* With n_fields 0: columns that are known from earlier passes and come first. A pass that finds a member which is
+     * neither among them nor on its first page hands out no more, reads on to learn of all such, and fails with
+     * `restart`: the source's columns then have them all, to be given as `known` when it is opened again. */
+    const char *const *known;
+    size_t n_known;
+    /* Of a full pass with `updated`: the list in descending order of it. It is asked once, first, for `newest`. NULL:
+     * the greatest of the first page is taken, which is never too late but may be much too early. */
+    const char *newest_url;
+    int retries;                      /* of one page; -1: 5 */
+    int64_t retry_after_us, stall_us; /* as in fetch.h */
+    const char *ca_file;              /* or NULL: the system's */
 };
 
 /* Fetches the first page. Cells are text: strings as they are, numbers as they are written, true, false, objects and
