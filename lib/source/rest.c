@@ -51,13 +51,14 @@ static int take_row(
     if (r->since && row.updated.p) {
         if (check_order(r, row.updated, fault) < 0)
             return -1;
-        r->at_end = rest_compare(row.updated, SLICE(r->since)) < 0;
-        if (r->at_end)
-            return 0;
+        r->is_past = r->is_past || rest_compare(row.updated, SLICE(r->since)) < 0;
     }
+    if (r->is_past) /* the rest of the page is looked at for its order alone */
+        return 0;
     r->surveying = r->surveying || r->columns.grew;
-    struct rest_seen seen = rest_seen_of(row.key.p ? row.key : t->raw, row.updated);
-    if (rest_window_has(&r->window, &seen)) {
+    struct rest_seen seen = rest_identify(r, &row, t);
+    if (row.key.p ? rest_window_has(&r->window, &seen)
+                  : rest_window_has(&r->window, &seen) && !rest_window_has_version(&r->window, &seen)) {
         r->again++;
         return 0;
     }

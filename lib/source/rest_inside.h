@@ -40,6 +40,7 @@ struct rest {
     int64_t n_rows, n_new;
     struct buffer before; /* `updated` of the row before */
 
+    bool is_past; /* a row older than `since` came */
     bool at_end, surveying, has_failed;
     struct source_fault failure;
     int64_t rows, pages, again;
@@ -57,6 +58,9 @@ int rest_plan_begin(struct rest *r, struct source_fault *fault);
 int rest_plan_next(struct rest *r, struct source_fault *fault);
 /* That page is handed out. */
 int rest_plan_leave(struct rest *r, struct source_fault *fault);
+
+/* The row's identity: its key; of one without, its text, which may stand on a page more than once. */
+struct rest_seen rest_identify(const struct rest *r, const struct rest_row *row, const struct json_token *t);
 
 /* ---- rest_compare.c ---- */
 

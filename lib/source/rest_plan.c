@@ -95,9 +95,14 @@ static struct slice to_slice(const char *text)
     return text ? SLICE(text) : (struct slice){0};
 }
 
-static struct rest_seen identify(const struct rest_row *row, const struct json_token *t)
+struct rest_seen rest_identify(const struct rest *r, const struct rest_row *row, const struct json_token *t)
 {
-    return rest_seen_of(row->key.p ? row->key : t->raw, row->updated);
+    struct rest_seen s = rest_seen_of(row->key.p ? row->key : t->raw, row->updated);
+    if (row->key.p)
+        return s;
+    s.key[0] ^= 0x40; /* of the first byte, which no key has: see rest_window.c */
+    s.version = (uint64_t)r->pages;
+    return s;
 }
 
 static void count_rows(struct rest *r, const struct rest_page *p, struct look *ret)
@@ -132,9 +137,10 @@ static int is_continued(
         return 0;
     if (!rest_row_read(&r->reader, &r->columns, &look->first, &row))
         return no_room(r, fault);
-    struct rest_seen seen = identify(&row, &look->first);
+    struct rest_seen seen = rest_identify(r, &row, &look->first);
     /* In order of `updated`, a row of another version stood elsewhere. */
-    return r->since ? rest_window_has_version(&r->window, &seen) : rest_window_has(&r->window, &seen);
+    return r->since && row.key.p ? rest_window_has_version(&r->window, &seen)
+                                 : rest_window_has(&r->window, &seen);
 }
 
 static int step_back(struct rest *r, const struct rest_page *p, struct source_fault *fault)
@@ -307,7 +313,7 @@ int rest_plan_leave(struct rest *r, struct source_fault *fault)
     int64_t number = p->number;
     r->has_page = false;
     r->barren = r->n_new > 0 ? 0 : r->barren + 1;
-    r->at_end = r->at_end || is_last(r, p);
+    r->at_end = r->is_past || is_last(r, p);
     learn_size(r, p);
     rest_wire_drop(p);
     r->head = (r->head + 1) % r->wire.n_pages;
@@ -319,7 +325,7 @@ int rest_plan_leave(struct rest *r, struct source_fault *fault)
     if (r->barren > REST_BARREN_MAX)
         return error_set(&fault->error,
             "page %" PRId64 " of %s: %d pages in a row brought nothing new: does the server heed what says "
-            "which page is wanted?",
+            "which page is wanted, and is its order one that does not change?",
             number, r->label, r->barren);
     if (r->paging != REST_OFFSET)
         return 0;

@@ -1,5 +1,6 @@
 #include "source/rest_window.h"
 
+#include <endian.h>
 #include <nettle/sha2.h>
 #include <sys/random.h>
 
@@ -37,6 +38,7 @@ static void digest(struct slice text, uint64_t out[2])
         bytes[0] = 0xff;
     }
     memcpy(out, bytes, sizeof(bytes));
+    out[0] = le64toh(out[0]);
 }
 
 struct rest_seen rest_seen_of(struct slice key, struct slice updated)

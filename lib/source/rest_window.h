@@ -27,5 +27,5 @@ struct rest_seen rest_seen_of(struct slice key, struct slice updated);
 bool rest_window_has(const struct rest_window *w, const struct rest_seen *s);
 /* The same, and it was of this version. */
 bool rest_window_has_version(const struct rest_window *w, const struct rest_seen *s);
-/* It is not in there yet. */
+/* In place of what is noted of it. */
 void rest_window_note(struct rest_window *w, const struct rest_seen *s);

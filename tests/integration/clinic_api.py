@@ -325,9 +325,11 @@ class ClinicApi:
 
 
 class Churn:
-    """Random changes before each list is read, and what was true in between."""
+    """Random changes before each of so many lists is read, and what was true in between. It ends: pages of a few rows could go
+    on for ever after rows that come as fast."""
 
-    def __init__(self, clinic, seed, updates=2, creates=1, deletes=1):
+    def __init__(self, clinic, seed, updates=2, creates=1, deletes=1, lists=60):
+        self.left = lists
         self.random = random.Random(seed)
         self.rates = (updates, creates, deletes)
         self.start = set(clinic.ids)
@@ -336,6 +338,9 @@ class Churn:
         self.versions = {key: {clinic.text(key)} for key in clinic.ids}
 
     def __call__(self, clinic):
+        self.left -= 1
+        if self.left < 0:
+            return
         updates, creates, deletes = (self.random.randint(0, rate) for rate in self.rates)
         for _ in range(creates):
             key = clinic.create()
