@@ -6,7 +6,7 @@
 #include "source/rest_wire.h"
 
 #define REST_PAGES_MAX    10000000 /* of one pass */
-#define REST_BARREN_MAX   100      /* pages in a row that bring nothing new */
+#define REST_BARREN_MAX   1000     /* pages in a row that bring nothing new */
 #define REST_SHIFTS_MAX   64       /* in a row */
 #define REST_PARALLEL_MAX 64
 

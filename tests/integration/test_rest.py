@@ -321,7 +321,7 @@ def test_a_chain_without_an_end(api, round_length):
 
 
 def test_a_chain_that_only_gets_longer(api):
-    for page in range(200):
+    for page in range(1200):
         api.put("/c" if page == 0 else f"/c?p={page}", {"data": [], "next": f"/c?p={page + 1}"})
     read(api.url("/c"), paging="next", known="id").bad("brought nothing new")
 
