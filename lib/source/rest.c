@@ -60,6 +60,8 @@ static int take_row(
     if (row.key.p ? rest_window_has(&r->window, &seen)
                   : rest_window_has(&r->window, &seen) && !rest_window_has_version(&r->window, &seen)) {
         r->again++;
+        if (!rest_window_has_version(&r->window, &seen)) /* where it stands now is behind us too */
+            rest_window_note(&r->window, &seen);
         return 0;
     }
     rest_window_note(&r->window, &seen);

@@ -105,6 +105,7 @@ void rest_window_note(struct rest_window *w, const struct rest_seen *s)
         w->recent = forgotten;
         w->n_recent = 0;
     }
-    *place(w, w->recent, s) = *s;
-    w->n_recent++;
+    struct rest_seen *at = place(w, w->recent, s);
+    w->n_recent += !is_same(at, s);
+    *at = *s;
 }

@@ -329,7 +329,7 @@ def test_a_chain_that_only_gets_longer(api):
 def test_a_server_that_does_not_heed_the_offset(api):
     page = api.clinic.page
     api.clinic.page = lambda offset, limit, field, descending: page(0, limit, field, descending)
-    read(api.url(FULL)).bad("brought nothing new")
+    read(api.url(FULL), page_size=10, parallel=2).bad("brought nothing new")
 
 
 @pytest.mark.parametrize("link", ["http://127.0.0.1:1/x", "https://example.org/c", "ftp://127.0.0.1/", "http://"])
