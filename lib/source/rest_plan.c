@@ -12,7 +12,8 @@
 
 static struct rest_page *page_at(struct rest *r, size_t i)
 {
-    return &r->wire.pages[(r->head + i) % r->wire.n_pages];
+    size_t at = r->head + i;
+    return &r->wire.pages[at < r->wire.n_pages ? at : at - r->wire.n_pages];
 }
 
 /* ---- asking ---- */
@@ -316,7 +317,7 @@ int rest_plan_leave(struct rest *r, struct source_fault *fault)
     r->at_end = r->is_past || is_last(r, p);
     learn_size(r, p);
     rest_wire_drop(p);
-    r->head = (r->head + 1) % r->wire.n_pages;
+    r->head = r->head + 1 < r->wire.n_pages ? r->head + 1 : 0;
     r->n_used--;
     if (r->at_end) {
         forget(r);
