@@ -21,13 +21,14 @@ struct rest_options {
     const char
         *url; /* with the parameters that stay the same, such as the order: ?sort_field=id&sort_dir=asc */
     enum rest_paging paging;
-    const char *offset, *limit, *page; /* names of the parameters; NULL: offset, limit, page */
-    const char *next;                  /* where the next URL or cursor is: "meta.next"; NULL: "next" */
-    const char *cursor;                /* name of the parameter; NULL: cursor */
+    /* Names of the parameters; NULL: offset, limit, page. But for REST_OFFSET no limit is sent when none is named. */
+    const char *offset, *limit, *page;
+    const char *next;           /* where the next URL or cursor is: "meta.next"; NULL: "next" */
+    const char *cursor;         /* name of the parameter; NULL: cursor */
     const char *rows;           /* where the rows are; NULL: "data"; "": the document itself is the list */
     int page_size;              /* 0: 1000 */
     int first_page;             /* of REST_PAGE; usually 1 */
-    int parallel;               /* pages under way at once; 0: 4 */
+    int parallel;               /* pages under way and in memory at once; 0: 4; a chain has two */
     double per_second;          /* requests at most; 0: no limit */
     const char *const *headers; /* "Name: value"; never shown */
     size_t n_headers;
