@@ -223,3 +223,30 @@ void answer_done(struct answer *a)
     free(a->location);
     *a = (struct answer){0};
 }
+
+/* ---- what its status means ---- */
+
+bool answer_is_transient(int status)
+{
+    return status == 408 || status == 425 || status == 429 || status >= 500;
+}
+
+const char *answer_advice(int status)
+{
+    static const struct {
+        int status;
+        const char *words;
+    } list[] = {
+        {401, ": check the user and the password in its URL"},
+        {403, ": it does not let us have it; check the user, or the address it allows"},
+        {404, ": check the path"},
+        {407, ": the proxy wants a user and a password"},
+        {410, ": it is gone for good"},
+        {429, ": it is asked too often"},
+        {503, ": it is overloaded, or under repair"},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(list); i++)
+        if (list[i].status == status)
+            return list[i].words;
+    return "";
+}

@@ -21,6 +21,10 @@ void answer_read(CURL *easy, const char *status_line, struct answer *ret_answer)
 void answer_done(struct answer *a);
 #define _cleanup_answer_ _cleanup_(answer_done)
 
+/* Of a status that is no success: whether it may go well later, and what to do about it (": check the path", or ""). */
+bool answer_is_transient(int status);
+const char *answer_advice(int status);
+
 /* Seconds or an HTTP date, from now on, at most RETRY_AFTER_MAX_US; -1 when it is neither. */
 int64_t answer_retry_after(const char *value, int64_t now_us);
 /* "bytes 500-999/1234": at and total; "bytes *" "/1234": at is -1; "…/ *": total is -1. */

@@ -6,32 +6,12 @@
 
 #include <inttypes.h>
 
-static const char *advice(int status)
-{
-    static const struct {
-        int status;
-        const char *words;
-    } list[] = {
-        {401, ": check the user and the password in its URL"},
-        {403, ": it does not let us have it; check the user, or the address it allows"},
-        {404, ": check the path"},
-        {407, ": the proxy wants a user and a password"},
-        {410, ": it is gone for good"},
-        {429, ": it is asked too often"},
-        {503, ": it is overloaded, or under repair"},
-    };
-    for (size_t i = 0; i < N_ELEMENTS(list); i++)
-        if (list[i].status == status)
-            return list[i].words;
-    return "";
-}
-
 static int refused(struct http *h, const struct answer *a, struct fetch_fault *fault)
 {
-    bool later = a->status == 408 || a->status == 425 || a->status == 429 || a->status >= 500;
     fault->status = a->status;
-    return fetch_fault_set(fault, later, "cannot fetch %s: the server answered %d%s%s%s", h->base.label,
-        a->status, a->reason[0] ? " " : "", a->reason, advice(a->status));
+    return fetch_fault_set(fault, answer_is_transient(a->status),
+        "cannot fetch %s: the server answered %d%s%s%s", h->base.label, a->status, a->reason[0] ? " " : "",
+        a->reason, answer_advice(a->status));
 }
 
 static bool same_text(const char *a, const char *b)

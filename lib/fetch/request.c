@@ -176,33 +176,33 @@ static void choose_callbacks(struct request *r)
 
 /* Redirects are followed by http.c, which knows what may go where. Content-Length is counted here: libcurl would cut off
  * in silence what comes beyond it. */
-static void choose_options(struct request *r, const struct target *t, const struct request_options *o)
+void request_prepare(CURL *easy, const struct target *t, const struct request_options *o)
 {
     int64_t connect_ms = (o->connect_timeout_us + US_PER_MS - 1) / US_PER_MS;
-    curl_easy_setopt(r->easy, CURLOPT_URL, t->url);
-    curl_easy_setopt(r->easy, CURLOPT_PROTOCOLS_STR, target_is_https(t) ? "https" : "http");
-    curl_easy_setopt(r->easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
-    curl_easy_setopt(r->easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(r->easy, CURLOPT_IGNORE_CONTENT_LENGTH, 1L);
-    curl_easy_setopt(r->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(r->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(r->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(r->easy, CURLOPT_BUFFERSIZE, 256L * 1024);
-    curl_easy_setopt(r->easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(r->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-    curl_easy_setopt(r->easy, CURLOPT_USERAGENT, "ingestd/" INGESTD_VERSION);
-    curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, o->headers);
+    curl_easy_setopt(easy, CURLOPT_URL, t->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, target_is_https(t) ? "https" : "http");
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_IGNORE_CONTENT_LENGTH, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "ingestd/" INGESTD_VERSION);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, o->headers);
     if (o->ca_file)
-        curl_easy_setopt(r->easy, CURLOPT_CAINFO, o->ca_file);
+        curl_easy_setopt(easy, CURLOPT_CAINFO, o->ca_file);
     if (o->credentials && (t->user || t->password)) {
-        curl_easy_setopt(r->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-        curl_easy_setopt(r->easy, CURLOPT_USERNAME, t->user ? t->user : "");
-        curl_easy_setopt(r->easy, CURLOPT_PASSWORD, t->password ? t->password : "");
+        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+        curl_easy_setopt(easy, CURLOPT_USERNAME, t->user ? t->user : "");
+        curl_easy_setopt(easy, CURLOPT_PASSWORD, t->password ? t->password : "");
     }
 }
 
 /* What will be the same however often it is tried. */
-static bool is_lasting(CURLcode code)
+bool request_is_lasting(CURLcode code)
 {
     static const CURLcode list[] = {CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE,
         CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT,
@@ -218,7 +218,7 @@ int request_start(struct request *r, const struct target *target, const struct r
 {
     request_stop(r);
     choose_callbacks(r);
-    choose_options(r, target, options);
+    request_prepare(r->easy, target, options);
     if (curl_multi_add_handle(r->multi, r->easy) != CURLM_OK)
         return fetch_fault_set(fault, false, "cannot fetch %s: no memory", target->label);
     r->added = true;
@@ -228,7 +228,7 @@ int request_start(struct request *r, const struct target *target, const struct r
         return fetch_fault_set(
             fault, false, "cannot fetch %s: the server sends headers without end", target->label);
     if (!r->answered)
-        return fetch_fault_set(fault, !is_lasting(r->result), "cannot fetch %s: %s%s", target->label,
+        return fetch_fault_set(fault, !request_is_lasting(r->result), "cannot fetch %s: %s%s", target->label,
             r->result == CURLE_OK ? "the server closed the connection before it answered" : request_why(r),
             r->result == CURLE_PEER_FAILED_VERIFICATION
                 ? " (is its certificate one that this machine trusts?)"

@@ -15,6 +15,11 @@ struct request_options {
     const char *ca_file; /* or NULL */
 };
 
+/* What every request of ours has, on a handle that was reset: no redirects, no length that libcurl counts, no old TLS. */
+void request_prepare(CURL *easy, const struct target *target, const struct request_options *options);
+/* Whether it will be the same however often it is tried. */
+bool request_is_lasting(CURLcode code);
+
 /* How a request stands. */
 enum request_end {
     REQUEST_GOES_ON,

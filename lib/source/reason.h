@@ -8,7 +8,9 @@ enum source_reason {
     SOURCE_BAD_QUOTE,    /* text behind the quote that closes a cell */
     SOURCE_BAD_ENCODING, /* a cell is not UTF-8 */
     SOURCE_NUL_BYTE,
-    SOURCE_TOO_LONG, /* the record is longer than row_max */
+    SOURCE_TOO_LONG,      /* the record is longer than row_max */
+    SOURCE_NOT_AN_OBJECT, /* of a page of JSON: a row that is a number, a list, … */
+    SOURCE_DOUBLED_MEMBER,
     /* What a dataset cannot have on record (history/). */
     SOURCE_NULL_KEY,
     SOURCE_KEY_TOO_LONG,

@@ -5,7 +5,6 @@
  */
 #include "stream/decode.h"
 
-#include "stream/json.h"
 #include "stream/value.h"
 
 /* Scratch memory that stays with a decoder between entries. */
@@ -153,10 +152,10 @@ static enum reason read_json(struct decoder *d, struct row *row, struct slice pa
                 fill_token(d, row, f, &value);
         }
     json_trim(json, SCRATCH_KEPT);
-    if (json->reason == REASON_NONE)
+    if (json->fault == JSON_GOOD)
         return row->reason;
     snprintf(row->detail, DETAIL_MAX, "at byte %zu: %s", json_offset(json), json->words);
-    return json->reason;
+    return value_json_reason(json->fault);
 }
 
 static enum reason read_fields(struct decoder *d, struct row *row, const struct entry *entry)

@@ -353,6 +353,20 @@ static bool token_of_bool(struct slice text, struct json_token *t)
     return false;
 }
 
+enum reason value_json_reason(enum json_fault fault)
+{
+    static const enum reason reasons[] = {
+        [JSON_GOOD] = REASON_NONE,
+        [JSON_NOT_JSON] = REASON_NOT_JSON,
+        [JSON_NOT_OBJECT] = REASON_NOT_OBJECT,
+        [JSON_NOT_ARRAY] = REASON_WRONG_TYPE,
+        [JSON_NOT_UTF8] = REASON_NOT_UTF8,
+        [JSON_TOO_DEEP] = REASON_TOO_DEEP,
+        [JSON_TOO_LARGE] = REASON_TOO_LARGE,
+    };
+    return reasons[fault];
+}
+
 /* A field that is to be JSON itself. */
 static enum reason token_of_json(struct slice text, struct json_token *t)
 {
@@ -363,7 +377,7 @@ static enum reason token_of_json(struct slice text, struct json_token *t)
     t->raw = text;
     if (good)
         return REASON_NONE;
-    return r.reason == REASON_NONE || r.reason == REASON_NOT_JSON ? REASON_WRONG_TYPE : r.reason;
+    return r.fault == JSON_GOOD || r.fault == JSON_NOT_JSON ? REASON_WRONG_TYPE : value_json_reason(r.fault);
 }
 
 /* What the text would be as a JSON token; REASON_WRONG_TYPE when the column cannot read it so. */

@@ -4,8 +4,12 @@
  * form, or length -1 for NULL. What the column cannot hold is refused here, by the server's own rules, so
  * that no row fails there for what could be known before.
  */
-#include "stream/json.h"
+#include "stream/reason.h"
 #include "stream/table.h"
+#include "util/json.h"
+
+/* What a text that is no good JSON is dead of. */
+enum reason value_json_reason(enum json_fault fault);
 
 /* A JSON value: its type must be the one the column needs. On refusal `out` is as it was, and detail has the
  * words. */

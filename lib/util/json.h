@@ -4,7 +4,6 @@
  * but a scratch buffer for strings that have escapes. What it hands out points into the text or the scratch
  * and is valid until the next call. The whole text is checked: a fault behind the last member is found too.
  */
-#include "stream/reason.h"
 #include "util/buffer.h"
 
 /* Objects and arrays inside each other, the outermost counted. At most 64: one bit each while skipping. */
@@ -12,21 +11,36 @@
 
 enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
+/* Why reading ended. */
+enum json_fault {
+    JSON_GOOD,
+    JSON_NOT_JSON,
+    JSON_NOT_OBJECT, /* good JSON, but no object */
+    JSON_NOT_ARRAY,  /* likewise */
+    JSON_NOT_UTF8,   /* ill-formed UTF-8, or half of a surrogate pair */
+    JSON_TOO_DEEP,
+    JSON_TOO_LARGE, /* no memory for a string */
+};
+
 struct json_token {
     enum json_type type;
     struct slice text;   /* STRING: unescaped; all others: as it stands in the text */
     struct slice raw;    /* as it stands in the text, quotes and all */
     bool has_nul;        /* U+0000 stands in it, at any depth */
     bool has_big_number; /* a number with an exponent, or a very long one, stands in it, at any depth */
+    bool
+        has_bad_text; /* of a lenient reader: something in it, or its name, is JSON_NOT_UTF8; text is not unescaped then */
 };
 
 /* All zero is a reader ready for json_begin(). */
 struct json_reader {
     const char *start, *p, *end;
-    bool inside;               /* the object's first member has been read */
-    bool has_nul;              /* see json_token; of the value being read */
+    bool lenient; /* JSON_NOT_UTF8 is no fault of the text but noted in its tokens; stays from text to text */
+    bool inside;  /* the first member or element has been read */
+    bool has_nul; /* see json_token; of the value being read */
     bool has_big_number;       /* likewise */
-    enum reason reason;        /* why reading ended; REASON_NONE while all is well */
+    bool has_bad_text;         /* likewise */
+    enum json_fault fault;     /* why reading ended; JSON_GOOD while all is well */
     const char *words;         /* the rule that was broken */
     struct buffer key, string; /* scratch, kept from text to text */
 };
@@ -36,12 +50,15 @@ void json_begin(struct json_reader *r, struct slice text);
 void json_trim(struct json_reader *r, size_t keep);
 void json_done(struct json_reader *r);
 
-/* Enters the text's object. False when it is none: the reason is REASON_NOT_OBJECT only if the whole text is
+/* Enters the text's object. False when it is none: the fault is JSON_NOT_OBJECT only if the whole text is
  * good JSON. */
 bool json_object(struct json_reader *r);
-/* The object's next member. False at its end, or at a fault: r->reason tells. Doubled names come as they
+/* The object's next member. False at its end, or at a fault: r->fault tells. Doubled names come as they
  * stand; the caller compares. */
 bool json_member(struct json_reader *r, struct slice *ret_key, struct json_token *ret_value);
+/* The same of an array and its elements. */
+bool json_array(struct json_reader *r);
+bool json_element(struct json_reader *r, struct json_token *ret_value);
 /* The whole text as one value of any type; false at a fault. */
 bool json_value(struct json_reader *r, struct json_token *ret_value);
 

@@ -1,4 +1,4 @@
-#include "stream/json.h"
+#include "util/json.h"
 
 #include <check.h>
 
@@ -13,7 +13,7 @@ static struct slice tightly(const char *text, size_t n)
 }
 
 /* Reads a text to its end: why reading ended, and how many members came by. */
-static enum reason read_all(const char *text, size_t n, size_t *ret_members)
+static enum json_fault read_all(const char *text, size_t n, size_t *ret_members)
 {
     struct json_reader r = {0};
     struct json_token value;
@@ -23,19 +23,19 @@ static enum reason read_all(const char *text, size_t n, size_t *ret_members)
     if (json_object(&r))
         while (json_member(&r, &key, &value))
             members++;
-    enum reason reason = r.reason;
-    ck_assert_int_eq(reason == REASON_NONE, r.words == NULL);
+    enum json_fault fault = r.fault;
+    ck_assert_int_eq(fault == JSON_GOOD, r.words == NULL);
     ck_assert_uint_le(json_offset(&r), n);
     json_done(&r);
     if (ret_members)
         *ret_members = members;
-    return reason;
+    return fault;
 }
 
-static void assert_reads(enum reason wanted, const char *text)
+static void assert_reads(enum json_fault wanted, const char *text)
 {
-    enum reason got = read_all(text, strlen(text), NULL);
-    ck_assert_msg(got == wanted, "%s: %s, not %s", text, reason_code(got), reason_code(wanted));
+    enum json_fault got = read_all(text, strlen(text), NULL);
+    ck_assert_msg(got == wanted, "%s: fault %d, not %d", text, got, wanted);
 }
 
 /* The first member's value; its memory lives in *r. */
@@ -93,7 +93,7 @@ START_TEST(members_come_in_order_with_their_types)
         ck_assert_int_eq(t.type, wanted[i].type);
     }
     ck_assert(!json_member(&r, &key, &t));
-    ck_assert_int_eq(r.reason, REASON_NONE);
+    ck_assert_int_eq(r.fault, JSON_GOOD);
     json_done(&r);
 }
 END_TEST
@@ -118,7 +118,7 @@ START_TEST(good_texts_are_read)
         "{\"a\":\"\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf\"}",
     };
     for (size_t i = 0; i < N_ELEMENTS(good); i++)
-        assert_reads(REASON_NONE, good[i]);
+        assert_reads(JSON_GOOD, good[i]);
 }
 END_TEST
 
@@ -198,17 +198,17 @@ START_TEST(what_is_no_json_is_refused)
         "{\"a\":1;\"b\":2}",
     };
     for (size_t i = 0; i < N_ELEMENTS(bad); i++)
-        assert_reads(REASON_NOT_JSON, bad[i]);
+        assert_reads(JSON_NOT_JSON, bad[i]);
 }
 END_TEST
 
 START_TEST(nul_bytes_are_no_json)
 {
-    ck_assert_int_eq(read_all("{}\0", 3, NULL), REASON_NOT_JSON);
-    ck_assert_int_eq(read_all("\0", 1, NULL), REASON_NOT_JSON);
-    ck_assert_int_eq(read_all("{\"a\":\"x\0y\"}", 11, NULL), REASON_NOT_JSON);
-    ck_assert_int_eq(read_all("{\"a\":\"x\\\0y\"}", 12, NULL), REASON_NOT_JSON);
-    ck_assert_int_eq(read_all("{\"a\"\0:1}", 8, NULL), REASON_NOT_JSON);
+    ck_assert_int_eq(read_all("{}\0", 3, NULL), JSON_NOT_JSON);
+    ck_assert_int_eq(read_all("\0", 1, NULL), JSON_NOT_JSON);
+    ck_assert_int_eq(read_all("{\"a\":\"x\0y\"}", 11, NULL), JSON_NOT_JSON);
+    ck_assert_int_eq(read_all("{\"a\":\"x\\\0y\"}", 12, NULL), JSON_NOT_JSON);
+    ck_assert_int_eq(read_all("{\"a\"\0:1}", 8, NULL), JSON_NOT_JSON);
 }
 END_TEST
 
@@ -217,7 +217,7 @@ START_TEST(what_is_json_but_no_object_is_told_apart)
     static const char *const others[] = {
         "[]", "[{\"a\":1}]", "1", "-2.5e3", "\"x\"", "true", " null ", "[[[]]]"};
     for (size_t i = 0; i < N_ELEMENTS(others); i++)
-        assert_reads(REASON_NOT_OBJECT, others[i]);
+        assert_reads(JSON_NOT_OBJECT, others[i]);
 }
 END_TEST
 
@@ -226,8 +226,8 @@ START_TEST(every_beginning_of_a_text_is_refused)
     static const char text[] =
         "{\"id\":-1.5e+3,\"s\":\"\\ud83d\\ude00\\n\xc3\xa9\",\"n\":[true,null,{\"x\":[]}]}";
     for (size_t n = 1; n < strlen(text); n++)
-        ck_assert_int_ne(read_all(text, n, NULL), REASON_NONE);
-    ck_assert_int_eq(read_all(text, strlen(text), NULL), REASON_NONE);
+        ck_assert_int_ne(read_all(text, n, NULL), JSON_GOOD);
+    ck_assert_int_eq(read_all(text, strlen(text), NULL), JSON_GOOD);
 }
 END_TEST
 
@@ -242,7 +242,7 @@ START_TEST(bad_utf8_is_refused_wherever_it_stands)
             const char *mark = strstr(places[k], "%s");
             _cleanup_free_ char *text =
                 xasprintf("%.*s%s%s", (int)(mark - places[k]), places[k], bad[i], mark + 2);
-            assert_reads(REASON_NOT_UTF8, text);
+            assert_reads(JSON_NOT_UTF8, text);
         }
     }
 }
@@ -254,7 +254,7 @@ START_TEST(half_surrogate_pairs_are_refused)
         "{\"a\":\"\\ud83d\\n\"}", "{\"a\":\"\\ud83d\\u0041\"}", "{\"a\":\"\\ud83d\\ud83d\"}",
         "{\"a\":\"\\ude00\\ud83d\"}", "{\"\\ud800\":1}", "{\"a\":[\"\\uDBFF\"]}"};
     for (size_t i = 0; i < N_ELEMENTS(bad); i++)
-        assert_reads(REASON_NOT_UTF8, bad[i]);
+        assert_reads(JSON_NOT_UTF8, bad[i]);
 }
 END_TEST
 
@@ -300,9 +300,9 @@ START_TEST(strings_of_every_length_end_where_they_should)
         assert_string(text, wanted, n + 1);
         wanted[n] = 'x';
         snprintf(text, sizeof(text), "{\"a\":\"%.*s\x1f\"}", (int)n, wanted);
-        assert_reads(REASON_NOT_JSON, text);
+        assert_reads(JSON_NOT_JSON, text);
         snprintf(text, sizeof(text), "{\"a\":\"%.*s\xff\"}", (int)n, wanted);
-        assert_reads(REASON_NOT_UTF8, text);
+        assert_reads(JSON_NOT_UTF8, text);
     }
 }
 END_TEST
@@ -333,7 +333,7 @@ START_TEST(what_hides_in_the_depths_is_flagged)
 END_TEST
 
 /* An object around `depth` - 1 arrays. */
-static enum reason read_nested(size_t depth, bool closed)
+static enum json_fault read_nested(size_t depth, bool closed)
 {
     _cleanup_buffer_ struct buffer b = {0};
     buffer_put_string(&b, "{\"a\":");
@@ -347,9 +347,9 @@ static enum reason read_nested(size_t depth, bool closed)
 
 START_TEST(depth_has_a_limit)
 {
-    ck_assert_int_eq(read_nested(JSON_MAX_DEPTH, true), REASON_NONE);
-    ck_assert_int_eq(read_nested(JSON_MAX_DEPTH + 1, true), REASON_TOO_DEEP);
-    ck_assert_int_eq(read_nested(1000000, false), REASON_TOO_DEEP);
+    ck_assert_int_eq(read_nested(JSON_MAX_DEPTH, true), JSON_GOOD);
+    ck_assert_int_eq(read_nested(JSON_MAX_DEPTH + 1, true), JSON_TOO_DEEP);
+    ck_assert_int_eq(read_nested(1000000, false), JSON_TOO_DEEP);
 }
 END_TEST
 
@@ -361,13 +361,13 @@ START_TEST(depth_of_objects_counts_alike)
     buffer_put_string(&b, "[]");
     for (size_t i = 0; i < JSON_MAX_DEPTH; i++)
         buffer_put_string(&b, "}");
-    ck_assert_int_eq(read_all(b.p, b.n, NULL), REASON_TOO_DEEP);
+    ck_assert_int_eq(read_all(b.p, b.n, NULL), JSON_TOO_DEEP);
     buffer_reset(&b, 0);
     for (size_t i = 0; i < JSON_MAX_DEPTH; i++)
         buffer_put_string(&b, "[");
     for (size_t i = 0; i < JSON_MAX_DEPTH; i++)
         buffer_put_string(&b, "]");
-    ck_assert_int_eq(read_all(b.p, b.n, NULL), REASON_NOT_OBJECT);
+    ck_assert_int_eq(read_all(b.p, b.n, NULL), JSON_NOT_OBJECT);
 }
 END_TEST
 
@@ -391,7 +391,7 @@ START_TEST(large_texts_take_linear_time)
         while (b.n < 10 * 1024 * 1024)
             buffer_put_string(&b, shapes[i].piece);
         buffer_put_string(&b, shapes[i].tail);
-        ck_assert_int_eq(read_all(b.p, b.n, NULL), REASON_NONE);
+        ck_assert_int_eq(read_all(b.p, b.n, NULL), JSON_GOOD);
     }
 }
 END_TEST
@@ -415,6 +415,55 @@ START_TEST(scratch_is_given_back)
 }
 END_TEST
 
+START_TEST(an_array_is_read_element_by_element)
+{
+    struct json_reader r = {0};
+    struct json_token t;
+    json_begin(&r, SLICE(" [1, {\"a\": [2]},\"x\" ] "));
+    ck_assert(json_array(&r) && json_element(&r, &t));
+    assert_slice(t.raw, "1");
+    ck_assert(json_element(&r, &t));
+    assert_slice(t.raw, "{\"a\": [2]}");
+    ck_assert(json_element(&r, &t));
+    assert_slice(t.text, "x");
+    ck_assert(!json_element(&r, &t) && r.fault == JSON_GOOD);
+    json_begin(&r, SLICE("[]"));
+    ck_assert(json_array(&r) && !json_element(&r, &t) && r.fault == JSON_GOOD);
+    static const char *const bad[] = {"[1", "[1 2]", "[,1]", "[1,]", "[1]]", "["};
+    for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
+        json_begin(&r, SLICE(bad[i]));
+        for (bool more = json_array(&r); more;)
+            more = json_element(&r, &t);
+        ck_assert_int_eq(r.fault, JSON_NOT_JSON);
+    }
+    json_begin(&r, SLICE("{}"));
+    ck_assert(!json_array(&r));
+    ck_assert_int_eq(r.fault, JSON_NOT_ARRAY);
+    json_done(&r);
+}
+END_TEST
+
+START_TEST(a_lenient_reader_notes_bad_text)
+{
+    static const struct {
+        const char *text;
+        bool bad;
+    } cases[] = {{"{\"a\": \"x\\ud800\\n\"}", true}, {"{\"a\": [\"\\udc00\"]}", true},
+        {"{\"\\ud800\": 1}", true}, {"{\"a\": \"\xff\"}", true}, {"{\"a\": \"\\ud83d\\ude00\"}", false},
+        {"{\"a\": \"\\ud800\\ud800\"}", true}};
+    struct json_reader r = {.lenient = true};
+    struct json_token t;
+    struct slice key;
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        json_begin(&r, tightly(cases[i].text, strlen(cases[i].text)));
+        ck_assert_msg(json_object(&r) && json_member(&r, &key, &t), "%s: %s", cases[i].text, r.words);
+        ck_assert_msg(t.has_bad_text == cases[i].bad, "%s", cases[i].text);
+        ck_assert(!json_member(&r, &key, &t) && r.fault == JSON_GOOD);
+    }
+    json_done(&r);
+}
+END_TEST
+
 START_TEST(a_single_value_can_be_read)
 {
     struct json_reader r = {0};
@@ -424,7 +473,7 @@ START_TEST(a_single_value_can_be_read)
     assert_slice(t.raw, "[1, 2]");
     json_begin(&r, SLICE("[1] 2"));
     ck_assert(!json_value(&r, &t));
-    ck_assert_int_eq(r.reason, REASON_NOT_JSON);
+    ck_assert_int_eq(r.fault, JSON_NOT_JSON);
     json_done(&r);
 }
 END_TEST
@@ -448,6 +497,8 @@ int main(void)
         depth_of_objects_counts_alike,
         large_texts_take_linear_time,
         scratch_is_given_back,
+        an_array_is_read_element_by_element,
+        a_lenient_reader_notes_bad_text,
         a_single_value_can_be_read,
     };
     Suite *s = suite_create("json");

@@ -1,12 +1,12 @@
 /*
  * Why our own: Debian 12's JSON libraries (cJSON, jansson, json-c, yajl) each lack one of what an exact sink
  * needs: a number's own text (a price must not pass through a double), lone surrogates refused and not
- * replaced, doubled names reported and not merged. It is also the hot path: every entry passes here.
+ * replaced, doubled names reported and not merged. It is also the hot path: every entry and every page passes here.
  *
  * Two speeds: members of the outermost object are handed out; what is inside their values is only checked
  * and passed over, with one bit for each level of depth in place of recursion.
  */
-#include "stream/json.h"
+#include "util/json.h"
 
 #include "util/text.h"
 
@@ -15,16 +15,16 @@
 /* A longer number may have more digits than Postgres' numeric holds. */
 #define LONG_NUMBER 16000
 
-static bool fail(struct json_reader *r, enum reason reason, const char *words)
+static bool fail(struct json_reader *r, enum json_fault fault, const char *words)
 {
-    r->reason = reason;
+    r->fault = fault;
     r->words = words;
     return false;
 }
 
 static bool not_json(struct json_reader *r, const char *words)
 {
-    return fail(r, REASON_NOT_JSON, words);
+    return fail(r, JSON_NOT_JSON, words);
 }
 
 /* The next character that is no blank, -1 at the end. */
@@ -106,8 +106,10 @@ static bool skip_escape(struct json_reader *r)
     if (first < 0xd800 || first > 0xdfff)
         return true;
     int second = r->end - r->p >= 6 && r->p[0] == '\\' && r->p[1] == 'u' ? hex4(r->p + 2, r->end) : -1;
-    if (first > 0xdbff || second < 0xdc00 || second > 0xdfff)
-        return fail(r, REASON_NOT_UTF8, "half of a surrogate pair");
+    if (first > 0xdbff || second < 0xdc00 || second > 0xdfff) {
+        r->has_bad_text = true;
+        return r->lenient || fail(r, JSON_NOT_UTF8, "half of a surrogate pair");
+    }
     r->p += 6;
     return true;
 }
@@ -133,8 +135,11 @@ static bool skip_string(struct json_reader *r, struct slice *ret_inner, bool *re
     *ret_inner = (struct slice){begin, (size_t)(r->p - begin)};
     *ret_escaped = escaped;
     if (high && !text_is_utf8(begin, ret_inner->n)) {
-        r->p = begin - 1;
-        return fail(r, REASON_NOT_UTF8, "a string that is not UTF-8");
+        r->has_bad_text = true;
+        if (!r->lenient) {
+            r->p = begin - 1;
+            return fail(r, JSON_NOT_UTF8, "a string that is not UTF-8");
+        }
     }
     r->p++;
     return true;
@@ -185,7 +190,7 @@ static bool unescape(struct json_reader *r, struct slice inner, struct buffer *s
 {
     scratch->n = 0;
     if (!buffer_reserve(scratch, inner.n))
-        return fail(r, REASON_TOO_LARGE, "no memory for a string of this length");
+        return fail(r, JSON_TOO_LARGE, "no memory for a string of this length");
     char *w = scratch->p;
     const char *p = inner.p, *end = inner.p + inner.n;
     while (p < end) {
@@ -294,7 +299,7 @@ static bool skip_nested(struct json_reader *r, unsigned outside)
         bool opens = c == '{' || c == '[';
         if (opens) {
             if (outside + ++depth > JSON_MAX_DEPTH)
-                return fail(r, REASON_TOO_DEEP, "objects and arrays nested too deep");
+                return fail(r, JSON_TOO_DEEP, "objects and arrays nested too deep");
             objects = objects << 1 | (c == '{');
             r->p++;
         } else if (!skip_scalar(r, c)) {
@@ -331,7 +336,7 @@ static bool read_value(struct json_reader *r, unsigned outside, struct json_toke
     const char *begin = r->p;
     struct json_token t = {.type = type_of(first)};
     bool escaped = false;
-    r->has_nul = r->has_big_number = false;
+    r->has_nul = r->has_big_number = r->has_bad_text = false;
     if (first < 0)
         return not_json(r, "it ends where a value was expected");
     if (t.type == JSON_STRING  ? !skip_string(r, &t.text, &escaped)
@@ -341,10 +346,11 @@ static bool read_value(struct json_reader *r, unsigned outside, struct json_toke
     t.raw = (struct slice){begin, (size_t)(r->p - begin)};
     if (t.type != JSON_STRING)
         t.text = t.raw;
-    else if (escaped && !unescape(r, t.text, &r->string, &t.text))
+    else if (escaped && !r->has_bad_text && !unescape(r, t.text, &r->string, &t.text))
         return false;
     t.has_nul = r->has_nul;
     t.has_big_number = r->has_big_number;
+    t.has_bad_text = r->has_bad_text;
     *ret = t;
     return true;
 }
@@ -354,7 +360,7 @@ void json_begin(struct json_reader *r, struct slice text)
     r->start = r->p = text.p;
     r->end = text.p + text.n;
     r->inside = false;
-    r->reason = REASON_NONE;
+    r->fault = JSON_GOOD;
     r->words = NULL;
 }
 
@@ -392,7 +398,29 @@ bool json_object(struct json_reader *r)
     if (take(r, '{'))
         return true;
     r->p = r->start;
-    return json_value(r, &t) && fail(r, REASON_NOT_OBJECT, "it is no object");
+    return json_value(r, &t) && fail(r, JSON_NOT_OBJECT, "it is no object");
+}
+
+bool json_array(struct json_reader *r)
+{
+    struct json_token t;
+    if (take(r, '['))
+        return true;
+    r->p = r->start;
+    return json_value(r, &t) && fail(r, JSON_NOT_ARRAY, "it is no array");
+}
+
+bool json_element(struct json_reader *r, struct json_token *ret_value)
+{
+    bool more = r->inside ? take(r, ',') : peek(r) != ']';
+    if (more) {
+        r->inside = true;
+        return read_value(r, 1, ret_value);
+    }
+    if (!take(r, ']'))
+        return not_json(r, "a comma or the end of the array was expected");
+    at_end(r);
+    return false;
 }
 
 bool json_member(struct json_reader *r, struct slice *ret_key, struct json_token *ret_value)
@@ -407,10 +435,15 @@ bool json_member(struct json_reader *r, struct slice *ret_key, struct json_token
     struct slice key;
     bool escaped;
     r->inside = true;
-    if (!skip_key(r, &key, &escaped) || (escaped && !unescape(r, key, &r->key, &key)))
+    r->has_bad_text = false;
+    if (!skip_key(r, &key, &escaped))
+        return false;
+    bool bad_key = r->has_bad_text;
+    if (escaped && !bad_key && !unescape(r, key, &r->key, &key))
         return false;
     if (!read_value(r, 1, ret_value))
         return false;
+    ret_value->has_bad_text |= bad_key;
     *ret_key = key;
     return true;
 }

@@ -1,0 +1,176 @@
+/* The parts of the REST source that need no server: documents, links, rows, the window, and comparing. */
+#include "source/rest_inside.h"
+
+#include <check.h>
+
+static bool read_document(
+    const char *body, const char *rows, const char *next, struct rest_document *d, bool *is_json)
+{
+    static char why[160];
+    struct json_reader r = {0};
+    struct rest_places places = {rows, next};
+    *d = (struct rest_document){0};
+    bool good = rest_document_read(&r, SLICE(body), &places, d, why, is_json);
+    ck_assert(good || why[0]);
+    json_done(&r);
+    return good;
+}
+
+static void assert_slice(struct slice s, const char *wanted)
+{
+    ck_assert_msg(slice_is(s, wanted), "'%.*s' is not '%s'", (int)s.n, s.p, wanted);
+}
+
+START_TEST(rows_are_found_where_they_should_be)
+{
+    static const struct {
+        const char *body, *path, *rows;
+    } cases[] = {{"{\"data\": [1]}", "data", "[1]"}, {"{\"a\":{\"b\":[ ]}, \"c\":[]}", "a.b", "[ ]"},
+        {" [1,2] ", "", "[1,2]"}, {"\xef\xbb\xbf[3]", "", "[3]"},
+        {"{\"data\":[\"\xff\"]}", "data", "[\"\xff\"]"}, {"{\"data\":[1],\"data\":[2]}", "data", "[2]"}};
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct rest_document d;
+        bool is_json;
+        ck_assert_msg(read_document(cases[i].body, cases[i].path, NULL, &d, &is_json), "%s", cases[i].body);
+        assert_slice(d.rows, cases[i].rows);
+        rest_document_done(&d);
+    }
+}
+END_TEST
+
+START_TEST(what_is_no_page_is_refused)
+{
+    static const struct {
+        const char *body, *path;
+        bool is_json;
+    } cases[] = {{"", "data", false}, {"{\"data\": [1]", "data", false}, {"{\"data\": [1]} x", "data", false},
+        {"<html>", "data", false}, {"{\"data\": [1,]}", "data", false}, {"{}", "data", true},
+        {"[1]", "data", true}, {"{\"data\": {}}", "data", true}, {"{\"a\": 1}", "a.b", true},
+        {"{}", "", true}, {"[1", "", false}};
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct rest_document d;
+        bool is_json;
+        ck_assert_msg(!read_document(cases[i].body, cases[i].path, NULL, &d, &is_json), "%s", cases[i].body);
+        ck_assert_msg(is_json == cases[i].is_json, "%s", cases[i].body);
+    }
+}
+END_TEST
+
+START_TEST(what_comes_next_is_read)
+{
+    static const struct {
+        const char *body, *next;
+        bool has_next;
+    } cases[] = {{"{\"data\":[],\"m\":{\"n\":\"/a?b\"}}", "/a?b", true},
+        {"{\"data\":[],\"m\":{\"n\":\"\\/a\\u0062\",\"x\":\"\\u0063\"}}", "/ab", true},
+        {"{\"data\":[],\"m\":{\"n\":17}}", "17", true}, {"{\"data\":[],\"m\":{\"n\":null}}", "", true},
+        {"{\"data\":[],\"m\":{\"n\":\"\"}}", "", true}, {"{\"data\":[],\"m\":{}}", "", false},
+        {"{\"data\":[]}", "", false}, {"{\"data\":[],\"m\":7}", "", false},
+        {"{\"data\":[],\"m\":{\"n\":[1]}}", "", true}};
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        struct rest_document d;
+        bool is_json;
+        ck_assert_msg(read_document(cases[i].body, "data", "m.n", &d, &is_json), "%s", cases[i].body);
+        ck_assert_msg(d.has_next == cases[i].has_next, "%s", cases[i].body);
+        ck_assert_uint_eq(d.next.n, strlen(cases[i].next));
+        ck_assert(d.next.n == 0 || slice_is(d.next, cases[i].next));
+        rest_document_done(&d);
+    }
+}
+END_TEST
+
+START_TEST(link_headers_are_read)
+{
+    static const struct {
+        const char *header, *next;
+    } cases[] = {{"<a>; rel=next", "a"},
+        {"<a>; rel=\"prev\", <b?x=1,2>; title=\"x, y\"; rel=\"last NEXT\"", "b?x=1,2"},
+        {"<a>; rel=nextish", ""}, {"<a>", ""}, {"", ""}, {"<a", ""}, {"a; rel=next", ""},
+        {"<a>; rel=\"next", ""}, {"<a>; rel=prev; x=1, <b>;rel=next", "b"}};
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++)
+        assert_slice(rest_link_next(cases[i].header), cases[i].next);
+}
+END_TEST
+
+START_TEST(times_and_numbers_are_compared)
+{
+    static const char *const rising[] = {"2024-06-03T10:11:11.999", "2024-06-03T10:11:12Z",
+        "2024-06-03T10:11:12.5Z", "2024-06-03T10:11:12.5000001+00:00", "2024-06-03T10:11:13"};
+    static const char *const numbers[] = {"9", "10", "10.5", "100", "1700000000", "00001700000001"};
+    for (size_t i = 0; i < N_ELEMENTS(rising); i++)
+        for (size_t k = 0; k < N_ELEMENTS(rising); k++)
+            ck_assert_int_eq((rest_compare(SLICE(rising[i]), SLICE(rising[k])) > 0), i > k);
+    for (size_t i = 0; i < N_ELEMENTS(numbers); i++)
+        for (size_t k = 0; k < N_ELEMENTS(numbers); k++)
+            ck_assert_int_eq((rest_compare(SLICE(numbers[i]), SLICE(numbers[k])) > 0), i > k);
+    ck_assert_int_eq(rest_compare(SLICE("2024-06-03T10:11:12Z"), SLICE("2024-06-03T10:11:12+00:00")), 0);
+    ck_assert_int_eq(rest_compare(SLICE(""), SLICE("")), 0);
+}
+END_TEST
+
+static struct rest_seen seen_of(size_t i, const char *updated)
+{
+    char key[64];
+    /* short ones and long ones */
+    int n = snprintf(key, sizeof(key), i % 64 ? "%zu" : "a-key-that-is-longer-than-fifteen-%zu", i);
+    return rest_seen_of((struct slice){key, (size_t)n}, updated ? SLICE(updated) : (struct slice){0});
+}
+
+START_TEST(the_window_knows_the_last_rows)
+{
+    struct rest_window w;
+    size_t n = 3 * REST_WINDOW + 5;
+    rest_window_init(&w);
+    for (size_t i = 0; i < n; i++) {
+        struct rest_seen s = seen_of(i, "u");
+        ck_assert(!rest_window_has(&w, &s));
+        rest_window_note(&w, &s);
+        ck_assert_int_eq(w.has_forgotten, i >= 2 * REST_WINDOW);
+    }
+    for (size_t i = n - REST_WINDOW; i < n; i++) {
+        struct rest_seen s = seen_of(i, "u"), other = seen_of(i, "v");
+        ck_assert(rest_window_has_version(&w, &s));
+        ck_assert(rest_window_has(&w, &other) && !rest_window_has_version(&w, &other));
+    }
+    struct rest_seen gone = seen_of(0, "u");
+    ck_assert(!rest_window_has(&w, &gone));
+    rest_window_done(&w);
+}
+END_TEST
+
+START_TEST(keys_that_are_nearly_the_same_are_told_apart)
+{
+    static const struct slice keys[] = {{"", 0}, {"\0", 1}, {"\0\0", 2}, {"a", 1}, {"a\0", 2},
+        {"fifteen bytes..", 15}, {"sixteen bytes...", 16}, {"fifteen bytes..\0", 16}};
+    for (size_t i = 0; i < N_ELEMENTS(keys); i++)
+        for (size_t k = 0; k < N_ELEMENTS(keys); k++) {
+            struct rest_seen a = rest_seen_of(keys[i], (struct slice){0}),
+                             b = rest_seen_of(keys[k], (struct slice){0});
+            ck_assert_int_eq(memcmp(a.key, b.key, sizeof(a.key)) == 0, i == k);
+        }
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = {
+        rows_are_found_where_they_should_be,
+        what_is_no_page_is_refused,
+        what_comes_next_is_read,
+        link_headers_are_read,
+        times_and_numbers_are_compared,
+        the_window_knows_the_last_rows,
+        keys_that_are_nearly_the_same_are_told_apart,
+    };
+    Suite *s = suite_create("rest parts");
+    TCase *tc = tcase_create("rest parts");
+    tcase_set_timeout(tc, 110);
+    for (size_t i = 0; i < N_ELEMENTS(tests); i++)
+        tcase_add_test(tc, tests[i]);
+    suite_add_tcase(s, tc);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
