@@ -124,7 +124,8 @@ static void show(const struct ctl *ctl, const struct request *r, const cJSON *st
         buffer_put_string(&text, "a dry run: nothing was changed, and this is what it would do:\n");
     view_dumps(&text, stats, ctl->color);
     if (!r->key && ctl_item(stats, "dumps") && ctl_item(stats, "dumps")->child)
-        buffer_put_string(&text, "the key is the first column of the first dump, unless its --key named another\n");
+        buffer_put_string(
+            &text, "the key is the first column of the first dump, unless its --key named another\n");
     fputs(buffer_string(&text), stdout);
 }
 

@@ -48,12 +48,15 @@ static int reach(struct http *h, int64_t offset, struct fetch_fault *fault)
 static int go_on(struct http *h, const char *why, struct fetch_fault *fault)
 {
     struct wire *w = &h->base;
-    if (w->received > 0 && !http_validator(h))
-        return fetch_fault_set(fault, true,
+    if (w->received > 0 && !http_validator(h)) {
+        fetch_fault_set(fault, true,
             "%s broke off after %" PRId64
             " bytes (%s), and nothing tells whether what is there now is still the same (no "
             "strong ETag, no Last-Modified): it is to be read from the start",
             w->label, w->received, why);
+        fault->changed = true;
+        return -1;
+    }
     if (++h->failures > h->retries)
         return fetch_fault_set(fault, true, "%s broke off after %" PRId64 " bytes, %d times in a row: %s",
             w->label, w->received, h->failures, why);

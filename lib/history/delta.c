@@ -139,6 +139,9 @@ static int apply(struct work *w, struct db_fault *fault)
     marks_set(&w->h->marks, "as of", as_of);
     marks_set_int(&w->h->marks, "number", w->dump_id);
     chunk = chunk ? chunk : w->differences;
+    for (const char *const *sql = w->h->dialect->apply; *sql; sql++)
+        if (history_run(w->h, *sql, 0, NULL, NULL, fault) < 0)
+            return -1;
     for (int64_t from = 0; from < w->differences; from += chunk) {
         if (apply_chunk(w, from, from + chunk, &closed, &deleted, &opened, fault) < 0)
             return -1;

@@ -9,6 +9,10 @@ static const char *const postgres_session[] = {
 static const char *const postgres_reader[] = {"SET enable_sort = off", "SET enable_seqscan = off",
     "SET enable_bitmapscan = off", "SET max_parallel_workers_per_gather = 0", "SET jit = off", NULL};
 
+/* Few differences, and each by the key's index; a plan by hashes reads the whole table for each statement. */
+static const char *const postgres_apply[] = {
+    "SET LOCAL enable_hashjoin = off", "SET LOCAL enable_mergejoin = off", NULL};
+
 /* A row of more than some 190 columns is refused in strict mode, whatever is in it. A server may begin sessions with words
  * of its own (init_connect): in another encoding headers would not be found again, without autocommit what is read stays
  * as it was before we had the lock, and with a limit there are fewer rows than there are. */
@@ -59,6 +63,9 @@ static const struct dialect dialects[] = {
         .straight = "JOIN",
         .delete_from =
             "DELETE FROM {current} n USING {delta} d WHERE {n=d} AND {chunk} AND d.kind IN ('c', 'r')",
+        .apply = postgres_apply,
+        .cell_most = 20,  /* a pointer to where the text is, 18 bytes, and what aligns it */
+        .row_most = 7900, /* of 8160, less the row's head and its NULLs */
         .analyze = "ANALYZE {delta}",
         .snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         .session = postgres_session,
@@ -91,6 +98,9 @@ static const struct dialect dialects[] = {
         .last_id = "SELECT LAST_INSERT_ID()",
         .stage_key = ", PRIMARY KEY ({cols.key}, line)",
         .delta_key = ", PRIMARY KEY (_seq)",
+        .apply = none,
+        .cell_most = 41,  /* text of up to 40 bytes stays where it is */
+        .row_most = 7900, /* of 8126, the same */
         .chunk = 2000,
         .straight = "STRAIGHT_JOIN",
         .delete_from = "DELETE n FROM {delta} d STRAIGHT_JOIN {current} n ON {n=d} WHERE {chunk} AND d.kind "

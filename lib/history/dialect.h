@@ -41,6 +41,10 @@ struct dialect {
     const char *delta_key;   /* how the differences are kept in order: a clause of their table */
     int64_t
         chunk; /* differences applied at a time; 0: all. InnoDB has each page in hand once then, not once a statement */
+    const char *const *apply; /* SQL before they are applied, in that transaction */
+    /* What a cell of a row costs at most where it must stand, and how much room is there: n bytes of text cost
+     * n + 1, or at most cell_most. */
+    size_t cell_most, row_most;
     const char *analyze;        /* SQL after the differences are loaded; NULL: not needed */
     const char *snapshot;       /* begins a transaction whose statements all see the same */
     const char *const *session; /* SQL that a session begins with; may be refused */

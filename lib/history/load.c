@@ -211,7 +211,10 @@ static int match_columns(struct work *w, bool known, struct db_fault *fault)
     w->screen.map = w->map;
     w->screen.key = w->key;
     w->screen.n_key = w->n_key;
+    w->screen.unread_key = xcalloc(w->n_key, sizeof(*w->screen.unread_key));
     w->screen.key_max = history_key_max(w->n_key);
+    w->screen.cell_most = h->dialect->cell_most;
+    w->screen.row_most = h->dialect->row_most;
     w->screen.rejects = &w->rejects;
     return 0;
 }

@@ -121,8 +121,6 @@ static bool key_cell(
 
 static int note_key(struct screen *s, const struct source_row *row, struct db_fault *fault)
 {
-    if (!s->unread_key)
-        s->unread_key = xcalloc(s->n_key, sizeof(*s->unread_key));
     for (size_t i = 0; i < s->n_key; i++)
         if (!key_cell(s, row, s->key[i], &s->unread_key[i]))
             return 0;
@@ -131,6 +129,25 @@ static int note_key(struct screen *s, const struct source_row *row, struct db_fa
     return history_fault(fault, false,
         "more than %d rows of the dump cannot be taken: is it the right file, and the right delimiter?",
         UNREAD_MAX);
+}
+
+/* Servers keep all cells of a row on one page, but for the text of long ones. */
+static bool is_too_wide(const struct screen *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_columns && s->n_columns * s->cell_most > s->row_most; i++)
+        n += s->values[i].p ? MIN(s->values[i].n + 1, s->cell_most) : 0;
+    return n > s->row_most;
+}
+
+static int reject_wide(struct screen *s, const struct source_row *row, struct db_fault *fault)
+{
+    if (note_key(s, row, fault) < 0)
+        return -1;
+    return reject(s, s->values, row->line, SOURCE_ROW_TOO_WIDE,
+               "too many filled cells for a row of the database", fault) < 0
+               ? -1
+               : 1;
 }
 
 bool screen_knows(const struct screen *s, const struct db_value *values)
@@ -152,7 +169,8 @@ static int take(struct screen *s, const struct source_row *row, struct db_fault 
     }
     for (size_t i = 0; i < row->n_cells; i++)
         s->values[s->map[i]] = (struct db_value){row->cells[i].p, row->cells[i].n};
-    return check_key(s, row->line, fault);
+    int rejected = check_key(s, row->line, fault);
+    return rejected || !is_too_wide(s) ? rejected : reject_wide(s, row, fault);
 }
 
 int screen_next(void *arg, struct merge_row *ret_row, struct db_fault *fault)

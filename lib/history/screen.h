@@ -15,6 +15,7 @@ struct screen {
     size_t n_columns;
     const size_t *key; /* columns */
     size_t n_key, key_max;
+    size_t cell_most, row_most; /* of the database (dialect.h) */
     struct rejects *rejects;
     struct db_value *values;
     struct buffer raw;

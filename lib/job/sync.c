@@ -178,7 +178,8 @@ static enum step load_dump(
         if (step == STEP_OVER || step == STEP_FAILED)
             return step;
         if (starts >= STARTS_MAX) {
-            error_prefix(&fault->error, "it became another one %d times while it was read", STARTS_MAX);
+            error_prefix(
+                &fault->error, "it broke off, or became another one, %d times while it was read", STARTS_MAX);
             return STEP_FAILED;
         }
     }

@@ -17,9 +17,7 @@
 
 #define REAP_WITHIN_MS 200
 #define INEXACT        (1024 * 1024)
-/* The live path goes first. */
-#define NICENESS  5
-#define OOM_SCORE "500" /* the kernel is to take a worker before the daemon, or Postgres */
+#define OOM_SCORE      "500" /* the kernel is to take a worker before the daemon, or Postgres */
 
 /* Both ends of the three pipes, by the child's descriptor. */
 struct pipes {
@@ -183,7 +181,6 @@ static void limit(pid_t pid, uint64_t memory_max)
     prlimit(pid, RLIMIT_CORE, &none, NULL);
     if (memory_max && !has_shadow)
         prlimit(pid, RLIMIT_DATA, &memory, NULL);
-    setpriority(PRIO_PROCESS, (id_t)pid, NICENESS);
     oom_first(pid);
 }
 

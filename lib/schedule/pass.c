@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <inttypes.h>
 
+#define NICENESS      5 /* the live path goes first */
 #define RETRY_MOST_US (INT64_C(3600) * US_PER_SEC)
 #define WAIT_MOST_US  (AHEAD_US + US_PER_SEC) /* for its time; clocks drift */
 
@@ -340,7 +341,7 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 static void start_worker(struct pass *p)
 {
     struct error err;
-    const struct process_limits limits = {p->spec.time_limit_us, p->spec.memory_max};
+    const struct process_limits limits = {p->spec.time_limit_us, p->spec.memory_max, NICENESS};
     if (process_start(p->s->base, p->s->worker, &limits, &process_events, p, &p->process, &err) < 0) {
         p->exit_code = -1;
         p->error = xstrdup(err.text);

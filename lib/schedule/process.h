@@ -16,6 +16,7 @@ struct process;
 struct process_limits { /* 0: none */
     int64_t time_us;
     uint64_t memory_max; /* bytes: a hard limit of the kernel's on private memory, and watched as resident */
+    int niceness;        /* so far behind others for a processor, as nice(1) counts */
 };
 
 enum process_outcome {

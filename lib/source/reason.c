@@ -16,6 +16,8 @@ static const struct {
     [SOURCE_NULL_KEY] = {"null_key", "A cell of the key is empty."},
     [SOURCE_KEY_TOO_LONG] = {"key_too_long", "A cell of the key is longer than a key may be."},
     [SOURCE_DUPLICATE_KEY] = {"duplicate_key", "The dump has other rows of the same key."},
+    [SOURCE_ROW_TOO_WIDE] = {"row_too_wide",
+        "The row has more filled cells than the database has room for in one row."},
 };
 
 const char *source_reason_code(enum source_reason r)

@@ -15,6 +15,7 @@ enum source_reason {
     SOURCE_NULL_KEY,
     SOURCE_KEY_TOO_LONG,
     SOURCE_DUPLICATE_KEY,
+    SOURCE_ROW_TOO_WIDE,
     N_SOURCE_REASONS
 };
 

@@ -291,11 +291,9 @@ def test_headers_that_are_written_alike(npi):
 
 @pytest.mark.parametrize("n", [330, 900])
 def test_many_columns(sink, files, n):
-    """Most of them empty, as in the national layout; and a few rows that are full."""
+    """Most of them empty, as in the national layout."""
     header = ["NPI", *(f"Column {i}" for i in range(1, n))]
     rows = [[f"{r:03}", *("" if i % 9 else f"v{r}" for i in range(1, n))] for r in range(30)]
-    if n == 330:
-        rows.append(["full", *(f"thirty characters of text {i:04}" for i in range(1, n))])
     octets = "\n".join(",".join(r) for r in [header, *rows]).encode() + b"\n"
     dataset, model = Dataset(sink, "national"), dumps_model.Dataset()
     for as_of, text in (("2020-01-01", octets), ("2020-02-01", octets.replace(b"v7", b"w7"))):
@@ -303,6 +301,21 @@ def test_many_columns(sink, files, n):
         assert done.code == 0, done
         model.load(read_dump(text, as_of))
         assert_equal(dataset, model)
+
+
+def test_a_row_that_no_page_of_the_database_holds(sink, files):
+    """It is rejected alone, and its key is not gone for that."""
+    n, most = (330, 32) if isinstance(sink, SINKS["mysql"]) else (700, 18)
+    header = ["NPI", *(f"Column {i}" for i in range(1, n))]
+    rows = lambda cell: [[f"{r:03}", *((cell if r == 7 else "v") for _ in range(1, n))] for r in range(10)]  # noqa: E731
+    dataset = Dataset(sink, "wide")
+    for as_of, cell, counts in (("2020-01-01", "x", {"added": 10}), ("2020-02-01", "y" * most, {"unchanged": 9, "rejected": 1}),
+                                ("2020-03-01", "x", {"unchanged": 10}), ("2020-04-01", "z" * 5, {"unchanged": 9, "changed": 1})):
+        octets = "\n".join(",".join(r) for r in [header, *rows(cell)]).encode() + b"\n"
+        done = copy(files.put(f"wide-{as_of}.csv", octets), dataset.url)
+        assert done.code == 0, done
+        assert {k: v for k, v in done.counts.items() if v and k != "rows"} == counts
+    assert [(line, reason) for _, line, reason, _ in dataset.rejects()] == [(9, "row_too_wide")]
 
 
 def test_a_dry_run_leaves_nothing(npi, sink, files):

@@ -479,7 +479,7 @@ END_TEST
 /* It reads the spec first, so that it looks no sooner than process_start() is done with it. */
 START_TEST(test_its_limits)
 {
-    const struct process_limits limits = {.memory_max = 100 * MB};
+    const struct process_limits limits = {.memory_max = 100 * MB, .niceness = 5};
     run_within("read spec\n"
                "ulimit -c >&2; ulimit -Hc >&2; ulimit -d >&2; ulimit -Hd >&2\n"
                "cat /proc/$$/oom_score_adj >&2; nice >&2\n",
