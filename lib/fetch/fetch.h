@@ -17,7 +17,8 @@ struct fetch_fault {
     struct error error;
     int status;     /* of HTTP; else 0 */
     bool transient; /* it may go well when tried again later */
-    bool changed; /* the thing became another one while it was read: what was handed out is to be forgotten */
+    bool
+        changed; /* the thing became another one while it was read, or may have: what was handed out is to be forgotten */
 };
 
 struct fetch_options {
