@@ -26,7 +26,7 @@ static struct unread_key *make_key(size_t n_key, const struct db_value *key)
     }
     struct unread_key *k = xcalloc(1, sizeof(*k) + all.n);
     k->n = all.n;
-    memcpy(k->bytes, all.p, all.n);
+    memcpy(k->bytes, buffer_string(&all), all.n);
     return k;
 }
 

@@ -232,8 +232,8 @@ START_TEST(rows)
     row_there_and_back(true, 4, few, 1);
     row_there_and_back(false, 0, NULL, 1);
     _cleanup_free_ char *text = xcalloc(LONG + 1, 1);
-    for (size_t i = 0; i < LONG; i += 3)
-        memcpy(text + i, "\xe2\x82\xac", 3);
+    for (size_t i = 0; i < LONG; i++)
+        text[i] = "\xe2\x82\xac"[i % 3];
     struct slice much[] = {SLICE("x"), {text, LONG}, {NULL, 0}, {text, LONG}};
     row_there_and_back(false, 4, much, 7);
     struct slice *many = xcalloc(MANY, sizeof(*many));
