@@ -344,7 +344,8 @@ int process_start(struct event_base *base, const char *program, const struct pro
     prepare_signals();
     if (child_spawn(program, limits->memory_max, &child, err) < 0)
         return -1;
-    if (limits->niceness)
+    int ours = getpriority(PRIO_PROCESS, 0);
+    if (limits->niceness > ours)
         setpriority(PRIO_PROCESS, (id_t)child.pid, limits->niceness);
     struct process *p = xnew(struct process);
     p->child = child;
