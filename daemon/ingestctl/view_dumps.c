@@ -81,6 +81,16 @@ static void put_heads(struct grid *g)
     grid_cell(g, BOLD, "dump");
 }
 
+bool view_dumps_has(const cJSON *stats, const char *name)
+{
+    if (!cJSON_IsArray(ctl_item(stats, "dumps")))
+        return false;
+    for (size_t i = 0; i < N_ELEMENTS(counts); i++)
+        if (strcmp(counts[i], name) == 0)
+            return true;
+    return strcmp(name, "dumps") == 0 || strcmp(name, "not_listed") == 0 || strcmp(name, "seconds") == 0;
+}
+
 void view_dumps(struct buffer *to, const cJSON *stats, bool color)
 {
     const cJSON *dumps = ctl_item(stats, "dumps"), *dump;

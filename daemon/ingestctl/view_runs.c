@@ -149,7 +149,7 @@ static void put_stats(struct grid *g, const cJSON *stats)
     const cJSON *stat;
     cJSON_ArrayForEach(stat, stats)
     {
-        if (!stat->string || cJSON_IsNull(stat) || strcmp(stat->string, "dumps") == 0)
+        if (!stat->string || cJSON_IsNull(stat) || view_dumps_has(stats, stat->string))
             continue;
         _cleanup_free_ char *name = stat_name(stat), *words = stat_words(stat);
         put_fact(g, name, PLAIN, "%s", words);

@@ -181,6 +181,19 @@ START_TEST(runs_are_a_table)
 }
 END_TEST
 
+START_TEST(what_the_dumps_tell_is_told_once)
+{
+    expect(view_run_stats,
+        "{\"stats\":{\"rows\":2,\"added\":2,\"cpu_us\":30000,\"seconds\":1.5,\"dumps\":[{\"as_of\":\"2026-01-"
+        "02\","
+        "\"as_of_from\":\"given\",\"source\":\"file:///a.csv\",\"rows\":2,\"added\":2,\"seconds\":1.5}]}}",
+        "  processor time  30 ms\n"
+        "as of       by        rows  added  changed  removed  reactivated  unchanged  rejected  took  dump\n"
+        "2026-01-02  as given     2      2        0        0            0          0         0  1.5s  "
+        "a.csv\n");
+}
+END_TEST
+
 START_TEST(one_run_is_told_whole)
 {
     expect(view_run,
@@ -362,8 +375,8 @@ int main(void)
     TCase *tc = tcase_create("view_jobs");
     const TTest *const tests[] = {jobs_are_a_table, who_leads_is_said, a_paused_job_is_due_when_it_is_resumed,
         one_job_is_a_block, the_status_has_a_block_of_jobs, runs_are_a_table, one_run_is_told_whole,
-        a_result_is_a_table, odd_answers_harm_nobody, a_bar_says_how_far_and_how_long, typed_times_are_read,
-        what_is_no_time_is_refused};
+        what_the_dumps_tell_is_told_once, a_result_is_a_table, odd_answers_harm_nobody,
+        a_bar_says_how_far_and_how_long, typed_times_are_read, what_is_no_time_is_refused};
     tcase_add_checked_fixture(tc, set_up, NULL);
     for (size_t i = 0; i < N_ELEMENTS(tests); i++)
         tcase_add_test(tc, tests[i]);
