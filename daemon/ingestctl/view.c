@@ -15,6 +15,24 @@ const char *view_count(double n, char out[28])
     return text_count((uint64_t)n, out);
 }
 
+static const char *amount(double n, bool bytes, char out[32])
+{
+    return bytes ? text_bytes(n < 0 ? 0 : (uint64_t)n, out) : view_count(n, out);
+}
+
+const char *view_progress(const cJSON *progress, char out[96])
+{
+    char done[32], total[32];
+    const char *unit = ctl_text(progress, "unit");
+    bool bytes = strcmp(unit, "bytes") == 0, known = ctl_number(progress, "total") >= 1;
+    out[0] = '\0';
+    if (unit[0])
+        snprintf(out, 96, "%s%s%s%s%.24s", amount(ctl_number(progress, "done"), bytes, done),
+            known ? " of " : "", known ? amount(ctl_number(progress, "total"), bytes, total) : "",
+            bytes ? "" : " ", bytes ? "" : unit);
+    return out;
+}
+
 const char *view_seconds(double s, char out[32])
 {
     if (s < 60)

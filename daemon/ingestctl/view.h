@@ -18,6 +18,8 @@ bool view_is_healthy(const struct cJSON *status);
 
 /* A count with its separators; "-" for -1, which is "not known". */
 const char *view_count(double n, char out[28]);
+/* How far a run is: "3 of 10 windows", "12.0 MB of 24.0 MB"; "" where it counts nothing. */
+const char *view_progress(const struct cJSON *progress, char out[96]);
 /* "3h 12m", "45s". */
 const char *view_seconds(double s, char out[32]);
 /* "2026-01-02T03:04:05.678Z" as the clock on the wall shows it, with the date when it is not of today. */

@@ -7,6 +7,7 @@
 #include "view.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <stdarg.h>
 
 #define NOBODY_LEADS "no daemon leads now: nothing is started until one does"
@@ -33,15 +34,18 @@ static void schedule_cell(struct grid *g, const cJSON *job)
         grid_cell(g, PLAIN, "%s", ctl_text(job, "schedule")[0] ? ctl_text(job, "schedule") : "by hand");
 }
 
-/* "running 3/10" */
+/* "running 3/10"; of bytes "running 67 %" */
 static void state_cell(struct grid *g, const cJSON *job)
 {
     const char *state = ctl_text(job, "state");
     const cJSON *progress = ctl_item(job, "progress");
-    char done[28], total[28];
-    if (ctl_number(progress, "total") >= 1)
-        grid_cell(g, view_style(state), "%s %s/%s", state, view_count(ctl_number(progress, "done"), done),
-            view_count(ctl_number(progress, "total"), total));
+    double done = ctl_number(progress, "done"), total = ctl_number(progress, "total");
+    char of_done[28], of_total[28];
+    if (total >= 1 && strcmp(ctl_text(progress, "unit"), "bytes") == 0)
+        grid_cell(g, view_style(state), "%s %.0f %%", state, floor(100 * done / total));
+    else if (total >= 1)
+        grid_cell(
+            g, view_style(state), "%s %s/%s", state, view_count(done, of_done), view_count(total, of_total));
     else
         grid_cell(g, view_style(state), "%s", state);
 }
@@ -238,7 +242,7 @@ _printf_(3, 4) static void put_line(struct grid *g, const char *name, const char
 
 static void put_running(struct grid *g, const cJSON *job)
 {
-    char count[28], total[28], words[32];
+    char words[32], amounts[96];
     const cJSON *progress = ctl_item(job, "progress");
     if (ctl_number(job, "running") < 1)
         return;
@@ -246,10 +250,8 @@ static void put_running(struct grid *g, const cJSON *job)
         view_seconds(view_age(ctl_text(job, "running_since")), words));
     if (!cJSON_IsObject(progress))
         return;
-    put_line(g, "progress", "%s, %s%s%s %s", ctl_text(progress, "stage"),
-        view_count(ctl_number(progress, "done"), count), ctl_number(progress, "total") >= 1 ? " of " : "",
-        ctl_number(progress, "total") >= 1 ? view_count(ctl_number(progress, "total"), total) : "",
-        ctl_text(progress, "unit"));
+    view_progress(progress, amounts);
+    put_line(g, "progress", "%s%s%s", ctl_text(progress, "stage"), amounts[0] ? ", " : "", amounts);
 }
 
 static void put_times(struct grid *g, const cJSON *job)

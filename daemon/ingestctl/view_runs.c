@@ -329,16 +329,11 @@ static void put_facts(struct grid *g, const cJSON *run)
 
 static void put_progress(struct grid *g, const cJSON *progress)
 {
-    char done[28], total[28];
+    char words[96];
     if (!cJSON_IsObject(progress))
         return;
-    bool known = ctl_number(progress, "total") >= 1;
-    if (ctl_text(progress, "unit")[0])
-        put_fact(g, "progress", PLAIN, "%s, %s%s%s %s", ctl_text(progress, "stage"),
-            view_count(ctl_number(progress, "done"), done), known ? " of " : "",
-            known ? view_count(ctl_number(progress, "total"), total) : "", ctl_text(progress, "unit"));
-    else
-        put_fact(g, "progress", PLAIN, "%s", ctl_text(progress, "stage"));
+    view_progress(progress, words);
+    put_fact(g, "progress", PLAIN, "%s%s%s", ctl_text(progress, "stage"), words[0] ? ", " : "", words);
 }
 
 void view_run(struct buffer *to, const cJSON *run, bool color)

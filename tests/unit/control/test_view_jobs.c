@@ -181,6 +181,25 @@ START_TEST(runs_are_a_table)
 }
 END_TEST
 
+START_TEST(progress_is_in_its_unit)
+{
+    static const struct {
+        const char *json, *words;
+    } cases[] = {
+        {"{\"unit\":\"bytes\",\"done\":1048576,\"total\":2097152}", "1.0 MB of 2.0 MB"},
+        {"{\"unit\":\"rows\",\"done\":1200,\"total\":-1}", "1,200 rows"},
+        {"{\"unit\":\"windows\",\"done\":3,\"total\":10}", "3 of 10 windows"},
+        {"{\"unit\":\"\",\"done\":0}", ""},
+    };
+    char words[96];
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        cJSON *progress = cJSON_Parse(cases[i].json);
+        ck_assert_str_eq(view_progress(progress, words), cases[i].words);
+        cJSON_Delete(progress);
+    }
+}
+END_TEST
+
 START_TEST(what_the_dumps_tell_is_told_once)
 {
     expect(view_run_stats,
@@ -375,8 +394,9 @@ int main(void)
     TCase *tc = tcase_create("view_jobs");
     const TTest *const tests[] = {jobs_are_a_table, who_leads_is_said, a_paused_job_is_due_when_it_is_resumed,
         one_job_is_a_block, the_status_has_a_block_of_jobs, runs_are_a_table, one_run_is_told_whole,
-        what_the_dumps_tell_is_told_once, a_result_is_a_table, odd_answers_harm_nobody,
-        a_bar_says_how_far_and_how_long, typed_times_are_read, what_is_no_time_is_refused};
+        what_the_dumps_tell_is_told_once, progress_is_in_its_unit, a_result_is_a_table,
+        odd_answers_harm_nobody, a_bar_says_how_far_and_how_long, typed_times_are_read,
+        what_is_no_time_is_refused};
     tcase_add_checked_fixture(tc, set_up, NULL);
     for (size_t i = 0; i < N_ELEMENTS(tests); i++)
         tcase_add_test(tc, tests[i]);
