@@ -153,6 +153,10 @@ static const struct key job_keys[] = {
         .help =
             "A dump in which more than so many percent of the keys are missing (and more than 20 keys) is "
             "refused; with `100` none is."},
+    {"max_rejected", KEY_COUNT, "10", AT_JOB(max_rejected), .most = 100, .only = "sync",
+        .help =
+            "A dump of which more than so many percent of the rows cannot be taken (and more than 20 rows) "
+            "is refused; with `100` none is."},
     {"time_limit", KEY_DURATION, AT_JOB(time_limit_us), .least = SECOND, .most = 30 * DAY,
         .fallback_note = "10m, for a sync 6h",
         .help = "A run that takes longer is ended, and counts as failed."},

@@ -195,6 +195,15 @@ def test_many_keys_gone_is_refused(server, sink):
     assert counts(one(copy(url, sink, "--max-removed", "50"))) == {"removed": 50, "unchanged": 50}
 
 
+def test_many_rows_rejected_is_refused(server, sink):
+    body = "id,x\n" + "".join(f"{'' if i % 3 == 0 else i},a\n" for i in range(1, 100))
+    url = server.put("/d-2016-02-07.csv", body.encode())
+    said = copy(url, sink, code=1)
+    assert "33 of 99 rows cannot be taken" in said and "10 %" in said and "--max-rejected" in said and "max_rejected" in said
+    copy(url, sink, "--max-rejected", "33", code=1)
+    assert counts(one(copy(url, sink, "--max-rejected", "34"))) == {"added": 66, "rejected": 33}
+
+
 def test_one_that_changes_while_it_is_read(server, sink):
     """The first half of one and the second half of another must not become a dump."""
     old = "id,x\n" + "".join(f"{i:06d},old\n" for i in range(60000))
@@ -416,6 +425,7 @@ def test_a_cell_of_any_length(db):
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--as-of", "yesterday"], "a date"),
     (["--source", "https://h/%Y%m%d", "--sink", "mysql://h/d/t", "--as-of", "2016-01-01"], "for one dump"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--max-removed", "101"], "too much"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--max-rejected", "101"], "too much"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--delimiter", "xy"], "one character"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--snik", "x"], "unknown option"),
     (["mysql://root:s3cret@h/d/t"], "mysql://root:xxxxxx@h"),
