@@ -264,6 +264,14 @@ def test_dates_in_the_source(server, sink):
     assert server.targets()[before] == "/2026/05/npi.csv"
 
 
+def test_escapes_are_no_dates(server, sink):
+    plain = server.put("/%d0%b4%d1%8f/npi-2016-02-07.csv", FEBRUARY.encode())
+    assert one(copy(plain, sink, "--as-of", "2016-02-07"))["source"] == plain
+    server.put("/%d0%b4%d1%8f/2026/09.csv", MARCH.encode())
+    answer = copy(server.url("/%d0%b4%d1%8f/%Y/%m.csv"), sink, "--since", "2026-08-01")
+    assert [d["as_of"] for d in answer["dumps"]] == ["2026-09-01"]
+
+
 def test_dates_of_files(sink, tmp_path):
     tmp_path.chmod(0o755)
     (tmp_path / "npi-20260907.csv").write_text(FEBRUARY)
