@@ -414,6 +414,15 @@ def test_sql(db, sink):
     assert ctl("sql", db.url(), "SELECT * FROM t") == "a\n"
 
 
+def test_columns_of_one_name(db):
+    """psql and CSV show a name twice; an object would have lost one of the two."""
+    query = "SELECT 1 AS a, 2 AS a, 3 AS a_2, 4 AS a, 5 AS b, 6 AS a_3, 7 AS a_3"
+    pairs = json.loads(ctl("sql", db.url(), query, "--json"), object_pairs_hook=list)
+    assert pairs == [[("a", "1"), ("a_4", "2"), ("a_2", "3"), ("a_5", "4"), ("b", "5"), ("a_3", "6"), ("a_3_2", "7")]]
+    assert json.loads(ctl("sql", db.url(), "SELECT 1 AS a, 2 AS a", "--json")) == [{"a": "1", "a_2": "2"}]
+    assert ctl("sql", db.url(), query, "--csv").splitlines()[0] == "a,a,a_2,a,b,a_3,a_3"
+
+
 def test_a_cell_of_any_length(db):
     repeat = "repeat('ä', 1000000)"
     (row,) = json.loads(ctl("sql", db.url(), f"SELECT {repeat} AS a, 'b' AS b", "--json"))
