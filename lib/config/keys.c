@@ -137,7 +137,8 @@ static const struct key job_keys[] = {
     {"pattern", KEY_TEXT, AT_JOB(pattern), .most = 500, .only = "sync", .fallback_note = "none",
         .help =
             "Which links of the page, or files of the folder, are dumps: a glob in which `%Y`, `%m` and `%d` "
-            "stand for the parts of a dump's date."},
+            "stand for the parts of a dump's date. Two names of one date are refused, but for one that is "
+            "there plain and packed: then the packed one is taken."},
     {"since", KEY_DATE, AT_JOB(since), .only = "sync",
         .fallback_note = "the beginning; required where `source` has a date in it",
         .help = "Dumps of before this date are left alone."},

@@ -2,6 +2,7 @@
 import contextlib
 import csv
 import datetime
+import gzip
 import io
 import json
 import os
@@ -240,6 +241,29 @@ def test_an_index_page(db, server, sink):
     assert copy(index, sink, *pattern)["dumps"] == []
     assert "no dump is newer" in ctl("copy", "--source", index, "--sink", sink, *pattern)
     assert "nothing at" in copy(index, sink, "--pattern", "nppes-%Y-%m.csv", code=1)
+
+
+def test_one_dump_packed_and_plain(server, sink):
+    for name, body in {"npi-2016-02-07.csv": HEAD.encode(), "npi-2016-02-07.csv.gz": gzip.compress(FEBRUARY.encode()),
+                       "npi-2016-03-13.csv.gz": gzip.compress(MARCH.encode())}.items():
+        server.put(f"/dumps/{name}", body)
+    index = server.put_index("/dumps/", ["npi-2016-02-07.csv", "npi-2016-02-07.csv.gz", "npi-2016-03-13.csv.gz"])
+    dry = one(copy(index, sink, "--pattern", "npi-%Y-%m-%d.*", "--dry-run"))
+    assert "npi-2016-02-07.csv is there too" in dry["notes"][0]
+    dumps = copy(index, sink, "--pattern", "npi-%Y-%m-%d.*")["dumps"]
+    assert [(d["source"].rsplit("/")[-1], d["rows"]) for d in dumps] == [
+        ("npi-2016-02-07.csv.gz", 4), ("npi-2016-03-13.csv.gz", 4)]
+    assert "npi-2016-02-07.csv is there too" in dumps[0]["notes"][-1] and dumps[1]["notes"] == []
+    assert copy(index, sink, "--pattern", "npi-%Y-%m-%d.*")["dumps"] == []
+
+
+def test_two_dumps_of_one_date(db, server, sink):
+    for name in ("npi-2016-02-07.csv", "npi-2016-03-13.csv", "npi-2016-03-13-new.csv.gz"):
+        server.put(f"/dumps/{name}", FEBRUARY.encode())
+    index = server.put_index("/dumps/", ["npi-2016-02-07.csv", "npi-2016-03-13.csv", "npi-2016-03-13-new.csv.gz"])
+    said = copy(index, sink, "--pattern", "npi-%Y-%m-%d*", code=1)
+    assert all(word in said for word in ("2016-03-13", "npi-2016-03-13.csv", "npi-2016-03-13-new.csv.gz", "narrower"))
+    assert "npi" in ctl("sql", db.url(), "SELECT * FROM npi", code=1), "nothing is loaded where it is not clear what"
 
 
 def test_a_folder_and_since(sink, tmp_path):
