@@ -491,6 +491,28 @@ def test_wrong_passwords_and_servers(db, server, sink):
     assert "s3cret" not in json.dumps(rows(db, "SELECT * FROM ingest_dump"))
 
 
+def test_a_key_in_the_query(db, server, sink):
+    for day, name in enumerate(("key", "api_key", "access_token", "X-Amz-Signature"), 1):
+        url = server.put(f"/npi-2016-02-0{day}.csv", FEBRUARY.encode()) + f"?year=2016&{name}="
+        dump = one(copy(url + "s3cret", sink))
+        assert dump["source"] == f"{url}…"
+        assert "s3cret" not in copy(f"{server.url('/none.csv')}?{name}=s3cret", sink, code=1)
+        before = len(server.requests())
+        assert one(copy(url + "s3cret2", sink))["status"] == "unchanged"
+        assert len(server.requests()) == before + 1
+        assert server.requests()[-1].get("If-None-Match"), "another key, and the same dump"
+    assert "s3cret" not in json.dumps(rows(db, "SELECT * FROM ingest_dump"))
+
+
+def test_keys_in_the_query_that_are_none(server, sink):
+    """What is hidden may also tell two things apart: without an ETag a date is not enough to call them the same."""
+    server.put("/export-2016-02-07.csv", FEBRUARY.encode(), etag="")
+    url = server.url("/export-2016-02-07.csv?key=")
+    copy(url + "a", sink)
+    server.put("/export-2016-02-07.csv", MARCH.encode(), etag="")
+    assert "with other bytes" in copy(url + "b", sink, code=1)
+
+
 def test_arguments_show_no_password(server, sink):
     gate = threading.Semaphore(0)
     url = server.put("/npi-2016-02-07.csv", FEBRUARY.encode(), [Slow(gate.acquire)], credentials=("me", "s3cret"))
