@@ -14,7 +14,8 @@
 #include <strings.h>
 
 struct request {
-    const char *source, *sink, *as_of, *key, *pattern, *since, *member, *delimiter, *max_removed;
+    const char *source, *sink, *as_of, *key, *pattern, *since, *member, *delimiter, *max_removed,
+        *max_rejected;
     struct buffer null_tokens;
     bool dry_run;
     struct config_job job; /* the options as a configuration would have them: checked, with its defaults */
@@ -52,6 +53,7 @@ static int take_options(const struct command *self, struct request *r)
         {"null", r->null_tokens.n ? buffer_string(&r->null_tokens) : NULL},
         {"delimiter", r->delimiter},
         {"max_removed", r->max_removed},
+        {"max_rejected", r->max_rejected},
     };
     int code = CTL_DONE;
     for (size_t i = 0; i < N_ELEMENTS(options) && code == CTL_DONE; i++)
@@ -159,6 +161,7 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         {"member", NULL, &r.member},
         {"delimiter", NULL, &r.delimiter},
         {"max-removed", NULL, &r.max_removed},
+        {"max-rejected", NULL, &r.max_rejected},
         {"dry-run", &r.dry_run, NULL},
     };
     int code, first = ctl_options(ctl, self, options, N_ELEMENTS(options), argc, argv, &code);
@@ -196,6 +199,8 @@ const struct command command_copy = {"copy", "--source URL --sink URL [OPTION…
     "                  a dump in which more than that share of the keys is missing is refused; 20 unless "
     "given,\n"
     "                  100: none is\n"
+    "  --max-rejected PERCENT\n"
+    "                  the same for rows that cannot be taken; 10 unless given\n"
     "  --dry-run       says what it would do, and does nothing; of many dumps it looks at the first\n"
     "\n"
     "Exit code: 0 loaded, or there was nothing to do; 1 failed, and nothing of the dump that failed was "

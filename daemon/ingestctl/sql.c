@@ -63,11 +63,45 @@ static void put_json(struct output *o, size_t n, const char *const *cells)
     printf("%s%s", o->n_rows ? ",\n" : "", text);
 }
 
+static size_t count_equal(size_t n, const char *const *names, const char *name)
+{
+    size_t equal = 0;
+    for (size_t i = 0; i < n; i++)
+        equal += names[i] && strcmp(names[i], name) == 0;
+    return equal;
+}
+
+static bool is_given(const cJSON *given, const char *name)
+{
+    const cJSON *one;
+    cJSON_ArrayForEach(one, given)
+    {
+        if (strcmp(one->valuestring, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A second one of a name would be lost to whoever reads the object: it becomes name_2, or what is free behind that. */
+static char *own_name(const cJSON *given, size_t n, const char *const *names, size_t at)
+{
+    const char *name = names[at] ? names[at] : "";
+    size_t number = count_equal(at, names, name) + 1;
+    char *own = number == 1 ? xstrdup(name) : xasprintf("%s_%zu", name, number);
+    while (number > 1 && (count_equal(n, names, own) > 0 || is_given(given, own))) {
+        free(own);
+        own = xasprintf("%s_%zu", name, ++number);
+    }
+    return own;
+}
+
 static void take_names(struct output *o, size_t n, const char *const *cells)
 {
     o->names = cJSON_CreateArray();
-    for (size_t i = 0; i < n; i++)
-        cJSON_AddItemToArray(o->names, cJSON_CreateString(cells[i] ? cells[i] : ""));
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_free_ char *name = own_name(o->names, n, cells, i);
+        cJSON_AddItemToArray(o->names, cJSON_CreateString(name));
+    }
     putchar('[');
 }
 
@@ -164,5 +198,6 @@ const struct command command_sql = {"sql", "URL QUERY [OPTION…]", "one stateme
     "want, and a long value is cut; \"-\" is NULL.\n"
     "\n"
     "  --csv           RFC 4180: NULL is the empty cell, an empty text is \"\"\n"
-    "  --json          a list of objects, every value a string or null\n",
+    "  --json          a list of objects, every value a string or null; of columns with one name the second\n"
+    "                  is called name_2\n",
     run};

@@ -62,6 +62,7 @@ struct config_job {
     char *null_tokens;      /* sync: with commas between them; default "NULL" */
     char *delimiter;        /* sync: one character; NULL: found out */
     uint64_t max_removed;   /* sync: percent of the keys; default 20 */
+    uint64_t max_rejected;  /* sync: percent of the rows; default 10 */
     int64_t time_limit_us;  /* default 10m, for a sync 6h */
     uint64_t retries;       /* attempts after the first; default 3 */
     int64_t retry_after_us; /* the first wait, doubled each time, at most an hour; default 10s */

@@ -137,7 +137,8 @@ static const struct key job_keys[] = {
     {"pattern", KEY_TEXT, AT_JOB(pattern), .most = 500, .only = "sync", .fallback_note = "none",
         .help =
             "Which links of the page, or files of the folder, are dumps: a glob in which `%Y`, `%m` and `%d` "
-            "stand for the parts of a dump's date."},
+            "stand for the parts of a dump's date. Two names of one date are refused, but for one that is "
+            "there plain and packed: then the packed one is taken."},
     {"since", KEY_DATE, AT_JOB(since), .only = "sync",
         .fallback_note = "the beginning; required where `source` has a date in it",
         .help = "Dumps of before this date are left alone."},
@@ -153,6 +154,10 @@ static const struct key job_keys[] = {
         .help =
             "A dump in which more than so many percent of the keys are missing (and more than 20 keys) is "
             "refused; with `100` none is."},
+    {"max_rejected", KEY_COUNT, "10", AT_JOB(max_rejected), .most = 100, .only = "sync",
+        .help =
+            "A dump of which more than so many percent of the rows cannot be taken (and more than 20 rows) "
+            "is refused; with `100` none is."},
     {"time_limit", KEY_DURATION, AT_JOB(time_limit_us), .least = SECOND, .most = 30 * DAY,
         .fallback_note = "10m, for a sync 6h",
         .help = "A run that takes longer is ended, and counts as failed."},

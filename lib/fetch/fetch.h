@@ -68,6 +68,7 @@ void fetch_facts(const struct fetch *f, struct fetch_facts *ret_facts);
  */
 struct fetch_link {
     char *url;
+    char *name;    /* its last part, decoded and fit to be shown */
     char date[11]; /* "2016-02-07"; "" where the pattern has no date */
 };
 int fetch_list(const char *url, const char *pattern, const struct fetch_options *options,

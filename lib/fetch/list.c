@@ -1,5 +1,6 @@
 /* Which dumps there are: the links of an index page, or the files of a directory, that are like a pattern. */
 #include "fetch/open.h"
+#include "util/text.h"
 #include "util/url.h"
 
 #include <curl/curl.h>
@@ -11,26 +12,17 @@
 #define LINKS_MAX 100000
 #define URLS_MAX  ((size_t)64 << 20) /* bytes of all of them: a page can make each longer than it was in it */
 
-struct found {
-    struct fetch_link link;
-    char *name;
-};
-
 struct listing {
     const char *label;
     const char *pattern;
     size_t n_slashes; /* of the pattern: how many parts of a path it is about */
-    struct found *found;
+    struct fetch_link *found;
     size_t n, cap, n_bytes;
 };
 
 static void listing_done(struct listing *l)
 {
-    for (size_t i = 0; i < l->n; i++) {
-        free(l->found[i].link.url);
-        free(l->found[i].name);
-    }
-    free(l->found);
+    fetch_links_free(l->found, l->n);
 }
 
 static void add(struct listing *l, char *url, const char *name, const char date[11])
@@ -39,9 +31,9 @@ static void add(struct listing *l, char *url, const char *name, const char date[
         l->cap = MAX(l->cap * 2, 64);
         l->found = xrealloc(l->found, l->cap, sizeof(*l->found));
     }
-    struct found *f = &l->found[l->n++];
-    *f = (struct found){.link.url = url, .name = xstrdup(name)};
-    memcpy(f->link.date, date, sizeof(f->link.date));
+    struct fetch_link *f = &l->found[l->n++];
+    *f = (struct fetch_link){.url = url, .name = xstrdup(name)};
+    memcpy(f->date, date, sizeof(f->date));
     l->n_bytes += strlen(url) + strlen(name);
 }
 
@@ -64,43 +56,46 @@ static int check_size(const struct listing *l, struct fetch_fault *fault)
 
 static int compare(const void *a, const void *b)
 {
-    const struct found *one = a, *other = b;
-    int order = strcmp(one->link.date, other->link.date);
+    const struct fetch_link *one = a, *other = b;
+    int order = strcmp(one->date, other->date);
     if (order == 0)
         order = strcmp(one->name, other->name);
-    return order ? order : strcmp(one->link.url, other->link.url);
+    return order ? order : strcmp(one->url, other->url);
 }
 
-/* Of equals all but the first lose their URL. */
+static void link_done(struct fetch_link *link)
+{
+    free(link->url);
+    free(link->name);
+}
+
 static void drop_equals(struct listing *l)
 {
-    for (size_t i = l->n; i-- > 1;)
-        if (compare(&l->found[i - 1], &l->found[i]) == 0) {
-            free(l->found[i].link.url);
-            l->found[i].link.url = NULL;
-        }
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (n > 0 && compare(&l->found[n - 1], &l->found[i]) == 0)
+            link_done(&l->found[i]);
+        else
+            l->found[n++] = l->found[i];
+    l->n = n;
 }
 
 static void hand_over(struct listing *l, struct fetch_link **ret_links, size_t *ret_n)
 {
-    struct fetch_link *links = xcalloc(l->n, sizeof(*links));
-    size_t n = 0;
     if (l->n > 0)
         qsort(l->found, l->n, sizeof(*l->found), compare);
     drop_equals(l);
     for (size_t i = 0; i < l->n; i++)
-        if (l->found[i].link.url) {
-            links[n++] = l->found[i].link;
-            l->found[i].link.url = NULL;
-        }
-    *ret_links = links;
-    *ret_n = n;
+        text_make_printable(l->found[i].name);
+    *ret_links = TAKE(l->found);
+    *ret_n = l->n;
+    l->n = 0;
 }
 
 void fetch_links_free(struct fetch_link *links, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        free(links[i].url);
+        link_done(&links[i]);
     free(links);
 }
 

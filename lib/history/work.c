@@ -51,9 +51,9 @@ int work_complete(struct work *w, struct db_fault *fault)
     double allowed = w->load->max_rejected * (double)w->counts.rows;
     if (w->counts.rejected > WORK_FEW && (double)w->counts.rejected > allowed && w->load->max_rejected < 1)
         return work_refuse(w, fault,
-            "%lld of %lld rows cannot be taken, and %g %% is the most that is: is it the right key, and the "
-            "right "
-            "delimiter?",
+            "%lld of %lld rows cannot be taken, and %g %% is the most that may be: is it the right key, and "
+            "the "
+            "right delimiter? if the dump is like that, allow it with max_rejected: 100 (--max-rejected 100)",
             (long long)w->counts.rejected, (long long)w->counts.rows, w->load->max_rejected * 100);
     return 0;
 }

@@ -50,6 +50,7 @@ static const struct member sync_members[] = {
     {"key", WORDS, offsetof(struct job_sync, key)},
     {"null_tokens", WORDS, offsetof(struct job_sync, null_tokens)},
     {"max_removed", UINT, offsetof(struct job_sync, max_removed)},
+    {"max_rejected", UINT, offsetof(struct job_sync, max_rejected)},
 };
 
 #define MEMBERS_MAX N_ELEMENTS(members)

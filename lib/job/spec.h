@@ -42,6 +42,7 @@ struct job_sync {
     struct job_words key;         /* headers; none: the first column */
     struct job_words null_tokens; /* cells that mean nothing is there, beside the empty one */
     uint64_t max_removed;         /* percent of the keys that may vanish with a dump; 100: all */
+    uint64_t max_rejected;        /* percent of the rows that may be rejected; 100: all */
 };
 
 struct job_spec {

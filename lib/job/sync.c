@@ -14,7 +14,6 @@
 #include <cjson/cJSON.h>
 
 #define STARTS_MAX      3 /* of a dump that becomes another while it is read */
-#define MAX_REJECTED    0.1
 #define LOCK_TIMEOUT_US (30 * US_PER_SEC)
 
 struct sync {
@@ -84,7 +83,7 @@ static enum history_outcome load_rows(
         .progress = progress,
         .arg = f,
         .max_removed = (double)sync->max_removed / 100,
-        .max_rejected = MAX_REJECTED,
+        .max_rejected = (double)sync->max_rejected / 100,
         .any_order = any_order,
         .dry_run = s->spec->dry_run,
     };

@@ -72,7 +72,8 @@ static enum feed_answer open_bytes(
     enum fetch_answer answer;
     if (known && known->url && strcmp(known->url, f->shown) == 0) {
         options.etag = known->etag;
-        options.last_modified = known->last_modified;
+        /* Two URLs that differ in what is hidden look the same here; an ETag tells their things apart, a date does not. */
+        options.last_modified = url_hides_query(f->shown) ? NULL : known->last_modified;
     }
     f->fault = (struct fetch_fault){0};
     if (fetch_open(f->dump->url, &options, &f->fetch, &answer, &f->fault) == 0)

@@ -8,6 +8,8 @@
 
 struct sync_dump {
     char *url;
+    char *name;           /* where it is one of a list; else NULL */
+    char *note;           /* what a person should know of the choice; or NULL */
     char date[DATE_SIZE]; /* "": is to be found out */
     bool may_be_missing;  /* a date on which there may have been no dump */
 };

@@ -19,6 +19,7 @@ void job_sync_take(struct job_sync *to, const struct config_job *from)
     to->delimiter = xstrdup(from->delimiter);
     to->since = xstrdup(from->since);
     to->max_removed = from->max_removed;
+    to->max_rejected = from->max_rejected;
     split(&to->key, from->key);
     split(&to->null_tokens, from->null_tokens);
 }

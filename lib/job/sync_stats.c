@@ -89,6 +89,8 @@ void stats_add(struct sync_stats *s, const struct sync_feed *f, const struct syn
     cJSON_AddStringToObject(dump, "status", result->status);
     cJSON_AddItemToObject(dump, "notes", new_notes(result->notes));
     cJSON_AddItemToArray(s->dumps, dump);
+    if (f->dump->note)
+        stats_note(s, f->dump->note);
     add_sum(&s->sum, &result->counts);
     s->n_loaded += strcmp(result->status, "loaded") == 0;
     if (cJSON_GetArraySize(s->dumps) > LISTED_MAX) {

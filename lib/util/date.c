@@ -3,6 +3,8 @@
 #include "util/buffer.h"
 #include "util/clock.h"
 
+#include <ctype.h>
+
 #define US_PER_DAY (86400 * US_PER_SEC)
 
 static bool to_time(const char *date, int64_t *ret_us)
@@ -56,14 +58,29 @@ static bool part_of(char letter, size_t *ret_at, size_t *ret_n)
     return letter == 'Y' || letter == 'm' || letter == 'd';
 }
 
+/* %d0 to %df may be a day before a hex digit, or a URL's escape of the byte that begins a character of UTF-8. That one
+ * is always followed by the escape of a byte from 80 to bf, and a day never is. */
+static bool is_escape(const char *p)
+{
+    return isxdigit((unsigned char)p[2]) && p[3] == '%' && p[4] && strchr("89abAB", p[4]) &&
+           isxdigit((unsigned char)p[5]);
+}
+
+static bool has_part(const char *text, char letter)
+{
+    for (const char *p = strchr(text, '%'); p; p = strchr(p + 1, '%'))
+        if (p[1] == letter && (letter != 'd' || !is_escape(p)))
+            return true;
+    return false;
+}
+
 enum date_pattern date_pattern(const char *text)
 {
-    bool year = strstr(text, "%Y") != NULL, month = strstr(text, "%m") != NULL;
-    if (!year)
+    if (!has_part(text, 'Y'))
         return DATE_PATTERN_NONE;
-    if (!month)
+    if (!has_part(text, 'm'))
         return DATE_PATTERN_BROKEN;
-    return strstr(text, "%d") ? DATE_PATTERN_DAYS : DATE_PATTERN_MONTHS;
+    return has_part(text, 'd') ? DATE_PATTERN_DAYS : DATE_PATTERN_MONTHS;
 }
 
 char *date_fill(const char *pattern, const char *date)
@@ -71,7 +88,7 @@ char *date_fill(const char *pattern, const char *date)
     _cleanup_buffer_ struct buffer out = {0};
     for (const char *p = pattern; *p; p++) {
         size_t at, n;
-        if (*p == '%' && part_of(p[1], &at, &n)) {
+        if (*p == '%' && part_of(p[1], &at, &n) && !(p[1] == 'd' && is_escape(p))) {
             buffer_put(&out, date + at, n);
             p++;
         } else {

@@ -20,7 +20,7 @@ enum date_step { DATE_DAY, DATE_MONTH };
 void date_next(char date[DATE_SIZE], enum date_step step);
 
 /* How names made from a pattern follow each other. A % that is not %Y, %m or %d is itself: in a URL it begins an escape,
- * so without %Y there is no date in it at all. */
+ * so without %Y there is no date in it at all. Nor is the %d of %d0%bf a day, a letter in UTF-8. */
 enum date_pattern {
     DATE_PATTERN_NONE,
     DATE_PATTERN_BROKEN, /* a year without a month, or a day without one */

@@ -5,6 +5,8 @@
 #include <event2/event.h>
 #include <event2/http.h>
 
+#define HIDDEN "…"
+
 static char *decode(const char *s)
 {
     return s ? evhttp_uridecode(s, 0, NULL) : NULL;
@@ -78,28 +80,29 @@ static char *show_masked(const char *text, const char *secret)
         if (!secret[i])
             buffer_put(&out, &text[i], 1);
         else if (i == 0 || !secret[i - 1])
-            buffer_put_string(&out, "…");
+            buffer_put_string(&out, HIDDEN);
     return xstrdup(buffer_string(&out));
 }
 
-/* Is this the name of a secret? One with a % may be anything once it is decoded. */
+/* Is this the name of a secret? One with a % may be anything once it is decoded. What ends in key may be one (api_key,
+ * Subscription-Key), and nobody needs a key's value to know which URL is meant. */
 static bool names_secret(const char *name, size_t n)
 {
-    static const char *const words[] = {
-        "passw", "pwd", "secret", "token", "sig", "auth", "credential", "apikey", "api_key", "api-key", "%"};
+    static const char *const words[] = {"passw", "passphrase", "pwd", "secret", "token", "sig", "auth",
+        "credential", "accesskey", "jwt", "%"};
     _cleanup_free_ char *copy = xstrndup(name, n);
     for (size_t i = 0; i < N_ELEMENTS(words); i++)
         if (strcasestr(copy, words[i]))
             return true;
-    return false;
+    return n >= 3 && strcasecmp(copy + n - 3, "key") == 0;
 }
 
 /* Values of a URL's query: ?password=… and &sslpassword=… */
 static void hide_query(char *secret, const char *text, const char *query)
 {
-    for (const char *name = query; name; name = strchr(name, '&')) {
+    for (const char *name = query; name; name = strpbrk(name, "&;#")) {
         name++;
-        size_t n = strcspn(name, "=&");
+        size_t n = strcspn(name, "=&;#");
         if (name[n] == '=' && names_secret(name, n))
             hide(secret, text, name + n + 1, name + n + strcspn(name + n, "&"));
     }
@@ -131,6 +134,12 @@ static const char *after_scheme(const char *text)
 {
     size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
     return n > 0 && strncmp(text + n, "://", 3) == 0 ? text + n + 3 : NULL;
+}
+
+bool url_hides_query(const char *shown)
+{
+    const char *query = strchr(shown, '?');
+    return query && strstr(query, HIDDEN);
 }
 
 char *url_redact(const char *text)

@@ -2,6 +2,7 @@
 import contextlib
 import csv
 import datetime
+import gzip
 import io
 import json
 import os
@@ -195,6 +196,15 @@ def test_many_keys_gone_is_refused(server, sink):
     assert counts(one(copy(url, sink, "--max-removed", "50"))) == {"removed": 50, "unchanged": 50}
 
 
+def test_many_rows_rejected_is_refused(server, sink):
+    body = "id,x\n" + "".join(f"{'' if i % 3 == 0 else i},a\n" for i in range(1, 100))
+    url = server.put("/d-2016-02-07.csv", body.encode())
+    said = copy(url, sink, code=1)
+    assert "33 of 99 rows cannot be taken" in said and "10 %" in said and "--max-rejected" in said and "max_rejected" in said
+    copy(url, sink, "--max-rejected", "33", code=1)
+    assert counts(one(copy(url, sink, "--max-rejected", "34"))) == {"added": 66, "rejected": 33}
+
+
 def test_one_that_changes_while_it_is_read(server, sink):
     """The first half of one and the second half of another must not become a dump."""
     old = "id,x\n" + "".join(f"{i:06d},old\n" for i in range(60000))
@@ -233,6 +243,29 @@ def test_an_index_page(db, server, sink):
     assert "nothing at" in copy(index, sink, "--pattern", "nppes-%Y-%m.csv", code=1)
 
 
+def test_one_dump_packed_and_plain(server, sink):
+    for name, body in {"npi-2016-02-07.csv": HEAD.encode(), "npi-2016-02-07.csv.gz": gzip.compress(FEBRUARY.encode()),
+                       "npi-2016-03-13.csv.gz": gzip.compress(MARCH.encode())}.items():
+        server.put(f"/dumps/{name}", body)
+    index = server.put_index("/dumps/", ["npi-2016-02-07.csv", "npi-2016-02-07.csv.gz", "npi-2016-03-13.csv.gz"])
+    dry = one(copy(index, sink, "--pattern", "npi-%Y-%m-%d.*", "--dry-run"))
+    assert "npi-2016-02-07.csv is there too" in dry["notes"][0]
+    dumps = copy(index, sink, "--pattern", "npi-%Y-%m-%d.*")["dumps"]
+    assert [(d["source"].rsplit("/")[-1], d["rows"]) for d in dumps] == [
+        ("npi-2016-02-07.csv.gz", 4), ("npi-2016-03-13.csv.gz", 4)]
+    assert "npi-2016-02-07.csv is there too" in dumps[0]["notes"][-1] and dumps[1]["notes"] == []
+    assert copy(index, sink, "--pattern", "npi-%Y-%m-%d.*")["dumps"] == []
+
+
+def test_two_dumps_of_one_date(db, server, sink):
+    for name in ("npi-2016-02-07.csv", "npi-2016-03-13.csv", "npi-2016-03-13-new.csv.gz"):
+        server.put(f"/dumps/{name}", FEBRUARY.encode())
+    index = server.put_index("/dumps/", ["npi-2016-02-07.csv", "npi-2016-03-13.csv", "npi-2016-03-13-new.csv.gz"])
+    said = copy(index, sink, "--pattern", "npi-%Y-%m-%d*", code=1)
+    assert all(word in said for word in ("2016-03-13", "npi-2016-03-13.csv", "npi-2016-03-13-new.csv.gz", "narrower"))
+    assert "npi" in ctl("sql", db.url(), "SELECT * FROM npi", code=1), "nothing is loaded where it is not clear what"
+
+
 def test_a_folder_and_since(sink, tmp_path):
     tmp_path.chmod(0o755)
     for name, body in zip(["2016-02-07", "2016-03-13", "2016-04-10"], [FEBRUARY, MARCH, APRIL]):
@@ -253,6 +286,14 @@ def test_dates_in_the_source(server, sink):
     before = len(server.targets())
     assert copy(dated, sink)["dumps"] == []
     assert server.targets()[before] == "/2026/05/npi.csv"
+
+
+def test_escapes_are_no_dates(server, sink):
+    plain = server.put("/%d0%b4%d1%8f/npi-2016-02-07.csv", FEBRUARY.encode())
+    assert one(copy(plain, sink, "--as-of", "2016-02-07"))["source"] == plain
+    server.put("/%d0%b4%d1%8f/2026/09.csv", MARCH.encode())
+    answer = copy(server.url("/%d0%b4%d1%8f/%Y/%m.csv"), sink, "--since", "2026-08-01")
+    assert [d["as_of"] for d in answer["dumps"]] == ["2026-09-01"]
 
 
 def test_dates_of_files(sink, tmp_path):
@@ -397,6 +438,15 @@ def test_sql(db, sink):
     assert ctl("sql", db.url(), "SELECT * FROM t") == "a\n"
 
 
+def test_columns_of_one_name(db):
+    """psql and CSV show a name twice; an object would have lost one of the two."""
+    query = "SELECT 1 AS a, 2 AS a, 3 AS a_2, 4 AS a, 5 AS b, 6 AS a_3, 7 AS a_3"
+    pairs = json.loads(ctl("sql", db.url(), query, "--json"), object_pairs_hook=list)
+    assert pairs == [[("a", "1"), ("a_4", "2"), ("a_2", "3"), ("a_5", "4"), ("b", "5"), ("a_3", "6"), ("a_3_2", "7")]]
+    assert json.loads(ctl("sql", db.url(), "SELECT 1 AS a, 2 AS a", "--json")) == [{"a": "1", "a_2": "2"}]
+    assert ctl("sql", db.url(), query, "--csv").splitlines()[0] == "a,a,a_2,a,b,a_3,a_3"
+
+
 def test_a_cell_of_any_length(db):
     repeat = "repeat('ä', 1000000)"
     (row,) = json.loads(ctl("sql", db.url(), f"SELECT {repeat} AS a, 'b' AS b", "--json"))
@@ -416,6 +466,7 @@ def test_a_cell_of_any_length(db):
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--as-of", "yesterday"], "a date"),
     (["--source", "https://h/%Y%m%d", "--sink", "mysql://h/d/t", "--as-of", "2016-01-01"], "for one dump"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--max-removed", "101"], "too much"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--max-rejected", "101"], "too much"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--delimiter", "xy"], "one character"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--snik", "x"], "unknown option"),
     (["mysql://root:s3cret@h/d/t"], "mysql://root:xxxxxx@h"),
@@ -438,6 +489,28 @@ def test_wrong_passwords_and_servers(db, server, sink):
     dump = one(copy(secret.replace("http://", "http://me:s3cret@"), sink))
     assert dump["status"] == "loaded" and "s3cret" not in json.dumps(dump)
     assert "s3cret" not in json.dumps(rows(db, "SELECT * FROM ingest_dump"))
+
+
+def test_a_key_in_the_query(db, server, sink):
+    for day, name in enumerate(("key", "api_key", "access_token", "X-Amz-Signature"), 1):
+        url = server.put(f"/npi-2016-02-0{day}.csv", FEBRUARY.encode()) + f"?year=2016&{name}="
+        dump = one(copy(url + "s3cret", sink))
+        assert dump["source"] == f"{url}…"
+        assert "s3cret" not in copy(f"{server.url('/none.csv')}?{name}=s3cret", sink, code=1)
+        before = len(server.requests())
+        assert one(copy(url + "s3cret2", sink))["status"] == "unchanged"
+        assert len(server.requests()) == before + 1
+        assert server.requests()[-1].get("If-None-Match"), "another key, and the same dump"
+    assert "s3cret" not in json.dumps(rows(db, "SELECT * FROM ingest_dump"))
+
+
+def test_keys_in_the_query_that_are_none(server, sink):
+    """What is hidden may also tell two things apart: without an ETag a date is not enough to call them the same."""
+    server.put("/export-2016-02-07.csv", FEBRUARY.encode(), etag="")
+    url = server.url("/export-2016-02-07.csv?key=")
+    copy(url + "a", sink)
+    server.put("/export-2016-02-07.csv", MARCH.encode(), etag="")
+    assert "with other bytes" in copy(url + "b", sink, code=1)
 
 
 def test_arguments_show_no_password(server, sink):

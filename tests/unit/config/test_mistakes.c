@@ -437,6 +437,7 @@ START_TEST(syncs)
         {SYNC("    source: https://h/a.csv\n    delimiter: ab\n"), "7:16", "one character"},
         {SYNC("    source: https://h/a.csv\n    delimiter: a\n"), "7:16", "one character"},
         {SYNC("    source: https://h/a.csv\n    max_removed: 101\n"), "7:18", "too much"},
+        {SYNC("    source: https://h/a.csv\n    max_rejected: 101\n"), "7:19", "too much"},
         {SYNC("    source: https://h/a.csv\n    key: a,,b\n"), "7:10", "a word missing"},
         {SYNC_INTO(
              "s.t", "    source: https://h/a.csv\n    database: m\ndatabases:\n  m: {url: 'mysql://h/db'}\n"),
@@ -449,7 +450,7 @@ START_TEST(syncs)
     expect_good(SYNC("    source: https://u:p@h/a%20b.csv?x=1\n"));
     expect_good(SYNC("    source: file:///srv/dumps/\n    pattern: 'npi-%Y-%m-%d.csv'\n"));
     expect_good(SYNC("    source: https://h/%Y/npi%m.zip\n    since: 2016-01-01\n    member: '*.csv'\n"
-                     "    key: a,b\n    'null': NULL,NA\n    delimiter: ';'\n    max_removed: 100\n"));
+                     "    key: a,b\n    'null': NULL,NA\n    delimiter: ';'\n    max_removed: 100\n    max_rejected: 100\n"));
     expect_good(SYNC_INTO("s.t", "    source: https://h/a.csv\n    delimiter: tab\n"));
 }
 END_TEST

@@ -69,6 +69,7 @@ START_TEST(defaults_of_syncs_are_filled_in)
     ck_assert_str_eq(s->database, "postgres");
     ck_assert_str_eq(s->catch_up, "last");
     ck_assert_uint_eq(s->max_removed, 20);
+    ck_assert_uint_eq(s->max_rejected, 10);
     ck_assert_int_eq(s->time_limit_us, INT64_C(6) * 3600 * 1000000);
     ck_assert(!s->sql && !s->key && !s->pattern && !s->member && !s->since && !s->delimiter);
 }

@@ -31,7 +31,8 @@ static struct job_spec example(void)
             .since = S("2016-01-01"),
             .key = {key, N_ELEMENTS(key)},
             .null_tokens = {tokens, N_ELEMENTS(tokens)},
-            .max_removed = 20},
+            .max_removed = 20,
+            .max_rejected = 10},
         .words = {cells, N_ELEMENTS(cells)},
         .database = {S("postgresql://dataeng:" SECRET "@db/x"), NULL},
         .books = {S("postgresql://db/y"), S("/run/secret")},
@@ -67,6 +68,7 @@ static void same_sync(const struct job_sync *a, const struct job_sync *b)
     same_words(&a->key, &b->key);
     same_words(&a->null_tokens, &b->null_tokens);
     ck_assert_uint_eq(a->max_removed, b->max_removed);
+    ck_assert_uint_eq(a->max_rejected, b->max_rejected);
 }
 
 static void same(const struct job_spec *a, const struct job_spec *b)

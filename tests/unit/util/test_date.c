@@ -56,13 +56,29 @@ START_TEST(patterns)
     ck_assert_int_eq(date_pattern("https://h/%Y%d.csv"), DATE_PATTERN_BROKEN);
     ck_assert_int_eq(date_pattern("https://h/%m/%Y"), DATE_PATTERN_MONTHS);
     ck_assert_int_eq(date_pattern("https://h/%m/%Y/%d"), DATE_PATTERN_DAYS);
+    ck_assert_int_eq(date_pattern("https://h/%Y%m%d00.csv"), DATE_PATTERN_DAYS);
     _cleanup_free_ char *url = date_fill("https://h/a%20b/%Y/%m-%d/%Y%m%d%", "2016-02-07");
     ck_assert_str_eq(url, "https://h/a%20b/2016/02-07/20160207%");
 }
 END_TEST
 
+START_TEST(escapes_of_a_url)
+{
+    /* "дамп", and a "ß" that no date stands beside */
+    ck_assert_int_eq(date_pattern("https://h/%d0%b4%d0%b0%d0%bc%d0%bf.csv"), DATE_PATTERN_NONE);
+    ck_assert_int_eq(date_pattern("https://h/stra%dfe-%m.csv"), DATE_PATTERN_NONE);
+    static const char months[] = "https://h/%d0%B4%d1%8f/%Y-%m.csv", cut[] = "https://h/%Y%m%d1%";
+    ck_assert_int_eq(date_pattern(months), DATE_PATTERN_MONTHS);
+    ck_assert_int_eq(date_pattern(cut), DATE_PATTERN_DAYS);
+    _cleanup_free_ char *month = date_fill(months, "2016-02-07");
+    ck_assert_str_eq(month, "https://h/%d0%B4%d1%8f/2016-02.csv");
+    _cleanup_free_ char *day = date_fill("https://h/%d0%b4%Y%m%d00%d%20%d0%bf", "2016-02-07");
+    ck_assert_str_eq(day, "https://h/%d0%b4201602070007%20%d0%bf");
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {what_is_a_date, the_day_of_a_time, the_next, patterns};
+    const TTest *const tests[] = {what_is_a_date, the_day_of_a_time, the_next, patterns, escapes_of_a_url};
     return run_tests("date", tests, N_ELEMENTS(tests));
 }

@@ -106,6 +106,16 @@ START_TEST(passwords_are_masked)
         {"https://h/x?X-Amz-Signature=s3cret&Expires=7", "https://h/x?X-Amz-Signature=…&Expires=7"},
         {"https://h/x?sv=1&sig=s3cret", "https://h/x?sv=1&sig=…"},
         {"https://h/x?api_key=s3cret", "https://h/x?api_key=…"},
+        {"https://h/x?key=s3cret&year=2016", "https://h/x?key=…&year=2016"},
+        {"https://h/x?KEY=s3cret", "https://h/x?KEY=…"},
+        {"https://h/x?subscription-key=s3cret", "https://h/x?subscription-key=…"},
+        {"https://h/x?X-Amz-Credential=s3cret%2F1&X-Amz-Date=2016",
+            "https://h/x?X-Amz-Credential=…&X-Amz-Date=2016"},
+        {"https://h/x?AWSAccessKeyId=s3cret&jwt=s3cret", "https://h/x?AWSAccessKeyId=…&jwt=…"},
+        {"https://h/x?access_token=s3cret&id_token=s3cret", "https://h/x?access_token=…&id_token=…"},
+        {"https://h/x?a=1;password=s3cret;b", "https://h/x?a=1;password=…"},
+        {"https://h/x?a=1#token=s3cret", "https://h/x?a=1#token=…"},
+        {"https://h/x?keyword=a&monkeys=b&k=c", "https://h/x?keyword=a&monkeys=b&k=c"},
         {"password=http://s3cret", "(not a URL)"},
         {"://u:s3cret@h", "(not a URL)"},
         {"s3cret", "(not a URL)"},
@@ -118,6 +128,8 @@ START_TEST(passwords_are_masked)
     for (size_t i = 0; i < N_ELEMENTS(list); i++) {
         _cleanup_free_ char *shown = url_redact(list[i].text);
         ck_assert_str_eq(shown, list[i].shown);
+        const char *query = strchr(list[i].shown, '?');
+        ck_assert_int_eq(url_hides_query(shown), query && strstr(query, "…"));
     }
 }
 END_TEST
