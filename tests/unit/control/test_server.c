@@ -1,10 +1,10 @@
 /* The control socket, from the outside: what clients send, good and bad, and what they get. */
+#include "../util/suite.h"
 #include "control/connection.h"
 #include "fake_daemon.h"
 #include "fake_intake.h"
 #include "util/buffer.h"
 
-#include <check.h>
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -474,9 +474,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("server");
-    TCase *tc = tcase_create("server");
-    tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, 60);
+    TCase *tc = add_case(suite, "server", set_up, tear_down);
     tcase_add_test(tc, the_file_is_for_the_group_alone_whatever_the_umask);
     tcase_add_test(tc, a_live_socket_is_refused_and_a_stale_one_replaced);
     tcase_add_test(tc, what_is_no_socket_stays);
@@ -497,10 +495,5 @@ int main(void)
     tcase_add_test(tc, a_failed_question_says_why);
     tcase_add_test(tc, a_oneway_call_is_not_answered);
     tcase_add_test(tc, status_with_more_goes_on_until_the_client_goes);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

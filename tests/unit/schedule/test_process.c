@@ -1,11 +1,11 @@
 /* Real processes on a real event loop; the workers are shell scripts. */
+#include "../util/suite.h"
 #include "schedule/last_words.h"
 #include "schedule/process.h"
 #include "util/buffer.h"
 #include "util/clock.h"
 #include "util/text.h"
 
-#include <check.h>
 #include <cjson/cJSON.h>
 #include <dirent.h>
 #include <errno.h>
@@ -789,16 +789,5 @@ int main(void)
         test_an_end_that_another_took,
         test_many_at_once,
     };
-    Suite *suite = suite_create("process");
-    TCase *tcase = tcase_create("process");
-    tcase_add_checked_fixture(tcase, begin, end);
-    tcase_set_timeout(tcase, 60);
-    for (size_t i = 0; i < N_ELEMENTS(tests); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_staged("process", begin, end, tests, N_ELEMENTS(tests));
 }

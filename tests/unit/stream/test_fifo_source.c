@@ -1,4 +1,5 @@
 /* The real source on a real event loop and real pipes; only the stream behind it is made up. */
+#include "../util/suite.h"
 #include "config/config.h"
 #include "stream/frame.h"
 #include "stream/reason.h"
@@ -8,7 +9,6 @@
 #include "util/health.h"
 #include "util/notify.h"
 
-#include <check.h>
 #include <endian.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -742,9 +742,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("fifo source");
-    TCase *t = tcase_create("running");
-    tcase_set_timeout(t, 60);
-    tcase_add_checked_fixture(t, setup_running, teardown);
+    TCase *t = add_case(s, "running", setup_running, teardown);
     tcase_add_test(t, frames_are_delivered_and_counted);
     tcase_add_test(t, without_room_nothing_is_delivered);
     tcase_add_test(t, the_publisher_may_restart);
@@ -761,19 +759,11 @@ int main(void)
     tcase_add_test(t, a_frame_begun_before_our_restart_is_cut_off_when_its_writer_is_gone);
     tcase_add_test(t, a_full_spool_holds_the_publisher_back_and_loses_nothing);
     tcase_add_test(t, a_spool_in_use_is_refused);
-    suite_add_tcase(s, t);
-    t = tcase_create("not running yet");
-    tcase_set_timeout(t, 60);
-    tcase_add_checked_fixture(t, setup, teardown);
+    t = add_case(s, "not running yet", setup, teardown);
     tcase_add_test(t, the_pipe_may_come_later_and_its_folder_too);
     tcase_add_test(t, what_is_no_pipe_is_told_and_healed);
     tcase_add_test(t, it_drains_before_it_is_started_and_while_stopped);
     tcase_add_test(t, a_descriptor_kept_over_the_restart_keeps_the_framing);
     tcase_add_test(t, settings_are_checked);
-    suite_add_tcase(s, t);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

@@ -1,7 +1,7 @@
+#include "../util/suite.h"
 #include "stream/spool_files.h"
 #include "stream/unacked.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -479,8 +479,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("spool");
-    TCase *t = tcase_create("spool");
-    tcase_add_checked_fixture(t, setup, teardown);
+    TCase *t = add_case(suite, "spool", setup, teardown);
     tcase_add_loop_test(t, bytes_and_marks_come_back_in_order, 0, 2);
     tcase_add_loop_test(t, nothing_and_the_end_are_told_apart, 0, 2);
     tcase_add_loop_test(t, it_rolls_over_and_reads_across, 0, 2);
@@ -501,10 +500,5 @@ int main(void)
     tcase_add_test(t, foreign_files_are_left_alone_and_overlaps_refused);
     tcase_add_test(t, the_pipe_is_remembered);
     tcase_add_test(t, acknowledgements_come_in_any_order);
-    suite_add_tcase(suite, t);
-    SRunner *sr = srunner_create(suite);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(suite);
 }
