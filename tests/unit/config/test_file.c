@@ -3,14 +3,14 @@
 
 #include <sys/stat.h>
 
-static char folder[] = "/tmp/ingestd-test-XXXXXX";
+static char folder[FOLDER_MAX];
 
 static void make_folder(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
 }
 
-static void remove_folder(void)
+static void drop_folder(void)
 {
     _cleanup_free_ char *path = xasprintf("%s/f", folder);
     unlink(path);
@@ -148,5 +148,5 @@ int main(void)
     const TTest *const tests[] = {what_is_no_file_is_refused, an_empty_file_and_a_huge_one_are_refused,
         an_unreadable_file_is_refused, a_good_file_is_read, a_secret_is_the_first_line,
         a_bad_secret_is_refused};
-    return run_staged("config-file", make_folder, remove_folder, tests, N_ELEMENTS(tests));
+    return run_staged("config-file", make_folder, drop_folder, tests, N_ELEMENTS(tests));
 }

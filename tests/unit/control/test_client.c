@@ -10,19 +10,18 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-static char folder[] = "/tmp/client-test-XXXXXX";
+static char folder[FOLDER_MAX];
 static char path[64];
 
 static void set_up(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     snprintf(path, sizeof(path), "%s/control", folder);
 }
 
 static void tear_down(void)
 {
-    unlink(path);
-    rmdir(folder);
+    remove_folder(folder);
 }
 
 static int listen_here(void)

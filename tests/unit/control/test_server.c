@@ -15,7 +15,7 @@
 
 static struct fake_daemon the_daemon;
 static struct control_server *server;
-static char folder[] = "/tmp/control-test-XXXXXX";
+static char folder[FOLDER_MAX];
 static char path[64];
 
 /* One end of a connection, as a client has it. */
@@ -28,7 +28,7 @@ struct end {
 
 static void set_up(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     snprintf(path, sizeof(path), "%s/control", folder);
     fake_daemon_init(&the_daemon);
     struct error err = {""};
@@ -40,7 +40,7 @@ static void tear_down(void)
     control_server_free(server);
     fake_answer_all();
     fake_daemon_done(&the_daemon);
-    rmdir(folder);
+    remove_folder(folder);
 }
 
 static int connect_raw(void)

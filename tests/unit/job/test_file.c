@@ -7,19 +7,18 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-static char folder[] = "/tmp/ingestd-job-XXXXXX";
+static char folder[FOLDER_MAX];
 static char *path;
 
 static void make_folder(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     path = xasprintf("%s/job.sql", folder);
 }
 
 static void drop_folder(void)
 {
-    unlink(path);
-    rmdir(folder);
+    remove_folder(folder);
     free(path);
 }
 

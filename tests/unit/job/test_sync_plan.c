@@ -79,10 +79,10 @@ END_TEST
 
 START_TEST(a_folder)
 {
-    char folder[] = "/tmp/plan-XXXXXX";
+    char folder[FOLDER_MAX];
     static const char *const names[] = {
         "npi-2016-03-13.csv", "npi-2016-02-07.csv", "npi-2016-04-10.csv", "README"};
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     for (size_t i = 0; i < N_ELEMENTS(names); i++) {
         _cleanup_free_ char *path = xasprintf("%s/%s", folder, names[i]);
         _cleanup_fclose_ FILE *f = fopen(path, "w");
@@ -102,11 +102,7 @@ START_TEST(a_folder)
     ck_assert_uint_eq(later.n, 2);
     sync.pattern = S("nppes-%Y-%m.csv");
     refused(sync, NULL, "matches the pattern");
-    for (size_t i = 0; i < N_ELEMENTS(names); i++) {
-        _cleanup_free_ char *path = xasprintf("%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
+    remove_folder(folder);
 }
 END_TEST
 

@@ -29,7 +29,7 @@
 #define ENDS_AT_ONCE (US_PER_SEC + US_PER_SEC / 2) /* well before anybody's patience */
 #define SLACK_US     (20 * US_PER_MS)              /* the loop's clock is coarse */
 
-static char folder[64], worker[96], note[96];
+static char folder[FOLDER_MAX], worker[96], note[96];
 static struct event_base *base;
 static struct process *process;
 static int n_fds;
@@ -63,8 +63,7 @@ static int count_fds(void)
 
 static void begin(void)
 {
-    strcpy(folder, "/tmp/ingest-process-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     snprintf(worker, sizeof(worker), "%s/worker", folder);
     snprintf(note, sizeof(note), "%s/note", folder);
     setenv("TMPDIR", folder, 1);

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -28,7 +27,7 @@ struct seen {
     struct buffer payload;
 };
 
-static char folder[64], pipe_path[128];
+static char folder[FOLDER_MAX], pipe_path[128];
 static struct config config;
 static struct config_stream stream;
 static struct event_base *base;
@@ -255,8 +254,7 @@ static char source_url[160];
 static void setup(void)
 {
     signal(SIGPIPE, SIG_IGN);
-    strcpy(folder, "/tmp/test-fifo-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     snprintf(pipe_path, sizeof(pipe_path), "%s/claim-pipe", folder);
     snprintf(source_url, sizeof(source_url), "fifo://%s", pipe_path);
     config.state_dir = folder;
@@ -269,11 +267,6 @@ static void setup(void)
     room = MAX_SEEN;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
-}
-
 static void teardown(void)
 {
     source_fifo.free(source);
@@ -283,7 +276,7 @@ static void teardown(void)
     health_free(health);
     event_base_free(base);
     notify_forget_fd("fifo-claim");
-    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    remove_folder(folder);
 }
 
 static void setup_running(void)

@@ -643,8 +643,5 @@ int main(void)
         missing_rights_do_not_flap,
         the_probe_says_what_is_there,
     };
-    redis_servers_begin();
-    int status = run_staged("redis source", begin, end, tests, N_ELEMENTS(tests));
-    redis_servers_end();
-    return status;
+    return run_staged("redis source", begin, end, tests, N_ELEMENTS(tests));
 }

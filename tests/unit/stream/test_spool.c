@@ -4,13 +4,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 
 #define HEADER sizeof(struct chunk_header)
 
-static char folder[64];
+static char folder[FOLDER_MAX];
 static int pipe_fds[2];
 static struct spool *s;
 static struct spool_limits limits;
@@ -24,16 +23,10 @@ static void reopen(void)
 
 static void setup(void)
 {
-    strcpy(folder, "/tmp/test-spool-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     ck_assert_int_eq(pipe2(pipe_fds, O_NONBLOCK | O_CLOEXEC), 0);
     limits = (struct spool_limits){.max_bytes = 1 << 20, .segment_size = 8192};
     reopen();
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
 }
 
 static void teardown(void)
@@ -41,7 +34,7 @@ static void teardown(void)
     spool_free(s);
     close(pipe_fds[0]);
     close(pipe_fds[1]);
-    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    remove_folder(folder);
 }
 
 static void spool_bytes(const char *bytes, size_t n)

@@ -3,6 +3,7 @@
  * Runs tests as one program. A list of them takes run_tests(), or run_staged() where each wants a stage that is set up
  * before it and torn down after it. Whoever has loops, or several cases, adds them to the cases of a suite by hand.
  */
+#include "folder.h"
 #include "util/cleanup.h"
 
 #include <check.h>
@@ -27,7 +28,9 @@ static inline void add_tests(TCase *tcase, const TTest *const *tests, size_t n)
 static inline int run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
+    make_runners_folder();
     srunner_run_all(runner, CK_ENV);
+    remove_runners_folder();
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
