@@ -224,14 +224,9 @@ int main(void)
     const TTest *const tests[] = {intervals_are_multiples_since_1970, mistakes_are_told,
         neither_at_nor_a_microsecond_off, the_ends_of_time, a_line_may_wait_for_ever, a_year_of_minutes};
     Suite *suite = suite_create("schedule");
-    TCase *tcase = tcase_create("schedule");
+    TCase *tcase = add_case(suite, "schedule", NULL, NULL);
     for (size_t i = 0; i < N_ELEMENTS(tests); i++)
         tcase_add_test(tcase, tests[i]);
     tcase_add_loop_test(tcase, clocks_change, 0, N_ELEMENTS(changes));
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

@@ -1,15 +1,16 @@
+#include "../util/suite.h"
 #include "parse.h"
 
 #include <sys/stat.h>
 
-static char folder[] = "/tmp/ingestd-test-XXXXXX";
+static char folder[FOLDER_MAX];
 
 static void make_folder(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
 }
 
-static void remove_folder(void)
+static void drop_folder(void)
 {
     _cleanup_free_ char *path = xasprintf("%s/f", folder);
     unlink(path);
@@ -147,15 +148,5 @@ int main(void)
     const TTest *const tests[] = {what_is_no_file_is_refused, an_empty_file_and_a_huge_one_are_refused,
         an_unreadable_file_is_refused, a_good_file_is_read, a_secret_is_the_first_line,
         a_bad_secret_is_refused};
-    Suite *suite = suite_create("config-file");
-    TCase *tcase = tcase_create("config-file");
-    tcase_add_checked_fixture(tcase, make_folder, remove_folder);
-    for (size_t i = 0; i < N_ELEMENTS(tests); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_staged("config-file", make_folder, drop_folder, tests, N_ELEMENTS(tests));
 }

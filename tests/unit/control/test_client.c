@@ -1,28 +1,27 @@
 /* The command line's client, against a peer that keeps to a script. */
+#include "../util/suite.h"
 #include "control/client.h"
 
 #include "util/clock.h"
 
-#include <check.h>
 #include <cjson/cJSON.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
-static char folder[] = "/tmp/client-test-XXXXXX";
+static char folder[FOLDER_MAX];
 static char path[64];
 
 static void set_up(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     snprintf(path, sizeof(path), "%s/control", folder);
 }
 
 static void tear_down(void)
 {
-    unlink(path);
-    rmdir(folder);
+    remove_folder(folder);
 }
 
 static int listen_here(void)
@@ -151,19 +150,12 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("client");
-    TCase *tc = tcase_create("client");
-    tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, 60);
-    tcase_add_test(tc, answers_are_read_one_by_one);
-    tcase_add_test(tc, garbage_is_an_error);
-    tcase_add_test(tc, silence_ends_in_time);
-    tcase_add_test(tc, an_unreachable_daemon_is_explained);
-    tcase_add_test(tc, a_stranger_is_told_of_the_group);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    const TTest *const tests[] = {
+        answers_are_read_one_by_one,
+        garbage_is_an_error,
+        silence_ends_in_time,
+        an_unreachable_daemon_is_explained,
+        a_stranger_is_told_of_the_group,
+    };
+    return run_staged("client", set_up, tear_down, tests, N_ELEMENTS(tests));
 }

@@ -1,10 +1,10 @@
 /* The HTTP listener over a real loopback port, and that the metrics are what Prometheus reads. */
+#include "../util/suite.h"
 #include "control/metrics.h"
 #include "fake_daemon.h"
 #include "fake_intake.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <cjson/cJSON.h>
 #include <fcntl.h>
 #include <regex.h>
@@ -214,9 +214,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("http");
-    TCase *tc = tcase_create("http");
-    tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, 60);
+    TCase *tc = add_case(suite, "http", set_up, tear_down);
     tcase_add_test(tc, pages_and_codes);
     tcase_add_test(tc, health_says_what_is_wrong);
     tcase_add_test(tc, large_requests_are_refused);
@@ -225,10 +223,5 @@ int main(void)
     tcase_add_test(tc, metrics_are_well_formed);
     tcase_add_test(tc, metrics_tell_of_jobs);
     tcase_add_test(tc, metrics_without_jobs);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

@@ -1,4 +1,5 @@
 /* Methods, their parameters, and the interface's text. */
+#include "../util/suite.h"
 #include "control/call.h"
 #include "control/interface.h"
 #include "control/methods.h"
@@ -6,7 +7,6 @@
 #include "fake_intake.h"
 #include "fake_scheduler.h"
 
-#include <check.h>
 #include <cjson/cJSON.h>
 
 static struct fake_daemon the_daemon;
@@ -370,8 +370,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("methods");
-    TCase *tc = tcase_create("methods");
-    tcase_add_checked_fixture(tc, set_up, tear_down);
+    TCase *tc = add_case(suite, "methods", set_up, tear_down);
     tcase_add_loop_test(tc, wrong_parameters_are_named, 0, N_ELEMENTS(refused));
     tcase_add_test(tc, a_text_too_long_is_refused);
     tcase_add_loop_test(tc, an_unknown_method_is_an_error, 0, N_ELEMENTS(unknown));
@@ -388,10 +387,5 @@ int main(void)
     tcase_add_test(tc, the_interface_describes_every_method);
     tcase_add_test(tc, the_interface_describes_every_answer);
     tcase_add_test(tc, introspection_answers);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

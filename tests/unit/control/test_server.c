@@ -1,10 +1,10 @@
 /* The control socket, from the outside: what clients send, good and bad, and what they get. */
+#include "../util/suite.h"
 #include "control/connection.h"
 #include "fake_daemon.h"
 #include "fake_intake.h"
 #include "util/buffer.h"
 
-#include <check.h>
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -15,7 +15,7 @@
 
 static struct fake_daemon the_daemon;
 static struct control_server *server;
-static char folder[] = "/tmp/control-test-XXXXXX";
+static char folder[FOLDER_MAX];
 static char path[64];
 
 /* One end of a connection, as a client has it. */
@@ -28,7 +28,7 @@ struct end {
 
 static void set_up(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     snprintf(path, sizeof(path), "%s/control", folder);
     fake_daemon_init(&the_daemon);
     struct error err = {""};
@@ -40,7 +40,7 @@ static void tear_down(void)
     control_server_free(server);
     fake_answer_all();
     fake_daemon_done(&the_daemon);
-    rmdir(folder);
+    remove_folder(folder);
 }
 
 static int connect_raw(void)
@@ -474,9 +474,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("server");
-    TCase *tc = tcase_create("server");
-    tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, 60);
+    TCase *tc = add_case(suite, "server", set_up, tear_down);
     tcase_add_test(tc, the_file_is_for_the_group_alone_whatever_the_umask);
     tcase_add_test(tc, a_live_socket_is_refused_and_a_stale_one_replaced);
     tcase_add_test(tc, what_is_no_socket_stays);
@@ -497,10 +495,5 @@ int main(void)
     tcase_add_test(tc, a_failed_question_says_why);
     tcase_add_test(tc, a_oneway_call_is_not_answered);
     tcase_add_test(tc, status_with_more_goes_on_until_the_client_goes);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

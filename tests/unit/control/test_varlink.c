@@ -1,7 +1,7 @@
 /* Framing and parsing of varlink messages, with hostile ones. */
+#include "../util/suite.h"
 #include "control/varlink.h"
 
-#include <check.h>
 #include <cjson/cJSON.h>
 
 static enum varlink_frame next(const char *p, size_t n, size_t max, size_t *ret_length)
@@ -140,7 +140,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("varlink");
-    TCase *tc = tcase_create("varlink");
+    TCase *tc = add_case(suite, "varlink", NULL, NULL);
     tcase_add_test(tc, a_message_is_whole_when_its_nul_is_there);
     tcase_add_test(tc, the_limit_is_exact);
     tcase_add_test(tc, bytes_are_looked_at_once);
@@ -149,10 +149,5 @@ int main(void)
     tcase_add_test(tc, deep_nesting_is_refused);
     tcase_add_test(tc, what_is_written_can_be_read);
     tcase_add_test(tc, a_reply_without_parameters_has_an_empty_object);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_suite(suite);
 }

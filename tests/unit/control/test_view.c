@@ -1,4 +1,5 @@
 /* What a person sees: the status as text, word for word. */
+#include "../util/suite.h"
 #include "control/status.h"
 #include "fake_daemon.h"
 #include "fake_intake.h"
@@ -6,7 +7,6 @@
 #include "util/text.h"
 #include "view.h"
 
-#include <check.h>
 #include <cjson/cJSON.h>
 
 static void expect(const char *json, bool color, const char *wanted)
@@ -192,20 +192,15 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("view");
-    TCase *tc = tcase_create("view");
-    tcase_add_test(tc, all_is_well);
-    tcase_add_test(tc, what_is_wrong_is_named_with_its_remedy);
-    tcase_add_test(tc, why_postgres_is_away_is_said_once);
-    tcase_add_test(tc, colours_change_no_column);
-    tcase_add_test(tc, an_empty_answer_harms_nobody);
-    tcase_add_test(tc, cells_are_as_wide_as_their_characters);
-    tcase_add_test(tc, the_status_is_utf8_whatever_the_words);
-    tcase_add_test(tc, the_state_is_that_of_the_gravest_condition);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    const TTest *const tests[] = {
+        all_is_well,
+        what_is_wrong_is_named_with_its_remedy,
+        why_postgres_is_away_is_said_once,
+        colours_change_no_column,
+        an_empty_answer_harms_nobody,
+        cells_are_as_wide_as_their_characters,
+        the_status_is_utf8_whatever_the_words,
+        the_state_is_that_of_the_gravest_condition,
+    };
+    return run_tests("view", tests, N_ELEMENTS(tests));
 }

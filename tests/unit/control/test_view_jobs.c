@@ -1,4 +1,5 @@
 /* What a person sees of jobs and runs, and what a person may type as a time. */
+#include "../util/suite.h"
 #include "bar.h"
 #include "control/status.h"
 #include "fake_daemon.h"
@@ -10,7 +11,6 @@
 #include "view_jobs.h"
 #include "view_runs.h"
 
-#include <check.h>
 #include <cjson/cJSON.h>
 #include <time.h>
 
@@ -390,20 +390,10 @@ static void set_up(void)
 
 int main(void)
 {
-    Suite *suite = suite_create("view_jobs");
-    TCase *tc = tcase_create("view_jobs");
     const TTest *const tests[] = {jobs_are_a_table, who_leads_is_said, a_paused_job_is_due_when_it_is_resumed,
         one_job_is_a_block, the_status_has_a_block_of_jobs, runs_are_a_table, one_run_is_told_whole,
         what_the_dumps_tell_is_told_once, progress_is_in_its_unit, a_result_is_a_table,
         odd_answers_harm_nobody, a_bar_says_how_far_and_how_long, typed_times_are_read,
         what_is_no_time_is_refused};
-    tcase_add_checked_fixture(tc, set_up, NULL);
-    for (size_t i = 0; i < N_ELEMENTS(tests); i++)
-        tcase_add_test(tc, tests[i]);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed > 0;
+    return run_staged("view_jobs", set_up, NULL, tests, N_ELEMENTS(tests));
 }

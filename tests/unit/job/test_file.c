@@ -7,19 +7,18 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-static char folder[] = "/tmp/ingestd-job-XXXXXX";
+static char folder[FOLDER_MAX];
 static char *path;
 
 static void make_folder(void)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     path = xasprintf("%s/job.sql", folder);
 }
 
 static void drop_folder(void)
 {
-    unlink(path);
-    rmdir(folder);
+    remove_folder(folder);
     free(path);
 }
 
@@ -115,16 +114,6 @@ END_TEST
 
 int main(void)
 {
-    TCase *tc = tcase_create("file");
-    tcase_add_checked_fixture(tc, make_folder, drop_folder);
     const TTest *const tests[] = {good, without_a_statement, no_text, too_large, no_file, kinds};
-    for (size_t i = 0; i < N_ELEMENTS(tests); i++)
-        tcase_add_test(tc, tests[i]);
-    Suite *s = suite_create("file");
-    suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_staged("file", make_folder, drop_folder, tests, N_ELEMENTS(tests));
 }

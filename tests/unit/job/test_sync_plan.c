@@ -77,9 +77,10 @@ START_TEST(dates_without_a_beginning_or_an_end)
 }
 END_TEST
 
-static char *make_folder(char *folder, const char *const *names, size_t n)
+/* Its URL; a new string. */
+static char *make_files(char *folder, const char *const *names, size_t n)
 {
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     for (size_t i = 0; i < n; i++) {
         _cleanup_free_ char *path = xasprintf("%s/%s", folder, names[i]);
         _cleanup_fclose_ FILE *f = fopen(path, "w");
@@ -88,21 +89,12 @@ static char *make_folder(char *folder, const char *const *names, size_t n)
     return xasprintf("file://%s/", folder);
 }
 
-static void remove_folder(const char *folder, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        _cleanup_free_ char *path = xasprintf("%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
-}
-
 START_TEST(a_folder)
 {
-    char folder[] = "/tmp/plan-XXXXXX";
+    char folder[FOLDER_MAX];
     static const char *const names[] = {
         "npi-2016-03-13.csv", "npi-2016-02-07.csv", "npi-2016-04-10.csv", "README"};
-    _cleanup_free_ char *source = make_folder(folder, names, N_ELEMENTS(names));
+    _cleanup_free_ char *source = make_files(folder, names, N_ELEMENTS(names));
     struct job_sync sync = {.source = source, .pattern = S("npi-%Y-%m-%d.csv")};
     _cleanup_sync_plan_ struct sync_plan all = plan_of(sync, NULL, "2026-01-02");
     _cleanup_sync_plan_ struct sync_plan missing = plan_of(sync, "2016-03-13", "2026-01-02");
@@ -116,17 +108,17 @@ START_TEST(a_folder)
     ck_assert_uint_eq(later.n, 2);
     sync.pattern = S("nppes-%Y-%m.csv");
     refused(sync, NULL, "matches the pattern");
-    remove_folder(folder, names, N_ELEMENTS(names));
+    remove_folder(folder);
 }
 END_TEST
 
 START_TEST(several_of_a_date)
 {
-    char folder[] = "/tmp/plan-XXXXXX";
+    char folder[FOLDER_MAX];
     static const char *const names[] = {"a-2016-01.csv.zip", "a-2016-01.csv", "a-2016-01.csv.GZ",
         "a-2016-02.csv", "a-2016-03.zip", "b-2016-04.csv", "b-2016-04.csvx", "c-2016-05.csv",
         "C-2016-05.csv"};
-    _cleanup_free_ char *source = make_folder(folder, names, N_ELEMENTS(names));
+    _cleanup_free_ char *source = make_files(folder, names, N_ELEMENTS(names));
     struct job_sync sync = {.source = source, .pattern = S("a-%Y-%m.*")};
     _cleanup_sync_plan_ struct sync_plan plan = plan_of(sync, NULL, "2026-01-02");
     ck_assert_uint_eq(plan.n, 3);
@@ -142,7 +134,7 @@ START_TEST(several_of_a_date)
     refused(sync, NULL, "C-2016-05.csv and c-2016-05.csv");
     _cleanup_sync_plan_ struct sync_plan none = plan_of(sync, "2016-05-01", "2026-01-02");
     ck_assert_uint_eq(none.n, 0);
-    remove_folder(folder, names, N_ELEMENTS(names));
+    remove_folder(folder);
 }
 END_TEST
 

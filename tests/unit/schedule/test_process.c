@@ -1,11 +1,11 @@
 /* Real processes on a real event loop; the workers are shell scripts. */
+#include "../util/suite.h"
 #include "schedule/last_words.h"
 #include "schedule/process.h"
 #include "util/buffer.h"
 #include "util/clock.h"
 #include "util/text.h"
 
-#include <check.h>
 #include <cjson/cJSON.h>
 #include <dirent.h>
 #include <errno.h>
@@ -29,7 +29,7 @@
 #define ENDS_AT_ONCE (US_PER_SEC + US_PER_SEC / 2) /* well before anybody's patience */
 #define SLACK_US     (20 * US_PER_MS)              /* the loop's clock is coarse */
 
-static char folder[64], worker[96], note[96];
+static char folder[FOLDER_MAX], worker[96], note[96];
 static struct event_base *base;
 static struct process *process;
 static int n_fds;
@@ -63,8 +63,7 @@ static int count_fds(void)
 
 static void begin(void)
 {
-    strcpy(folder, "/tmp/ingest-process-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     snprintf(worker, sizeof(worker), "%s/worker", folder);
     snprintf(note, sizeof(note), "%s/note", folder);
     setenv("TMPDIR", folder, 1);
@@ -789,16 +788,5 @@ int main(void)
         test_an_end_that_another_took,
         test_many_at_once,
     };
-    Suite *suite = suite_create("process");
-    TCase *tcase = tcase_create("process");
-    tcase_add_checked_fixture(tcase, begin, end);
-    tcase_set_timeout(tcase, 60);
-    for (size_t i = 0; i < N_ELEMENTS(tests); i++)
-        tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_staged("process", begin, end, tests, N_ELEMENTS(tests));
 }

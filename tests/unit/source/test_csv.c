@@ -1,7 +1,6 @@
 /* CSV that can be taken: what a file means, in pieces of any size. */
+#include "../util/suite.h"
 #include "given.h"
-
-#include <check.h>
 
 static const size_t steps[] = {0, 1, 2, 3, 5, 7, 64, 1000};
 
@@ -279,8 +278,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("csv");
-    TCase *tc = tcase_create("csv");
-    tcase_set_timeout(tc, 60);
+    TCase *tc = add_case(s, "csv", NULL, NULL);
     tcase_add_test(tc, rows_with_their_lines);
     tcase_add_test(tc, the_last_line_end_may_be_missing);
     tcase_add_test(tc, a_header_alone_is_a_dump_without_rows);
@@ -302,10 +300,5 @@ int main(void)
     tcase_add_test(tc, rows_over_the_borders_of_what_is_read);
     tcase_add_test(tc, a_cell_of_ten_megabytes);
     tcase_add_test(tc, facts_count_rows_and_bytes);
-    suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(s);
 }

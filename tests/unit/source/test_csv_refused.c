@@ -1,7 +1,6 @@
 /* What is refused as a whole: things that are no CSV, headers that cannot be, files that end too early. */
+#include "../util/suite.h"
 #include "given.h"
-
-#include <check.h>
 
 static const size_t steps[] = {0, 1, 5, 100};
 
@@ -203,25 +202,20 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("csv_refused");
-    TCase *tc = tcase_create("csv_refused");
-    tcase_add_test(tc, nothing_at_all);
-    tcase_add_test(tc, other_formats_are_called_by_name);
-    tcase_add_test(tc, utf16_with_what_to_do);
-    tcase_add_test(tc, headers_that_are_no_text);
-    tcase_add_test(tc, a_header_with_more_columns_than_tables_have);
-    tcase_add_test(tc, a_header_longer_than_a_record_may_be);
-    tcase_add_test(tc, delimiters_that_cannot_be);
-    tcase_add_test(tc, a_quote_that_is_never_closed_is_named_by_its_line);
-    tcase_add_test(tc, also_when_it_has_swallowed_more_than_row_max);
-    tcase_add_test(tc, a_last_record_that_is_cut_off);
-    tcase_add_test(tc, what_has_no_last_line_end_may_go_well_again);
-    tcase_add_test(tc, a_failure_of_reading_is_passed_on_and_stays);
-    tcase_add_test(tc, words_never_hold_what_stands_there);
-    suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    const TTest *const tests[] = {
+        nothing_at_all,
+        other_formats_are_called_by_name,
+        utf16_with_what_to_do,
+        headers_that_are_no_text,
+        a_header_with_more_columns_than_tables_have,
+        a_header_longer_than_a_record_may_be,
+        delimiters_that_cannot_be,
+        a_quote_that_is_never_closed_is_named_by_its_line,
+        also_when_it_has_swallowed_more_than_row_max,
+        a_last_record_that_is_cut_off,
+        what_has_no_last_line_end_may_go_well_again,
+        a_failure_of_reading_is_passed_on_and_stays,
+        words_never_hold_what_stands_there,
+    };
+    return run_tests("csv_refused", tests, N_ELEMENTS(tests));
 }

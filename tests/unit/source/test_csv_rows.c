@@ -1,10 +1,9 @@
 /* Rows that cannot be taken: each alone, with its line, its reason and its text as it stood. */
+#include "../util/suite.h"
 #include "given.h"
 
 #include "source/csv_record.h"
 #include "util/text.h"
-
-#include <check.h>
 
 static const size_t steps[] = {0, 1, 2, 3, 7, 1000};
 
@@ -213,26 +212,20 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("csv_rows");
-    TCase *tc = tcase_create("csv_rows");
-    tcase_set_timeout(tc, 60);
-    tcase_add_test(tc, too_few_and_too_many_cells);
-    tcase_add_test(tc, one_of_several_lines_is_kept_with_all_of_them);
-    tcase_add_test(tc, text_behind_a_closing_quote_costs_that_line_alone);
-    tcase_add_test(tc, a_quote_too_many_is_noticed_at_the_next);
-    tcase_add_test(tc, nul_bytes);
-    tcase_add_test(tc, cells_that_are_not_utf8);
-    tcase_add_test(tc, a_record_of_row_max_is_taken_and_one_more_is_not);
-    tcase_add_test(tc, a_record_that_is_too_long_ends_where_it_ends);
-    tcase_add_test(tc, what_is_held_does_not_grow_with_a_row);
-    tcase_add_test(tc, a_row_far_beyond_row_max);
-    tcase_add_test(tc, text_that_grows_when_it_is_made_utf8_is_still_bounded);
-    tcase_add_test(tc, more_cells_than_any_table_has_columns);
-    tcase_add_test(tc, details_never_hold_what_stands_there);
-    suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    const TTest *const tests[] = {
+        too_few_and_too_many_cells,
+        one_of_several_lines_is_kept_with_all_of_them,
+        text_behind_a_closing_quote_costs_that_line_alone,
+        a_quote_too_many_is_noticed_at_the_next,
+        nul_bytes,
+        cells_that_are_not_utf8,
+        a_record_of_row_max_is_taken_and_one_more_is_not,
+        a_record_that_is_too_long_ends_where_it_ends,
+        what_is_held_does_not_grow_with_a_row,
+        a_row_far_beyond_row_max,
+        text_that_grows_when_it_is_made_utf8_is_still_bounded,
+        more_cells_than_any_table_has_columns,
+        details_never_hold_what_stands_there,
+    };
+    return run_tests("csv_rows", tests, N_ELEMENTS(tests));
 }

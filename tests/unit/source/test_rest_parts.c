@@ -1,7 +1,6 @@
 /* The parts of the REST source that need no server: documents, links, rows, the window, and comparing. */
+#include "../util/suite.h"
 #include "source/rest_inside.h"
-
-#include <check.h>
 
 static bool read_document(
     const char *body, const char *rows, const char *next, struct rest_document *d, bool *is_json)
@@ -162,15 +161,5 @@ int main(void)
         the_window_knows_the_last_rows,
         keys_that_are_nearly_the_same_are_told_apart,
     };
-    Suite *s = suite_create("rest parts");
-    TCase *tc = tcase_create("rest parts");
-    tcase_set_timeout(tc, 110);
-    for (size_t i = 0; i < N_ELEMENTS(tests); i++)
-        tcase_add_test(tc, tests[i]);
-    suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("rest parts", tests, N_ELEMENTS(tests));
 }

@@ -4,9 +4,7 @@
 #include "util/clock.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,8 +13,6 @@
 #include <sys/wait.h>
 
 #define START_WITHIN_US (20 * US_PER_SEC)
-
-static char home[] = "/tmp/ingest-redis-XXXXXX";
 
 int free_port(void)
 {
@@ -66,8 +62,7 @@ static void wait_until_it_listens(struct redis_server *s)
 void redis_server_start(struct redis_server *s, const char *option, const char *value)
 {
     *s = (struct redis_server){.port = free_port()};
-    snprintf(s->dir, sizeof(s->dir), "%s/XXXXXX", home);
-    ck_assert_ptr_nonnull(mkdtemp(s->dir));
+    new_folder(s->dir);
     run(s, option, value);
     wait_until_it_listens(s);
 }
@@ -88,29 +83,11 @@ void redis_server_again(struct redis_server *s)
     wait_until_it_listens(s);
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    return remove(path);
-}
-
-void redis_servers_begin(void)
-{
-    if (!mkdtemp(home)) {
-        perror(home);
-        exit(1);
-    }
-}
-
-void redis_servers_end(void)
-{
-    nftw(home, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 void redis_server_remove(struct redis_server *s)
 {
     if (s->pid)
         redis_server_stop(s);
-    nftw(s->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    remove_folder(s->dir);
 }
 
 long long ask(struct redis_server *s, const char *fmt, ...)

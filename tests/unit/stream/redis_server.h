@@ -1,19 +1,16 @@
 #pragma once
 /* A private Redis for a test: its own port and directory, gone with the test whatever becomes of that. */
+#include "../util/folder.h"
+
 #include <hiredis/hiredis.h>
 #include <sys/types.h>
 
 struct redis_server {
-    char dir[96];
+    char dir[FOLDER_MAX];
     int port;
     pid_t pid;
     redisContext *admin; /* blocking, for the test's own questions */
 };
-
-/* Before and after all tests, in the process that forks them: the directory all servers live in. A test that
- * fails removes nothing. */
-void redis_servers_begin(void);
-void redis_servers_end(void);
 
 /* option and value are put on the command line; both may be NULL. */
 void redis_server_start(struct redis_server *s, const char *option, const char *value);

@@ -1,6 +1,5 @@
+#include "../util/suite.h"
 #include "stream/decode.h"
-
-#include <check.h>
 
 /* 2024-05-01T08:00:00Z, and as Postgres counts. */
 #define RECEIVED_US INT64_C(1714550400000000)
@@ -385,16 +384,5 @@ int main(void)
         details_never_quote_the_entry,
         an_id_can_be_written,
     };
-    Suite *s = suite_create("decode");
-    TCase *tc = tcase_create("decode");
-    tcase_add_checked_fixture(tc, begin, end);
-    tcase_set_timeout(tc, 60);
-    for (size_t i = 0; i < N_ELEMENTS(tests); i++)
-        tcase_add_test(tc, tests[i]);
-    suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_staged("decode", begin, end, tests, N_ELEMENTS(tests));
 }

@@ -1,4 +1,5 @@
 /* The real source on a real event loop and real pipes; only the stream behind it is made up. */
+#include "../util/suite.h"
 #include "config/config.h"
 #include "stream/frame.h"
 #include "stream/reason.h"
@@ -8,12 +9,10 @@
 #include "util/health.h"
 #include "util/notify.h"
 
-#include <check.h>
 #include <endian.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -28,7 +27,7 @@ struct seen {
     struct buffer payload;
 };
 
-static char folder[64], pipe_path[128];
+static char folder[FOLDER_MAX], pipe_path[128];
 static struct config config;
 static struct config_stream stream;
 static struct event_base *base;
@@ -255,8 +254,7 @@ static char source_url[160];
 static void setup(void)
 {
     signal(SIGPIPE, SIG_IGN);
-    strcpy(folder, "/tmp/test-fifo-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     snprintf(pipe_path, sizeof(pipe_path), "%s/claim-pipe", folder);
     snprintf(source_url, sizeof(source_url), "fifo://%s", pipe_path);
     config.state_dir = folder;
@@ -269,11 +267,6 @@ static void setup(void)
     room = MAX_SEEN;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
-}
-
 static void teardown(void)
 {
     source_fifo.free(source);
@@ -283,7 +276,7 @@ static void teardown(void)
     health_free(health);
     event_base_free(base);
     notify_forget_fd("fifo-claim");
-    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    remove_folder(folder);
 }
 
 static void setup_running(void)
@@ -742,9 +735,7 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("fifo source");
-    TCase *t = tcase_create("running");
-    tcase_set_timeout(t, 60);
-    tcase_add_checked_fixture(t, setup_running, teardown);
+    TCase *t = add_case(s, "running", setup_running, teardown);
     tcase_add_test(t, frames_are_delivered_and_counted);
     tcase_add_test(t, without_room_nothing_is_delivered);
     tcase_add_test(t, the_publisher_may_restart);
@@ -761,19 +752,11 @@ int main(void)
     tcase_add_test(t, a_frame_begun_before_our_restart_is_cut_off_when_its_writer_is_gone);
     tcase_add_test(t, a_full_spool_holds_the_publisher_back_and_loses_nothing);
     tcase_add_test(t, a_spool_in_use_is_refused);
-    suite_add_tcase(s, t);
-    t = tcase_create("not running yet");
-    tcase_set_timeout(t, 60);
-    tcase_add_checked_fixture(t, setup, teardown);
+    t = add_case(s, "not running yet", setup, teardown);
     tcase_add_test(t, the_pipe_may_come_later_and_its_folder_too);
     tcase_add_test(t, what_is_no_pipe_is_told_and_healed);
     tcase_add_test(t, it_drains_before_it_is_started_and_while_stopped);
     tcase_add_test(t, a_descriptor_kept_over_the_restart_keeps_the_framing);
     tcase_add_test(t, settings_are_checked);
-    suite_add_tcase(s, t);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

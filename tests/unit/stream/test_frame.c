@@ -1,6 +1,6 @@
+#include "../util/suite.h"
 #include "stream/frame.h"
 
-#include <check.h>
 #include <endian.h>
 
 #define MAX_ENTRY  1000
@@ -224,9 +224,8 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("frame");
-    TCase *t = tcase_create("frame");
+    TCase *t = add_case(s, "frame", setup, teardown);
     int n = (int)N_ELEMENTS(steps);
-    tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, frames_come_whole_in_pieces_of_any_size, 0, n);
     tcase_add_test(t, a_frame_in_one_piece_is_not_copied);
     tcase_add_loop_test(t, length_zero_is_an_entry, 0, n);
@@ -238,10 +237,5 @@ int main(void)
     tcase_add_test(t, missing_bytes_lose_the_framing_and_keep_what_was_there);
     tcase_add_test(t, memory_follows_the_bytes_not_the_claim);
     tcase_add_test(t, memory_of_a_large_frame_is_given_back);
-    suite_add_tcase(s, t);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(s);
 }

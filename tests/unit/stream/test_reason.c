@@ -1,89 +1,19 @@
-/* The page about bad data and the code say the same; its part about dumps is the source room's. */
+/* Why the entries of streams are not stored. */
+#include "../util/reasons.h"
 #include "stream/reason.h"
-#include "util/buffer.h"
 
-#include <check.h>
-
-static char *page;
-
-static void read_page(void)
+static const char *code(int reason)
 {
-    _cleanup_fclose_ FILE *f = fopen(BAD_DATA_PAGE, "rb");
-    ck_assert_msg(f, "cannot open %s", BAD_DATA_PAGE);
-    page = xcalloc(1, 1 << 20);
-    ck_assert_uint_gt(fread(page, 1, (1 << 20) - 1, f), 0);
-    char *dumps = strstr(page, "\n## Rows of dumps");
-    ck_assert_ptr_nonnull(dumps);
-    *dumps = '\0';
+    return reason_code((enum reason)reason);
 }
 
-static void drop_page(void)
+static const char *sentence(int reason)
 {
-    free(page);
+    return reason_sentence((enum reason)reason);
 }
-
-START_TEST(every_reason_has_its_row)
-{
-    for (int r = REASON_NONE + 1; r < N_REASONS; r++) {
-        _cleanup_free_ char *row =
-            xasprintf("\n| `%s` | %s | ", reason_code((enum reason)r), reason_sentence((enum reason)r));
-        ck_assert_msg(strstr(page, row), "the page has no row that begins%s", row);
-    }
-}
-END_TEST
-
-static bool is_code(const char *word, size_t n)
-{
-    for (int r = REASON_NONE + 1; r < N_REASONS; r++)
-        if (slice_is((struct slice){word, n}, reason_code((enum reason)r)))
-            return true;
-    return false;
-}
-
-START_TEST(every_row_has_its_reason)
-{
-    int rows = 0;
-    for (const char *p = page; (p = strstr(p, "\n| `")); rows++) {
-        p += strlen("\n| `");
-        size_t n = strcspn(p, "`");
-        ck_assert_msg(is_code(p, n), "the page has a row for %.*s, the code has none", (int)n, p);
-    }
-    ck_assert_int_eq(rows, N_REASONS - 1);
-}
-END_TEST
-
-START_TEST(codes_are_different_and_plain)
-{
-    for (int a = 0; a < N_REASONS; a++) {
-        const char *code = reason_code((enum reason)a);
-        ck_assert_uint_eq(strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789_"), strlen(code));
-        for (int b = 0; b < a; b++)
-            ck_assert_str_ne(code, reason_code((enum reason)b));
-    }
-}
-END_TEST
-
-START_TEST(numbers_that_are_no_reason)
-{
-    ck_assert_str_eq(reason_code(N_REASONS), "unknown");
-    ck_assert_str_eq(reason_code((enum reason) - 1), "unknown");
-    ck_assert_ptr_nonnull(reason_sentence(N_REASONS));
-}
-END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("reason");
-    TCase *tc = tcase_create("reason");
-    tcase_add_checked_fixture(tc, read_page, drop_page);
-    tcase_add_test(tc, every_reason_has_its_row);
-    tcase_add_test(tc, every_row_has_its_reason);
-    tcase_add_test(tc, codes_are_different_and_plain);
-    tcase_add_test(tc, numbers_that_are_no_reason);
-    suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return test_reasons(
+        "stream-reason", &(const struct reasons){"\n## Entries of streams\n", code, sentence, N_REASONS});
 }

@@ -1,4 +1,5 @@
 /* The Redis source against a server of our own making, which says what a real one says rarely or never. */
+#include "../util/suite.h"
 #include "config/config.h"
 #include "redis_server.h"
 #include "stream/source.h"
@@ -9,7 +10,6 @@
 #include "util/resolve.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -320,19 +320,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("redis fake");
-    TCase *c = tcase_create("redis fake");
-    tcase_add_checked_fixture(c, begin, end);
-    tcase_set_timeout(c, 60);
+    TCase *c = add_case(suite, "redis fake", begin, end);
     tcase_add_test(c, the_cluster_s_direction_is_followed);
     tcase_add_test(c, a_direction_to_nowhere_leads_back);
     tcase_add_test(c, an_acknowledged_entry_that_a_late_page_repeats_is_passed_over);
     tcase_add_loop_test(c, trouble_is_named_and_over_when_it_is_over, 0, (int)N_ELEMENTS(troubles));
     tcase_add_loop_test(c, nonsense_is_not_delivered, 0, (int)N_ELEMENTS(nonsense));
     tcase_add_test(c, a_server_that_says_nothing_is_given_up);
-    suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

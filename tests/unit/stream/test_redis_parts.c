@@ -1,11 +1,10 @@
 /* URLs, ids, MOVED, and the table of outstanding ids: what needs no server. */
+#include "../util/suite.h"
 #include "config/config.h"
 #include "stream/outstanding.h"
 #include "stream/redis_reply.h"
 #include "stream/redis_target.h"
 #include "stream/source.h"
-
-#include <check.h>
 
 static int parse(const char *url, struct redis_target *ret, struct error *err)
 {
@@ -170,7 +169,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("redis parts");
-    TCase *c = tcase_create("redis parts");
+    TCase *c = add_case(suite, "redis parts", NULL, NULL);
     tcase_add_test(c, a_url_is_taken_apart);
     tcase_add_test(c, the_rest_of_a_url_has_defaults);
     tcase_add_loop_test(c, a_bad_url_is_refused, 0, (int)N_ELEMENTS(bad_urls));
@@ -179,10 +178,5 @@ int main(void)
     tcase_add_test(c, moved);
     tcase_add_test(c, outstanding_ids_are_found_until_removed);
     tcase_add_test(c, outstanding_memory_is_given_back);
-    suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* The Redis source against a real server: what it delivers, what Redis' own books say then, and how it heals.
  */
+#include "../util/suite.h"
 #include "config/config.h"
 #include "redis_server.h"
 #include "stream/reason.h"
@@ -9,7 +10,6 @@
 #include "util/log.h"
 #include "util/resolve.h"
 
-#include <check.h>
 #include <event2/event.h>
 #include <malloc.h>
 #include <signal.h>
@@ -619,38 +619,29 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("redis source");
-    TCase *c = tcase_create("redis source");
-    tcase_add_checked_fixture(c, begin, end);
-    tcase_set_timeout(c, 60);
-    tcase_add_test(c, the_group_is_made_at_the_beginning);
-    tcase_add_test(c, a_stream_that_does_not_exist_is_waited_for);
-    tcase_add_test(c, both_shapes_and_the_entry_s_own_time);
-    tcase_add_test(c, acknowledging_empties_the_pending_list);
-    tcase_add_test(c, without_room_nothing_is_read);
-    tcase_add_test(c, a_deleted_stream_is_made_again);
-    tcase_add_test(c, a_destroyed_group_is_made_again_and_delivers_all);
-    tcase_add_test(c, everything_flushed_is_healed);
-    tcase_add_test(c, a_restart_of_the_server_delivers_nothing_twice);
-    tcase_add_test(c, broken_connections_under_load_lose_and_double_nothing);
-    tcase_add_test(c, an_earlier_life_s_entries_come_again);
-    tcase_add_test(c, entries_of_a_dead_consumer_are_claimed);
-    tcase_add_test(c, what_we_hold_ourselves_is_not_claimed_from_us);
-    tcase_add_test(c, too_large_entries_are_cut);
-    tcase_add_test(c, entries_that_grow_at_once_come_one_by_one);
-    tcase_add_test(c, entries_removed_while_pending_are_on_record);
-    tcase_add_test(c, stopped_means_that_nothing_is_taken);
-    tcase_add_test(c, a_stalled_server_is_noticed_and_healed);
-    tcase_add_test(c, a_key_of_another_type_is_refused);
-    tcase_add_test(c, a_wrong_password_is_refused_until_it_is_right);
-    tcase_add_test(c, missing_rights_do_not_flap);
-    tcase_add_test(c, the_probe_says_what_is_there);
-    suite_add_tcase(suite, c);
-    SRunner *runner = srunner_create(suite);
-    redis_servers_begin();
-    srunner_run_all(runner, CK_ENV);
-    redis_servers_end();
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const TTest *const tests[] = {
+        the_group_is_made_at_the_beginning,
+        a_stream_that_does_not_exist_is_waited_for,
+        both_shapes_and_the_entry_s_own_time,
+        acknowledging_empties_the_pending_list,
+        without_room_nothing_is_read,
+        a_deleted_stream_is_made_again,
+        a_destroyed_group_is_made_again_and_delivers_all,
+        everything_flushed_is_healed,
+        a_restart_of_the_server_delivers_nothing_twice,
+        broken_connections_under_load_lose_and_double_nothing,
+        an_earlier_life_s_entries_come_again,
+        entries_of_a_dead_consumer_are_claimed,
+        what_we_hold_ourselves_is_not_claimed_from_us,
+        too_large_entries_are_cut,
+        entries_that_grow_at_once_come_one_by_one,
+        entries_removed_while_pending_are_on_record,
+        stopped_means_that_nothing_is_taken,
+        a_stalled_server_is_noticed_and_healed,
+        a_key_of_another_type_is_refused,
+        a_wrong_password_is_refused_until_it_is_right,
+        missing_rights_do_not_flap,
+        the_probe_says_what_is_there,
+    };
+    return run_staged("redis source", begin, end, tests, N_ELEMENTS(tests));
 }

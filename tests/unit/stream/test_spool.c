@@ -1,16 +1,15 @@
+#include "../util/suite.h"
 #include "stream/spool_files.h"
 #include "stream/unacked.h"
 
-#include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 
 #define HEADER sizeof(struct chunk_header)
 
-static char folder[64];
+static char folder[FOLDER_MAX];
 static int pipe_fds[2];
 static struct spool *s;
 static struct spool_limits limits;
@@ -24,16 +23,10 @@ static void reopen(void)
 
 static void setup(void)
 {
-    strcpy(folder, "/tmp/test-spool-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    new_folder(folder);
     ck_assert_int_eq(pipe2(pipe_fds, O_NONBLOCK | O_CLOEXEC), 0);
     limits = (struct spool_limits){.max_bytes = 1 << 20, .segment_size = 8192};
     reopen();
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
 }
 
 static void teardown(void)
@@ -41,7 +34,7 @@ static void teardown(void)
     spool_free(s);
     close(pipe_fds[0]);
     close(pipe_fds[1]);
-    nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    remove_folder(folder);
 }
 
 static void spool_bytes(const char *bytes, size_t n)
@@ -479,8 +472,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("spool");
-    TCase *t = tcase_create("spool");
-    tcase_add_checked_fixture(t, setup, teardown);
+    TCase *t = add_case(suite, "spool", setup, teardown);
     tcase_add_loop_test(t, bytes_and_marks_come_back_in_order, 0, 2);
     tcase_add_loop_test(t, nothing_and_the_end_are_told_apart, 0, 2);
     tcase_add_loop_test(t, it_rolls_over_and_reads_across, 0, 2);
@@ -501,10 +493,5 @@ int main(void)
     tcase_add_test(t, foreign_files_are_left_alone_and_overlaps_refused);
     tcase_add_test(t, the_pipe_is_remembered);
     tcase_add_test(t, acknowledgements_come_in_any_order);
-    suite_add_tcase(suite, t);
-    SRunner *sr = srunner_create(suite);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed != 0;
+    return run_suite(suite);
 }

@@ -1,6 +1,5 @@
+#include "../util/suite.h"
 #include "stream/table.h"
-
-#include <check.h>
 
 static char **strings(const char *a, const char *b)
 {
@@ -108,15 +107,10 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("table");
-    TCase *tc = tcase_create("table");
-    tcase_add_test(tc, equal_tables_are_equal);
-    tcase_add_test(tc, every_difference_counts);
-    tcase_add_test(tc, half_made_tables_can_be_freed);
-    suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    const TTest *const tests[] = {
+        equal_tables_are_equal,
+        every_difference_counts,
+        half_made_tables_can_be_freed,
+    };
+    return run_tests("table", tests, N_ELEMENTS(tests));
 }

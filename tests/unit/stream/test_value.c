@@ -1,7 +1,6 @@
+#include "../util/suite.h"
 #include "stream/value.h"
 #include "util/text.h"
-
-#include <check.h>
 
 /* Something stands in the buffer already, of an odd length. */
 #define BEFORE "before!"
@@ -587,14 +586,5 @@ int main(void)
         details_fit_and_end_between_characters,
         details_hold_no_value,
     };
-    Suite *s = suite_create("value");
-    TCase *tc = tcase_create("value");
-    for (size_t i = 0; i < N_ELEMENTS(tests); i++)
-        tcase_add_test(tc, tests[i]);
-    suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("value", tests, N_ELEMENTS(tests));
 }

@@ -1,20 +1,49 @@
 #pragma once
-/* Runs a list of tests as one program. */
+/*
+ * Runs tests as one program. A list of them takes run_tests(), or run_staged() where each wants a stage that is set up
+ * before it and torn down after it. Whoever has loops, or several cases, adds them to the cases of a suite by hand.
+ */
+#include "folder.h"
 #include "util/cleanup.h"
 
 #include <check.h>
 
-static inline int run_tests(const char *name, const TTest *const *tests, size_t n)
+/* Either of the two functions may be NULL. */
+static inline TCase *add_case(Suite *suite, const char *name, SFun setup, SFun teardown)
 {
-    Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
     tcase_set_timeout(tcase, 60); /* valgrind takes its time */
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+static inline void add_tests(TCase *tcase, const TTest *const *tests, size_t n)
+{
     for (size_t i = 0; i < n; i++)
         tcase_add_test(tcase, tests[i]);
-    suite_add_tcase(suite, tcase);
+}
+
+/* What main() returns. */
+static inline int run_suite(Suite *suite)
+{
     SRunner *runner = srunner_create(suite);
+    make_runners_folder();
     srunner_run_all(runner, CK_ENV);
+    remove_runners_folder();
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static inline int run_staged(const char *name, SFun setup, SFun teardown, const TTest *const *tests, size_t n)
+{
+    Suite *suite = suite_create(name);
+    add_tests(add_case(suite, name, setup, teardown), tests, n);
+    return run_suite(suite);
+}
+
+static inline int run_tests(const char *name, const TTest *const *tests, size_t n)
+{
+    return run_staged(name, NULL, NULL, tests, n);
 }

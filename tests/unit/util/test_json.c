@@ -1,6 +1,5 @@
+#include "suite.h"
 #include "util/json.h"
-
-#include <check.h>
 
 /* A copy without a byte behind it, so that a sanitizer sees one step too far. */
 static char *tight;
@@ -501,15 +500,5 @@ int main(void)
         a_lenient_reader_notes_bad_text,
         a_single_value_can_be_read,
     };
-    Suite *s = suite_create("json");
-    TCase *tc = tcase_create("json");
-    tcase_set_timeout(tc, 60);
-    for (size_t i = 0; i < N_ELEMENTS(tests); i++)
-        tcase_add_test(tc, tests[i]);
-    suite_add_tcase(s, tc);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_tests("json", tests, N_ELEMENTS(tests));
 }
