@@ -39,7 +39,7 @@ def fetch(urls, folder, parallel):
     if parallel > 1:
         argv += ["--parallel", "--parallel-max", str(parallel)]
     began = time.monotonic()
-    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, timeout=3600)
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=3600)  # its meter, in parallel
     return time.monotonic() - began
 
 
