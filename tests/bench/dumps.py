@@ -61,10 +61,10 @@ class PeakWatch(threading.Thread):
             self.peak = max(self.peak, int(lines["VmHWM"].split()[0]))
 
 
-def copy(source, sink_url):
+def copy(source, sink_url, *options):
     """(seconds of all of it, what it says, the worker's peak in MB)."""
     began = time.monotonic()
-    process = subprocess.Popen([str(INGESTCTL), "--json", "copy", "--source", source, "--sink", sink_url],
+    process = subprocess.Popen([str(INGESTCTL), "--json", "copy", "--source", source, "--sink", sink_url, *options],
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     watch = PeakWatch(process.pid)
     watch.start()

@@ -14,6 +14,7 @@ from dumps import dumps_memory, dumps_mysql, dumps_national, dumps_postgres
 from jobs import firing_lateness, spawn_latency, takeover, triggers
 from live import delays, ingest_once, share
 from office import claim, diagnose
+from rest import rest, rest_memory
 from revenue import rollup
 from scene import median, publish_backlog, published_counts, rewind, wait_until
 
@@ -221,4 +222,5 @@ def memory(scene):
 
 MEASURES = {f.__name__.replace("_", "-"): f for f in
             (backlog, poison, both_streams, per_row, latency, pipe, rollup, firing_lateness, takeover, spawn_latency,
-             triggers, idle, memory, dumps_mysql, dumps_postgres, dumps_memory, dumps_national)}
+             triggers, idle, memory, dumps_mysql, dumps_postgres, dumps_memory, dumps_national, rest,
+             rest_memory)}
