@@ -15,7 +15,7 @@
 
 struct request {
     const char *source, *sink, *as_of, *key, *pattern, *since, *member, *delimiter, *max_removed,
-        *max_rejected;
+        *max_rejected, *null;
     struct buffer null_tokens;
     bool dry_run;
     struct config_job job; /* the options as a configuration would have them: checked, with its defaults */
@@ -50,7 +50,7 @@ static int take_options(const struct command *self, struct request *r)
         {"since", r->since},
         {"member", r->member},
         {"key", r->key},
-        {"null", r->null_tokens.n ? buffer_string(&r->null_tokens) : NULL},
+        {"null", r->null ? buffer_string(&r->null_tokens) : NULL},
         {"delimiter", r->delimiter},
         {"max_removed", r->max_removed},
         {"max_rejected", r->max_rejected},
@@ -155,7 +155,7 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         {"sink", NULL, &r.sink},
         {"as-of", NULL, &r.as_of},
         {"key", NULL, &r.key},
-        {"null", NULL, NULL, &r.null_tokens},
+        {"null", NULL, &r.null, &r.null_tokens},
         {"pattern", NULL, &r.pattern},
         {"since", NULL, &r.since},
         {"member", NULL, &r.member},
@@ -168,8 +168,8 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
     if (first < 0)
         return code;
     /* --null A B: what belongs to nothing else */
-    for (; first < argc && r.null_tokens.n > 0; first++)
-        buffer_printf(&r.null_tokens, ",%s", argv[first]);
+    for (; first < argc && r.null; first++)
+        ctl_add_word(&r.null_tokens, argv[first]);
     if (first < argc)
         return ctl_misused(
             self, "what is %s? The source and the sink are --source URL --sink URL", argv[first]);
@@ -190,7 +190,8 @@ const struct command command_copy = {"copy", "--source URL --sink URL [OPTION…
     "\n"
     "  --key COL[,COL] the columns that tell one record from another; the first column unless given\n"
     "  --as-of DATE    the date it speaks for; else the date in its name, else Last-Modified, else today\n"
-    "  --null TOKEN…   cells that are exactly this hold nothing, as the empty cell does; NULL unless given\n"
+    "  --null TOKEN…   cells that are exactly this hold nothing, as the empty cell does; NULL unless given,\n"
+    "                  and \"\" for none\n"
     "  --pattern GLOB  the source is a page or a folder that lists the dumps: npi-%Y-%m-%d.csv\n"
     "  --since DATE    dumps of before are left alone; needed where the source has a date in it\n"
     "  --member GLOB   which file of a zip\n"

@@ -96,6 +96,8 @@ static int check_plain_table(const struct key *key, const char *text, struct err
 
 static int check_words(const struct key *key, const char *text, struct error *err)
 {
+    if (!*text)
+        return key->may_be_empty ? 0 : error_set(err, "a word is expected here");
     if (text[0] == ',' || text[strlen(text) - 1] == ',' || strstr(text, ",,"))
         return error_set(err, "between its commas there is a word missing");
     return check_length(key, text, err);

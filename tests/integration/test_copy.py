@@ -169,6 +169,12 @@ def test_several_null_tokens_behind_one_option(db, server, sink):
     assert rows(db, "SELECT id, name FROM npi ORDER BY id") == [["1", None], ["2", None], ["3", "x"]]
 
 
+def test_the_empty_cell_alone_is_null(db, server, sink):
+    url = server.put("/d-2016-02-07.csv", b"id,name\n1,NULL\n2,\nNULL,x\n")
+    copy(url, sink, "--null", "")
+    assert rows(db, "SELECT id, name FROM npi ORDER BY id") == [["1", "NULL"], ["2", None], ["NULL", "x"]]
+
+
 def test_one_that_is_in_no_order_is_read_again(db, server, sink):
     lines = FEBRUARY.splitlines(keepends=True)
     dump = one(copy(server.put("/npi-2016-02-07.csv", "".join([lines[0], *lines[:0:-1]]).encode()), sink))
