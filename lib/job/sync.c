@@ -224,6 +224,14 @@ static int check_spec(const struct job_spec *spec, struct db_fault *fault)
     return 0;
 }
 
+/* Behind the one that a dry run looked at. */
+static void note_others(struct sync *s, const struct sync_plan *plan, size_t from)
+{
+    const char *what = plan->dumps[from].may_be_missing ? "later dates that may have one" : "others to load";
+    _cleanup_free_ char *words = xasprintf("a dry run looks at one dump; %s: %zu", what, plan->n - from);
+    stats_note(&s->stats, words);
+}
+
 static int work(struct sync *s, struct db_fault *fault)
 {
     char today[DATE_SIZE];
@@ -239,7 +247,7 @@ static int work(struct sync *s, struct db_fault *fault)
         if (sync_dump(s, &plan, i, fault) < 0)
             return -1;
         if (s->dry_run_over && i + 1 < plan.n) {
-            stats_note(&s->stats, "a dry run looks at one dump; more may follow it");
+            note_others(s, &plan, i + 1);
             break;
         }
     }

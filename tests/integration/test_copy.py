@@ -320,11 +320,16 @@ def test_what_was_loaded_before_a_broken_one_stays(db, server, sink):
 
 
 def test_a_dry_run_of_many_looks_at_the_first(server, sink):
-    for name, body in zip(["npi-2016-02-07.csv", "npi-2016-03-13.csv"], [FEBRUARY, MARCH]):
+    names = ["npi-2016-02-07.csv", "npi-2016-03-13.csv", "npi-2016-04-10.csv"]
+    for name, body in zip(names, [FEBRUARY, MARCH, APRIL]):
         server.put(f"/dumps/{name}", body.encode())
-    index = server.put_index("/dumps/", ["npi-2016-02-07.csv", "npi-2016-03-13.csv"])
+    index = server.put_index("/dumps/", names)
     dump = one(copy(index, sink, "--pattern", "npi-%Y-%m-%d.csv", "--dry-run"))
-    assert dump["as_of"] == "2016-02-07" and "more may follow" in dump["notes"][-1]
+    assert dump["as_of"] == "2016-02-07" and "others to load: 2" in dump["notes"][-1]
+    dump = one(copy(server.url("/dumps/npi-%Y-%m-%d.csv"), sink, "--since", "2016-04-01", "--dry-run"))
+    assert dump["as_of"] == "2016-04-10" and "later dates that may have one: " in dump["notes"][-1]
+    dump = one(copy(index, sink, "--pattern", "npi-%Y-%m-%d.csv", "--since", "2016-04-01", "--dry-run"))
+    assert dump["notes"] == [], "it is the only one"
 
 
 # ---- what a person sees ----
