@@ -90,6 +90,18 @@ static enum history_outcome load_rows(
     return history_load(s->history, &load, &ret->counts, &ret->notes, fault);
 }
 
+/* The sum is of the whole zip, and so the same for each of its members. 1 or -1. */
+static int is_same_member(const struct sync_feed *f, const struct fetch_facts *facts,
+    const struct history_dump *found, struct db_fault *fault)
+{
+    if (!f->sync->member || !found->name || !facts->name || strcmp(found->name, facts->name) == 0)
+        return 1;
+    return error_set(&fault->error,
+        "%s: another member of this zip, %.100s, is loaded for %s already: if %.100s is of another date, say "
+        "--as-of",
+        f->shown, found->name, found->as_of, facts->name);
+}
+
 /* Is it one that is loaded already? Its sum tells, without its rows being looked at. 1, 0, -1. */
 static int is_loaded(struct sync *s, struct sync_feed *f, struct db_fault *fault)
 {
@@ -102,7 +114,8 @@ static int is_loaded(struct sync *s, struct sync_feed *f, struct db_fault *fault
     const char *sum = feed_hash(f, fault);
     if (!sum)
         return -1;
-    return history_find(s->history, f->as_of, sum) != NULL;
+    const struct history_dump *found = history_find(s->history, f->as_of, sum);
+    return found ? is_same_member(f, &facts, found, fault) : 0;
 }
 
 enum step { STEP_OVER, STEP_AGAIN, STEP_AGAIN_ANY_ORDER, STEP_FAILED };

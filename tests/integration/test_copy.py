@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 import threading
+import zipfile
 
 import pytest
 
@@ -112,6 +113,29 @@ def test_the_same_again(server, sink):
     dump = one(copy(url, sink))
     assert (dump["status"], dump["as_of_from"]) == ("unchanged", "name")
     assert len(server.requests()) == before + 2
+
+
+def packed(members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
+        for name, text in members.items():
+            z.writestr(name, text)
+    return out.getvalue()
+
+
+def test_another_member_of_the_same_zip(db, server, sink):
+    url = server.put("/npi.zip", packed({"npi-2016-02-07.csv": FEBRUARY, "npi-2016-03-13.csv": MARCH}))
+    assert one(copy(url, sink, "--member", "*-02-07.csv"))["status"] == "loaded"
+    assert one(copy(url, sink, "--member", "*-03-13.csv"))["status"] == "loaded"
+    before = len(server.requests())
+    assert one(copy(url, sink, "--member", "*-03-13.csv"))["status"] == "unchanged"
+    assert len(server.requests()) == before + 1 and server.requests()[-1]["If-None-Match"]
+    url = server.put("/npi-2016-04-10.zip", packed({"main.csv": APRIL, "other.csv": FEBRUARY}))
+    assert one(copy(url, sink, "--member", "main.*"))["status"] == "loaded"
+    said = copy(url, sink, "--member", "other.*", code=1)
+    assert "main.csv, is loaded for 2016-04-10 already" in said and "if other.csv is" in said
+    assert one(copy(url, sink, "--member", "main.csv"))["status"] == "unchanged"
+    assert len(rows(db, "SELECT * FROM npi")) == 5
 
 
 def test_another_of_the_same_date_is_refused(db, server, sink):
