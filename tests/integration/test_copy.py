@@ -16,7 +16,7 @@ import zipfile
 
 import pytest
 
-from dump_server import OK, DumpServer, Slow
+from dump_server import OK, DumpServer, Redirect, Slow, Status
 from programs import INGESTCTL, REPO
 from servers import wait_until
 from test_db import db, free_port  # noqa: F401: a fixture
@@ -489,6 +489,21 @@ def test_a_cell_of_any_length(db):
 
 
 # ---- used wrongly, and what fails ----
+
+@pytest.mark.parametrize("body, behaviour, words", [
+    (gzip.compress(FEBRUARY.encode())[:-8] + b"12345678", OK, "damaged gzip"),
+    (gzip.compress(FEBRUARY.encode())[:-20], OK, "cut off"),
+    (packed({"a.csv": FEBRUARY, "b.csv": MARCH}), OK, "several members"),
+    (packed({"a.csv": FEBRUARY}), Status(404), "404"),
+    (b"<html>moved</html>", OK, "no CSV"),
+    (FEBRUARY.encode(), Redirect("ftp://h/x"), "redirects"),
+])
+def test_a_url_is_said_once(server, sink, body, behaviour, words):
+    url = server.put("/npi-2016-02-07.csv", body, [behaviour])
+    for source in (url, url.replace("http://", "http://me:s3cret@")):
+        said = copy(source, sink, code=1)
+        assert words in said and said.count("/npi-2016-02-07.csv") == 1, said
+
 
 @pytest.mark.parametrize("args, words", [
     ([], "--source is missing"),
