@@ -16,7 +16,7 @@
 struct request {
     const char *source, *sink, *as_of, *key, *pattern, *since, *member, *delimiter, *max_removed,
         *max_rejected, *null;
-    struct buffer null_tokens;
+    struct buffer keys, null_tokens;
     bool dry_run;
     struct config_job job; /* the options as a configuration would have them: checked, with its defaults */
 };
@@ -25,6 +25,7 @@ static void request_done(struct request *r)
 {
     for (size_t i = 0; i < section_job.n_keys; i++)
         value_done(&section_job.keys[i], &r->job);
+    buffer_done(&r->keys);
     buffer_done(&r->null_tokens);
 }
 
@@ -49,7 +50,7 @@ static int take_options(const struct command *self, struct request *r)
         {"pattern", r->pattern},
         {"since", r->since},
         {"member", r->member},
-        {"key", r->key},
+        {"key", r->key ? buffer_string(&r->keys) : NULL},
         {"null", r->null ? buffer_string(&r->null_tokens) : NULL},
         {"delimiter", r->delimiter},
         {"max_removed", r->max_removed},
@@ -154,7 +155,7 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         {"source", NULL, &r.source},
         {"sink", NULL, &r.sink},
         {"as-of", NULL, &r.as_of},
-        {"key", NULL, &r.key},
+        {"key", NULL, &r.key, &r.keys},
         {"null", NULL, &r.null, &r.null_tokens},
         {"pattern", NULL, &r.pattern},
         {"since", NULL, &r.since},
@@ -188,7 +189,9 @@ const struct command command_copy = {"copy", "--source URL --sink URL [OPTION…
     "tables are made. A dump is loaded whole or not at all, and the same dump again does nothing. Needs no "
     "daemon.\n"
     "\n"
-    "  --key COL[,COL] the columns that tell one record from another; the first column unless given\n"
+    "  --key COL[,COL] the columns that tell one record from another; the first column unless given. One "
+    "whose\n"
+    "                  name holds a comma stands in quotes of its own: '\"City, State\"'\n"
     "  --as-of DATE    the date it speaks for; else the date in its name, else Last-Modified, else today\n"
     "  --null TOKEN…   cells that are exactly this hold nothing, as the empty cell does; NULL unless given,\n"
     "                  and \"\" for none\n"

@@ -193,6 +193,17 @@ def test_several_null_tokens_behind_one_option(db, server, sink):
     assert rows(db, "SELECT id, name FROM npi ORDER BY id") == [["1", None], ["2", None], ["3", "x"]]
 
 
+def test_headers_and_tokens_with_a_comma(db, server, sink):
+    body = b'id,"City, State","a ""b"", c",v\n1,"Reno, NV",x,"none, yet"\n1,"Elko, NV",x,"no"\n'
+    url = server.put("/d-2016-02-07.csv", body)
+    assert "is not in the dump" in copy(url, sink, "--key", "id,City, State", code=1)
+    keys = ["--key", 'id,"City, State"', "--key", '"a ""b"", c"']
+    dump = one(copy(url, sink, *keys, "--null", '"none, yet"'))
+    assert dump["key"] == ["id", "City, State", 'a "b", c'] and counts(dump) == {"added": 2}
+    assert rows(db, "SELECT city_state, v FROM npi ORDER BY 1") == [["Elko, NV", "no"], ["Reno, NV", None]]
+    assert one(copy(url, sink, *keys))["status"] == "unchanged"
+
+
 def test_the_empty_cell_alone_is_null(db, server, sink):
     url = server.put("/d-2016-02-07.csv", b"id,name\n1,NULL\n2,\nNULL,x\n")
     copy(url, sink, "--null", "")
@@ -518,6 +529,8 @@ def test_a_url_is_said_once(server, sink, body, behaviour, words):
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--max-removed", "101"], "too much"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--max-rejected", "101"], "too much"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--delimiter", "xy"], "one character"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--key", ""], "a word is expected"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--key", '"a,b'], "a word in quotes"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--snik", "x"], "unknown option"),
     (["mysql://root:s3cret@h/d/t"], "mysql://root:xxxxxx@h"),
 ])

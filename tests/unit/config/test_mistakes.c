@@ -439,6 +439,9 @@ START_TEST(syncs)
         {SYNC("    source: https://h/a.csv\n    max_removed: 101\n"), "7:18", "too much"},
         {SYNC("    source: https://h/a.csv\n    max_rejected: 101\n"), "7:19", "too much"},
         {SYNC("    source: https://h/a.csv\n    key: a,,b\n"), "7:10", "a word missing"},
+        {SYNC("    source: https://h/a.csv\n    key: 'a,\"\"'\n"), "7:10", "a word missing"},
+        {SYNC("    source: https://h/a.csv\n    key: 'a,\"b'\n"), "7:10", "a word in quotes"},
+        {SYNC("    source: https://h/a.csv\n    key: '\"a\"b,c'\n"), "7:10", "a word in quotes"},
         {SYNC("    source: https://h/a.csv\n    key: ''\n"), "7:10", "the value is missing"},
         {SYNC("    source: https://h/a.csv\n    'null':\n"), "7:12", "the value is missing"},
         {SYNC("    source: https://h/a.csv\n    'null': ','\n"), "7:13", "a word missing"},
@@ -456,7 +459,7 @@ START_TEST(syncs)
                      "    key: a,b\n    'null': NULL,NA\n    delimiter: ';'\n    max_removed: 100\n    "
                      "max_rejected: 100\n"));
     expect_good(SYNC_INTO("s.t", "    source: https://h/a.csv\n    delimiter: tab\n"));
-    expect_good(SYNC("    source: https://h/a.csv\n    'null': ''\n"));
+    expect_good(SYNC("    source: https://h/a.csv\n    'null': ''\n    key: '\"a, \"\"b\"\"\",c'\n"));
 }
 END_TEST
 
