@@ -15,8 +15,8 @@
 
 struct request {
     const char *source, *sink, *as_of, *key, *pattern, *since, *member, *delimiter, *max_removed,
-        *max_rejected;
-    struct buffer null_tokens;
+        *max_rejected, *null;
+    struct buffer keys, null_tokens;
     bool dry_run;
     struct config_job job; /* the options as a configuration would have them: checked, with its defaults */
 };
@@ -25,6 +25,7 @@ static void request_done(struct request *r)
 {
     for (size_t i = 0; i < section_job.n_keys; i++)
         value_done(&section_job.keys[i], &r->job);
+    buffer_done(&r->keys);
     buffer_done(&r->null_tokens);
 }
 
@@ -49,8 +50,8 @@ static int take_options(const struct command *self, struct request *r)
         {"pattern", r->pattern},
         {"since", r->since},
         {"member", r->member},
-        {"key", r->key},
-        {"null", r->null_tokens.n ? buffer_string(&r->null_tokens) : NULL},
+        {"key", r->key ? buffer_string(&r->keys) : NULL},
+        {"null", r->null ? buffer_string(&r->null_tokens) : NULL},
         {"delimiter", r->delimiter},
         {"max_removed", r->max_removed},
         {"max_rejected", r->max_rejected},
@@ -154,8 +155,8 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         {"source", NULL, &r.source},
         {"sink", NULL, &r.sink},
         {"as-of", NULL, &r.as_of},
-        {"key", NULL, &r.key},
-        {"null", NULL, NULL, &r.null_tokens},
+        {"key", NULL, &r.key, &r.keys},
+        {"null", NULL, &r.null, &r.null_tokens},
         {"pattern", NULL, &r.pattern},
         {"since", NULL, &r.since},
         {"member", NULL, &r.member},
@@ -168,8 +169,8 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
     if (first < 0)
         return code;
     /* --null A B: what belongs to nothing else */
-    for (; first < argc && r.null_tokens.n > 0; first++)
-        buffer_printf(&r.null_tokens, ",%s", argv[first]);
+    for (; first < argc && r.null; first++)
+        ctl_add_word(&r.null_tokens, argv[first]);
     if (first < argc)
         return ctl_misused(
             self, "what is %s? The source and the sink are --source URL --sink URL", argv[first]);
@@ -188,9 +189,12 @@ const struct command command_copy = {"copy", "--source URL --sink URL [OPTION…
     "tables are made. A dump is loaded whole or not at all, and the same dump again does nothing. Needs no "
     "daemon.\n"
     "\n"
-    "  --key COL[,COL] the columns that tell one record from another; the first column unless given\n"
+    "  --key COL[,COL] the columns that tell one record from another; the first column unless given. One "
+    "whose\n"
+    "                  name holds a comma stands in quotes of its own: '\"City, State\"'\n"
     "  --as-of DATE    the date it speaks for; else the date in its name, else Last-Modified, else today\n"
-    "  --null TOKEN…   cells that are exactly this hold nothing, as the empty cell does; NULL unless given\n"
+    "  --null TOKEN…   cells that are exactly this hold nothing, as the empty cell does; NULL unless given,\n"
+    "                  and \"\" for none\n"
     "  --pattern GLOB  the source is a page or a folder that lists the dumps: npi-%Y-%m-%d.csv\n"
     "  --since DATE    dumps of before are left alone; needed where the source has a date in it\n"
     "  --member GLOB   which file of a zip\n"
@@ -201,7 +205,8 @@ const struct command command_copy = {"copy", "--source URL --sink URL [OPTION…
     "                  100: none is\n"
     "  --max-rejected PERCENT\n"
     "                  the same for rows that cannot be taken; 10 unless given\n"
-    "  --dry-run       says what it would do, and does nothing; of many dumps it looks at the first\n"
+    "  --dry-run       says what it would do, and does nothing; of many dumps it looks at the first, and "
+    "counts the rest\n"
     "\n"
     "Exit code: 0 loaded, or there was nothing to do; 1 failed, and nothing of the dump that failed was "
     "written;\n"

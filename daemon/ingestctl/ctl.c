@@ -47,13 +47,18 @@ static void take_shared(struct ctl *ctl, const struct command *command, int opti
     }
 }
 
+void ctl_add_word(struct buffer *list, const char *word)
+{
+    buffer_printf(list, "%s%s", list->n ? "," : "", word);
+}
+
 static void take_own(const struct ctl_option *o)
 {
     if (o->flag)
         *o->flag = true;
-    else if (o->list)
-        buffer_printf(o->list, "%s%s", o->list->n ? "," : "", optarg);
-    else
+    if (o->list)
+        ctl_add_word(o->list, optarg);
+    if (o->value)
         *o->value = optarg;
 }
 

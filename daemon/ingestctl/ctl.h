@@ -42,7 +42,7 @@ struct ctl_option {
     const char *name;
     bool *flag;
     const char **value;
-    struct buffer *list; /* the values with commas between them */
+    struct buffer *list; /* the values with commas between them; beside it value is the last */
 };
 
 /*
@@ -52,6 +52,8 @@ struct ctl_option {
  */
 int ctl_options(struct ctl *ctl, const struct command *command, const struct ctl_option *options,
     size_t n_options, int argc, char **argv, int *ret_code);
+/* As an option's list takes one more value. */
+void ctl_add_word(struct buffer *list, const char *word);
 /* The same for a command without options that takes from min to max arguments. */
 int ctl_arguments(
     struct ctl *ctl, const struct command *command, int argc, char **argv, int min, int max, int *ret_code);

@@ -59,7 +59,7 @@ struct config_job {
     char *since;    /* sync: a date, no dump before it is of interest; or NULL */
     char *member;   /* sync: a glob of the file in a zip; or NULL */
     char *key;      /* sync: headers, with commas between them; NULL: the first column */
-    char *null_tokens;      /* sync: with commas between them; default "NULL" */
+    char *null_tokens;      /* sync: with commas between them; default "NULL", "": none */
     char *delimiter;        /* sync: one character; NULL: found out */
     uint64_t max_removed;   /* sync: percent of the keys; default 20 */
     uint64_t max_rejected;  /* sync: percent of the rows; default 10 */

@@ -262,7 +262,7 @@ static char *expand(const char *s, struct error *err)
     return xstrdup(buffer_string(&out));
 }
 
-char *node_value(const yaml_node_t *node, struct error *err)
+char *node_value(const yaml_node_t *node, bool may_be_empty, struct error *err)
 {
     if (node->type != YAML_SCALAR_NODE) {
         error_set(err, "a single value is expected here, not a %s",
@@ -271,7 +271,7 @@ char *node_value(const yaml_node_t *node, struct error *err)
     }
     const char *s = (const char *)node->data.scalar.value;
     bool plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    if (node->data.scalar.length == 0 || (plain && yaml_is_null_word(s))) {
+    if ((node->data.scalar.length == 0 && !may_be_empty) || (plain && yaml_is_null_word(s))) {
         error_set(err, "the value is missing; give one, or remove the key");
         return NULL;
     }
@@ -280,7 +280,7 @@ char *node_value(const yaml_node_t *node, struct error *err)
         return NULL;
     }
     char *value = expand(s, err);
-    if (value && !*value) {
+    if (value && !*value && !may_be_empty) {
         error_set(err, "the value is empty once its variables are replaced");
         free(value);
         return NULL;

@@ -30,5 +30,5 @@ bool yaml_is_null_word(const char *s);
 /* The text of a key: a new string, or NULL and why not. */
 char *node_key(const yaml_node_t *node, struct error *err);
 /* The text of a value, with ${NAME} and ${NAME:-words} replaced from the environment and $${ standing for a
- * plain ${: a new string, or NULL and why not. It is never empty. */
-char *node_value(const yaml_node_t *node, struct error *err);
+ * plain ${: a new string, or NULL and why not. It is empty only where it may be, and "" is written. */
+char *node_value(const yaml_node_t *node, bool may_be_empty, struct error *err);

@@ -146,8 +146,9 @@ static const struct key job_keys[] = {
         .help = "Which file of a zip is the dump: a glob."},
     {"key", KEY_WORDS, AT_JOB(key), .most = 4000, .only = "sync", .fallback_note = "the first column",
         .help = "The headers of the columns that tell one record from another."},
-    {"null", KEY_WORDS, "NULL", AT_JOB(null_tokens), .most = 4000, .only = "sync",
-        .help = "Cells that are exactly one of these hold nothing, as the empty cell does."},
+    {"null", KEY_WORDS, "NULL", AT_JOB(null_tokens), .most = 4000, .only = "sync", .may_be_empty = true,
+        .help = "Cells that are exactly one of these hold nothing, as the empty cell does; with `\"\"` that "
+                "one alone."},
     {"delimiter", KEY_DELIMITER, AT_JOB(delimiter), .only = "sync",
         .fallback_note = "found out from the header", .help = "What stands between the cells."},
     {"max_removed", KEY_COUNT, "20", AT_JOB(max_removed), .most = 100, .only = "sync",

@@ -45,6 +45,7 @@ struct key {
     uint64_t least, most;     /* sizes in bytes, durations in microseconds, texts in bytes; 0: no limit */
     const char *const *words; /* of KEY_CHOICE, up to a NULL */
     bool required;            /* has no default and must be given */
+    bool may_be_empty;        /* "" is a value, and means none */
     bool needs_restart;       /* a reload cannot take it */
     const char *only;         /* the kinds of entry it makes sense for (see struct named); NULL: any */
     const char *required_by;  /* the kinds that cannot be without it: "rollup and sync"; NULL: none */

@@ -80,7 +80,7 @@ static void unknown_key(struct reading *r, const yaml_node_t *node, const struct
 /* The value as text, a file's name made absolute; NULL and why not. */
 static char *take_text(struct reading *r, const yaml_node_t *node, const struct key *key, struct error *err)
 {
-    _cleanup_free_ char *text = node_value(node, err);
+    _cleanup_free_ char *text = node_value(node, key->may_be_empty, err);
     if (!text || key->type != KEY_FILE)
         return TAKE(text);
     char *path = NULL;

@@ -31,7 +31,7 @@ static void describe_text(cJSON *object, const struct key *key)
         cJSON_AddItemToArray(types, cJSON_CreateString("integer"));
     } else {
         cJSON_AddStringToObject(object, "type", "string");
-        cJSON_AddNumberToObject(object, "minLength", 1);
+        cJSON_AddNumberToObject(object, "minLength", key->may_be_empty ? 0 : 1);
     }
     _cleanup_free_ char *typed = pattern_of(key);
     if (!typed)

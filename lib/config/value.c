@@ -96,7 +96,16 @@ static int check_plain_table(const struct key *key, const char *text, struct err
 
 static int check_words(const struct key *key, const char *text, struct error *err)
 {
-    if (text[0] == ',' || text[strlen(text) - 1] == ',' || strstr(text, ",,"))
+    if (!*text)
+        return key->may_be_empty ? 0 : error_set(err, "a word is expected here");
+    const char *at = text;
+    bool missing = false;
+    for (char *word; (word = text_next_word(&at)); free(word))
+        missing |= !*word;
+    if (at)
+        return error_set(
+            err, "a word in quotes ends with a quote and a comma behind it, and a quote in it stands twice");
+    if (missing)
         return error_set(err, "between its commas there is a word missing");
     return check_length(key, text, err);
 }
@@ -158,8 +167,10 @@ static const struct value_type types[] = {
         SLOT_TEXT, check_source},
     [KEY_DUMPS] = {"dumps", "an `https://`, `http://` or `file://` URL", "^(https?://[^/]|file:///.)",
         SLOT_TEXT, check_dumps},
-    [KEY_WORDS] = {"words", "words with commas between them: `NPI`, or `site,number`", NULL, SLOT_TEXT,
-        check_words},
+    [KEY_WORDS] = {"words",
+        "words with commas between them: `NPI`, or `site,number`; one that holds a comma itself in quotes: "
+        "`\"city, state\"`",
+        NULL, SLOT_TEXT, check_words},
     [KEY_DATE] = {"date", "`2016-02-07`", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", SLOT_TEXT, check_date},
     [KEY_DELIMITER] = {"delimiter",
         "one character that is no letter, digit or quote, as `;` or `|`; or `tab`", "^([^A-Za-z0-9\"]|tab)$",

@@ -60,6 +60,8 @@ struct fetch_facts {
     int resumed;         /* how often it went on after it broke */
 };
 void fetch_facts(const struct fetch *f, struct fetch_facts *ret_facts);
+/* May a member of that name (a fact of before) be the one that is wanted? Not where the pattern tells folders too. */
+bool fetch_is_member(const char *pattern, const char *name);
 
 /*
  * Which dumps an index page names: the links (href) of an HTML page, or the entries of a directory (file:, a path that

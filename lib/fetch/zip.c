@@ -106,6 +106,11 @@ static bool is_member(struct archive_entry *e, const char *name)
            strncmp(name, "__MACOSX/", 9) != 0;
 }
 
+bool fetch_is_member(const char *pattern, const char *name)
+{
+    return !strchr(pattern, '/') && glob_matches(pattern, name, NULL);
+}
+
 /* A pattern without a slash is about the name without its folders. */
 static bool is_wanted(const struct zip *z, const char *name)
 {

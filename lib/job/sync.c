@@ -90,6 +90,18 @@ static enum history_outcome load_rows(
     return history_load(s->history, &load, &ret->counts, &ret->notes, fault);
 }
 
+/* The sum is of the whole zip, and so the same for each of its members. 1 or -1. */
+static int is_same_member(const struct sync_feed *f, const struct fetch_facts *facts,
+    const struct history_dump *found, struct db_fault *fault)
+{
+    if (!f->sync->member || !found->name || !facts->name || strcmp(found->name, facts->name) == 0)
+        return 1;
+    return error_set(&fault->error,
+        "%s: another member of this zip, %.100s, is loaded for %s already: if %.100s is of another date, say "
+        "--as-of",
+        f->shown, found->name, found->as_of, facts->name);
+}
+
 /* Is it one that is loaded already? Its sum tells, without its rows being looked at. 1, 0, -1. */
 static int is_loaded(struct sync *s, struct sync_feed *f, struct db_fault *fault)
 {
@@ -102,7 +114,8 @@ static int is_loaded(struct sync *s, struct sync_feed *f, struct db_fault *fault
     const char *sum = feed_hash(f, fault);
     if (!sum)
         return -1;
-    return history_find(s->history, f->as_of, sum) != NULL;
+    const struct history_dump *found = history_find(s->history, f->as_of, sum);
+    return found ? is_same_member(f, &facts, found, fault) : 0;
 }
 
 enum step { STEP_OVER, STEP_AGAIN, STEP_AGAIN_ANY_ORDER, STEP_FAILED };
@@ -224,6 +237,14 @@ static int check_spec(const struct job_spec *spec, struct db_fault *fault)
     return 0;
 }
 
+/* Behind the one that a dry run looked at. */
+static void note_others(struct sync *s, const struct sync_plan *plan, size_t from)
+{
+    const char *what = plan->dumps[from].may_be_missing ? "later dates that may have one" : "others to load";
+    _cleanup_free_ char *words = xasprintf("a dry run looks at one dump; %s: %zu", what, plan->n - from);
+    stats_note(&s->stats, words);
+}
+
 static int work(struct sync *s, struct db_fault *fault)
 {
     char today[DATE_SIZE];
@@ -239,7 +260,7 @@ static int work(struct sync *s, struct db_fault *fault)
         if (sync_dump(s, &plan, i, fault) < 0)
             return -1;
         if (s->dry_run_over && i + 1 < plan.n) {
-            stats_note(&s->stats, "a dry run looks at one dump; more may follow it");
+            note_others(s, &plan, i + 1);
             break;
         }
     }

@@ -65,12 +65,20 @@ static bool is_missing(const struct sync_feed *f)
            access(u.path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
+/* Of a zip with several members one is loaded: another one is at the same URL, and has the same ETag. */
+static bool may_be_unchanged(const struct sync_feed *f, const struct history_dump *known)
+{
+    const char *member = f->sync->member;
+    return known && known->url && strcmp(known->url, f->shown) == 0 &&
+           (!member || (known->name && fetch_is_member(member, known->name)));
+}
+
 static enum feed_answer open_bytes(
     struct sync_feed *f, const struct history_dump *known, struct db_fault *fault)
 {
     struct fetch_options options = {.retries = -1, .member = f->sync->member};
     enum fetch_answer answer;
-    if (known && known->url && strcmp(known->url, f->shown) == 0) {
+    if (may_be_unchanged(f, known)) {
         options.etag = known->etag;
         /* Two URLs that differ in what is hidden look the same here; an ETag tells their things apart, a date does not. */
         options.last_modified = url_hides_query(f->shown) ? NULL : known->last_modified;

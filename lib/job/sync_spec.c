@@ -1,14 +1,13 @@
 #include "job/sync_spec.h"
 
 #include "config/config.h"
-#include "util/cleanup.h"
+#include "util/text.h"
 
-/* "a,b" as its words. */
 static void split(struct job_words *to, const char *text)
 {
-    _cleanup_free_ char *copy = xstrdup(text ? text : "");
-    for (char *save, *word = strtok_r(copy, ",", &save); word; word = strtok_r(NULL, ",", &save))
-        job_words_add(to, word);
+    for (char *word; (word = text_next_word(&text)); free(word))
+        if (*word)
+            job_words_add(to, word);
 }
 
 void job_sync_take(struct job_sync *to, const struct config_job *from)

@@ -60,11 +60,6 @@ static void facts(const struct source *s, struct source_facts *ret)
         c->reader.bytes.facts(c->reader.bytes.arg, &ret->received, &ret->total);
 }
 
-static int read_failed(const struct csv *c, struct source_fault *fault)
-{
-    return error_prefix(&fault->error, "%s", c->label);
-}
-
 #define AGAIN "fetch it again, or have the program that writes it look at that line"
 
 /* What ends without a line end was perhaps being written: it may go well when tried again. */
@@ -199,7 +194,7 @@ static int next_row(struct csv *c, struct source_row *ret, struct source_fault *
     enum source_reason why;
     int got = csv_reader_next(&c->reader, &why, fault);
     if (got < 0)
-        return why == SOURCE_BAD_QUOTE ? fail_unclosed(c, fault) : read_failed(c, fault);
+        return why == SOURCE_BAD_QUOTE ? fail_unclosed(c, fault) : -1;
     if (got == 0)
         return 0;
     enum source_reason reason = judge(c);
@@ -270,7 +265,7 @@ static int sniff(struct csv *c, char *ret_delimiter, struct source_fault *fault)
     for (int got = 1; got > 0 && !is_known;) {
         got = csv_reader_fill(r, fault);
         if (got < 0)
-            return read_failed(c, fault);
+            return -1;
         if (r->n < CSV_SNIFF_MIN)
             continue;
         pass_bom(r);
@@ -338,7 +333,7 @@ static int read_header(struct csv *c, const struct csv_options *options, struct 
         return -1;
     int got = csv_reader_next(&c->reader, &why, fault);
     if (got < 0)
-        return why == SOURCE_BAD_QUOTE ? fail_unclosed(c, fault) : read_failed(c, fault);
+        return why == SOURCE_BAD_QUOTE ? fail_unclosed(c, fault) : -1;
     if (got == 0)
         return error_set(&fault->error,
             "%s: there is nothing in it, not even a header: was it written to its end?", c->label);

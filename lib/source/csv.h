@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-/* Where the bytes come from: up to n of them, 0 at the end, -1. */
+/* Where the bytes come from: up to n of them, 0 at the end, -1 and why, which says what it is that cannot be read. */
 struct csv_bytes {
     ssize_t (*read)(void *arg, char *p, size_t n, struct source_fault *fault);
     void (*facts)(void *arg, int64_t *ret_received, int64_t *ret_total);

@@ -138,7 +138,7 @@ static int feed(struct csv_reader *r, const char *p, size_t n, struct source_fau
             break;
         int more = go_on(r, p);
         if (more < 0)
-            return error_set(&fault->error, "there is no memory left to read with");
+            return error_set(&fault->error, "there is no memory left to read the dump with");
         p += more;
         n -= (size_t)more;
     }

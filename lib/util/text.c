@@ -154,6 +154,30 @@ const char *text_suggest(const char *typed, const char *const *words, size_t n_w
     return best;
 }
 
+static char *quoted_word(const char **at)
+{
+    _cleanup_buffer_ struct buffer word = {0};
+    const char *p = *at + 1;
+    for (; *p && (p[0] != '"' || p[1] == '"'); p++) {
+        p += *p == '"';
+        buffer_put(&word, p, 1);
+    }
+    if (*p != '"' || (p[1] && p[1] != ','))
+        return NULL;
+    *at = p[1] ? p + 2 : NULL;
+    return xstrdup(buffer_string(&word));
+}
+
+char *text_next_word(const char **at)
+{
+    const char *p = *at;
+    if (!p || *p == '"')
+        return p ? quoted_word(at) : NULL;
+    size_t n = strcspn(p, ",");
+    *at = p[n] ? p + n + 1 : NULL;
+    return xstrndup(p, n);
+}
+
 /* The length of the well-formed sequence at p, or 0 (the table of RFC 3629, section 4). */
 static size_t sequence(const unsigned char *p, size_t n)
 {

@@ -17,6 +17,11 @@ int text_parse_bytes(const char *s, uint64_t *ret_bytes);
 /* The word of `words` nearest to `typed` when it is near enough to be a slip, else NULL. */
 const char *text_suggest(const char *typed, const char *const *words, size_t n_words);
 
+/* The next of words with commas between them; one that holds a comma stands in quotes, and a quote in it twice:
+ * NPI,"City, State". A new string, and *at is behind it, or NULL where it was the last. NULL when *at is, and where a quote
+ * is not closed or has something behind it. */
+char *text_next_word(const char **at);
+
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF). */
 bool text_is_utf8(const char *p, size_t n);
 /* Copies what is well-formed, with U+FFFD for every other byte and for NUL; at most max bytes, and no character in part.

@@ -12,10 +12,11 @@ import select
 import signal
 import subprocess
 import threading
+import zipfile
 
 import pytest
 
-from dump_server import OK, DumpServer, Slow
+from dump_server import OK, DumpServer, Redirect, Slow, Status
 from programs import INGESTCTL, REPO
 from servers import wait_until
 from test_db import db, free_port  # noqa: F401: a fixture
@@ -114,6 +115,29 @@ def test_the_same_again(server, sink):
     assert len(server.requests()) == before + 2
 
 
+def packed(members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
+        for name, text in members.items():
+            z.writestr(name, text)
+    return out.getvalue()
+
+
+def test_another_member_of_the_same_zip(db, server, sink):
+    url = server.put("/npi.zip", packed({"npi-2016-02-07.csv": FEBRUARY, "npi-2016-03-13.csv": MARCH}))
+    assert one(copy(url, sink, "--member", "*-02-07.csv"))["status"] == "loaded"
+    assert one(copy(url, sink, "--member", "*-03-13.csv"))["status"] == "loaded"
+    before = len(server.requests())
+    assert one(copy(url, sink, "--member", "*-03-13.csv"))["status"] == "unchanged"
+    assert len(server.requests()) == before + 1 and server.requests()[-1]["If-None-Match"]
+    url = server.put("/npi-2016-04-10.zip", packed({"main.csv": APRIL, "other.csv": FEBRUARY}))
+    assert one(copy(url, sink, "--member", "main.*"))["status"] == "loaded"
+    said = copy(url, sink, "--member", "other.*", code=1)
+    assert "main.csv, is loaded for 2016-04-10 already" in said and "if other.csv is" in said
+    assert one(copy(url, sink, "--member", "main.csv"))["status"] == "unchanged"
+    assert len(rows(db, "SELECT * FROM npi")) == 5
+
+
 def test_another_of_the_same_date_is_refused(db, server, sink):
     copy(server.put("/npi-2016-02-07.csv", FEBRUARY.encode()), sink)
     said = copy(server.put("/again/npi-2016-02-07.csv", FEBRUARY.replace("RENO", "OMAHA").encode()), sink, code=1)
@@ -167,6 +191,23 @@ def test_several_null_tokens_behind_one_option(db, server, sink):
     url = server.put("/d-2016-02-07.csv", b"id,name\n1,NULL\n2,NA\n3,x\n")
     copy(url, sink, "--null", "NULL", "NA", "--key", "id")
     assert rows(db, "SELECT id, name FROM npi ORDER BY id") == [["1", None], ["2", None], ["3", "x"]]
+
+
+def test_headers_and_tokens_with_a_comma(db, server, sink):
+    body = b'id,"City, State","a ""b"", c",v\n1,"Reno, NV",x,"none, yet"\n1,"Elko, NV",x,"no"\n'
+    url = server.put("/d-2016-02-07.csv", body)
+    assert "is not in the dump" in copy(url, sink, "--key", "id,City, State", code=1)
+    keys = ["--key", 'id,"City, State"', "--key", '"a ""b"", c"']
+    dump = one(copy(url, sink, *keys, "--null", '"none, yet"'))
+    assert dump["key"] == ["id", "City, State", 'a "b", c'] and counts(dump) == {"added": 2}
+    assert rows(db, "SELECT city_state, v FROM npi ORDER BY 1") == [["Elko, NV", "no"], ["Reno, NV", None]]
+    assert one(copy(url, sink, *keys))["status"] == "unchanged"
+
+
+def test_the_empty_cell_alone_is_null(db, server, sink):
+    url = server.put("/d-2016-02-07.csv", b"id,name\n1,NULL\n2,\nNULL,x\n")
+    copy(url, sink, "--null", "")
+    assert rows(db, "SELECT id, name FROM npi ORDER BY id") == [["1", "NULL"], ["2", None], ["NULL", "x"]]
 
 
 def test_one_that_is_in_no_order_is_read_again(db, server, sink):
@@ -314,11 +355,16 @@ def test_what_was_loaded_before_a_broken_one_stays(db, server, sink):
 
 
 def test_a_dry_run_of_many_looks_at_the_first(server, sink):
-    for name, body in zip(["npi-2016-02-07.csv", "npi-2016-03-13.csv"], [FEBRUARY, MARCH]):
+    names = ["npi-2016-02-07.csv", "npi-2016-03-13.csv", "npi-2016-04-10.csv"]
+    for name, body in zip(names, [FEBRUARY, MARCH, APRIL]):
         server.put(f"/dumps/{name}", body.encode())
-    index = server.put_index("/dumps/", ["npi-2016-02-07.csv", "npi-2016-03-13.csv"])
+    index = server.put_index("/dumps/", names)
     dump = one(copy(index, sink, "--pattern", "npi-%Y-%m-%d.csv", "--dry-run"))
-    assert dump["as_of"] == "2016-02-07" and "more may follow" in dump["notes"][-1]
+    assert dump["as_of"] == "2016-02-07" and "others to load: 2" in dump["notes"][-1]
+    dump = one(copy(server.url("/dumps/npi-%Y-%m-%d.csv"), sink, "--since", "2016-04-01", "--dry-run"))
+    assert dump["as_of"] == "2016-04-10" and "later dates that may have one: " in dump["notes"][-1]
+    dump = one(copy(index, sink, "--pattern", "npi-%Y-%m-%d.csv", "--since", "2016-04-01", "--dry-run"))
+    assert dump["notes"] == [], "it is the only one"
 
 
 # ---- what a person sees ----
@@ -455,6 +501,21 @@ def test_a_cell_of_any_length(db):
 
 # ---- used wrongly, and what fails ----
 
+@pytest.mark.parametrize("body, behaviour, words", [
+    (gzip.compress(FEBRUARY.encode())[:-8] + b"12345678", OK, "damaged gzip"),
+    (gzip.compress(FEBRUARY.encode())[:-20], OK, "cut off"),
+    (packed({"a.csv": FEBRUARY, "b.csv": MARCH}), OK, "several members"),
+    (packed({"a.csv": FEBRUARY}), Status(404), "404"),
+    (b"<html>moved</html>", OK, "no CSV"),
+    (FEBRUARY.encode(), Redirect("ftp://h/x"), "redirects"),
+])
+def test_a_url_is_said_once(server, sink, body, behaviour, words):
+    url = server.put("/npi-2016-02-07.csv", body, [behaviour])
+    for source in (url, url.replace("http://", "http://me:s3cret@")):
+        said = copy(source, sink, code=1)
+        assert words in said and said.count("/npi-2016-02-07.csv") == 1, said
+
+
 @pytest.mark.parametrize("args, words", [
     ([], "--source is missing"),
     (["--source", "https://h/a.csv"], "--sink is missing"),
@@ -468,6 +529,8 @@ def test_a_cell_of_any_length(db):
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--max-removed", "101"], "too much"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--max-rejected", "101"], "too much"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--delimiter", "xy"], "one character"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--key", ""], "a word is expected"),
+    (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--key", '"a,b'], "a word in quotes"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--snik", "x"], "unknown option"),
     (["mysql://root:s3cret@h/d/t"], "mysql://root:xxxxxx@h"),
 ])

@@ -50,7 +50,7 @@ def test_by_hand_and_dry(office, server):
     daemon = timer(office, {"npi": sync(server)})
     assert job(daemon, "npi")["kind"] == "sync"
     done = daemon.ctl_raw("run", "npi", "--dry-run")
-    assert done.returncode == 0 and "2016-02-07" in done.stdout and "more may follow" in done.stdout
+    assert done.returncode == 0 and "2016-02-07" in done.stdout and "others to load: " in done.stdout
     assert office.sql("SELECT to_regclass('npi')") == [(None,)]
     code, run = daemon.ctl("run", "npi", "--wait")
     assert code == 0 and len(run["stats"]["dumps"]) == 2

@@ -439,6 +439,12 @@ START_TEST(syncs)
         {SYNC("    source: https://h/a.csv\n    max_removed: 101\n"), "7:18", "too much"},
         {SYNC("    source: https://h/a.csv\n    max_rejected: 101\n"), "7:19", "too much"},
         {SYNC("    source: https://h/a.csv\n    key: a,,b\n"), "7:10", "a word missing"},
+        {SYNC("    source: https://h/a.csv\n    key: 'a,\"\"'\n"), "7:10", "a word missing"},
+        {SYNC("    source: https://h/a.csv\n    key: 'a,\"b'\n"), "7:10", "a word in quotes"},
+        {SYNC("    source: https://h/a.csv\n    key: '\"a\"b,c'\n"), "7:10", "a word in quotes"},
+        {SYNC("    source: https://h/a.csv\n    key: ''\n"), "7:10", "the value is missing"},
+        {SYNC("    source: https://h/a.csv\n    'null':\n"), "7:12", "the value is missing"},
+        {SYNC("    source: https://h/a.csv\n    'null': ','\n"), "7:13", "a word missing"},
         {SYNC_INTO(
              "s.t", "    source: https://h/a.csv\n    database: m\ndatabases:\n  m: {url: 'mysql://h/db'}\n"),
             "5:5", "in MySQL a table has no schema"},
@@ -450,8 +456,10 @@ START_TEST(syncs)
     expect_good(SYNC("    source: https://u:p@h/a%20b.csv?x=1\n"));
     expect_good(SYNC("    source: file:///srv/dumps/\n    pattern: 'npi-%Y-%m-%d.csv'\n"));
     expect_good(SYNC("    source: https://h/%Y/npi%m.zip\n    since: 2016-01-01\n    member: '*.csv'\n"
-                     "    key: a,b\n    'null': NULL,NA\n    delimiter: ';'\n    max_removed: 100\n    max_rejected: 100\n"));
+                     "    key: a,b\n    'null': NULL,NA\n    delimiter: ';'\n    max_removed: 100\n    "
+                     "max_rejected: 100\n"));
     expect_good(SYNC_INTO("s.t", "    source: https://h/a.csv\n    delimiter: tab\n"));
+    expect_good(SYNC("    source: https://h/a.csv\n    'null': ''\n    key: '\"a, \"\"b\"\"\",c'\n"));
 }
 END_TEST
 

@@ -75,6 +75,14 @@ START_TEST(defaults_of_syncs_are_filled_in)
 }
 END_TEST
 
+START_TEST(no_null_token_is_not_the_default_one)
+{
+    _cleanup_(config_freep) struct config *c =
+        parse_good(POSTGRES "jobs: {s: {kind: sync, source: 'https://h/a.csv', table: npi, 'null': \"\"}}\n");
+    ck_assert_str_eq(c->jobs[0].null_tokens, "");
+}
+END_TEST
+
 START_TEST(every_key_of_jobs_is_taken)
 {
     _cleanup_(config_freep) struct config *c = parse_good(
@@ -317,9 +325,10 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {defaults_are_filled_in, defaults_of_jobs_are_filled_in, every_key_is_taken,
-        defaults_of_syncs_are_filled_in, every_key_of_jobs_is_taken, files_begin_at_the_configuration,
-        the_consumer_is_the_host_and_the_name, max_entry_follows_a_small_memory, variables_are_replaced,
-        a_variable_is_not_replaced_twice, one_source_may_feed_two_groups, a_file_without_streams_is_read,
-        quoted_nothing_is_a_word, the_shipped_example_is_good, the_example_of_a_sync_is_good};
+        defaults_of_syncs_are_filled_in, no_null_token_is_not_the_default_one, every_key_of_jobs_is_taken,
+        files_begin_at_the_configuration, the_consumer_is_the_host_and_the_name,
+        max_entry_follows_a_small_memory, variables_are_replaced, a_variable_is_not_replaced_twice,
+        one_source_may_feed_two_groups, a_file_without_streams_is_read, quoted_nothing_is_a_word,
+        the_shipped_example_is_good, the_example_of_a_sync_is_good};
     return run_tests("config-read", tests, N_ELEMENTS(tests));
 }

@@ -10,7 +10,7 @@ ssize_t given_read(void *arg, char *p, size_t n, struct source_fault *fault)
         n = MIN(n, g->step);
     if (g->fails_at && g->at + n > g->fails_at) {
         fault->transient = true;
-        return error_set(&fault->error, "the line is dead");
+        return error_set(&fault->error, "a test: the line is dead");
     }
     if (n)
         memcpy(p, g->p + g->at, n);

@@ -118,9 +118,34 @@ START_TEST(long_words_are_no_danger)
 }
 END_TEST
 
+static void expect_words(const char *text, const char *wanted, bool is_sound)
+{
+    _cleanup_buffer_ struct buffer found = {0};
+    const char *at = text;
+    for (char *word; (word = text_next_word(&at)); free(word))
+        buffer_printf(&found, "[%s]", word);
+    ck_assert_str_eq(buffer_string(&found), wanted);
+    ck_assert_msg(!at == is_sound, "%s", text);
+}
+
+START_TEST(words_with_commas_between)
+{
+    expect_words("a", "[a]", true);
+    expect_words("", "[]", true);
+    expect_words("a,b c,", "[a][b c][]", true);
+    expect_words("\"a, b\",c", "[a, b][c]", true);
+    expect_words("a\"b,\"\"\"a\"\",\"", "[a\"b][\"a\",]", true);
+    expect_words("\"\",a", "[][a]", true);
+    expect_words("a,\"b", "[a]", false);
+    expect_words("\"a\"b", "", false);
+    expect_words("\"\"\"", "", false);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {counts_have_commas, durations_are_short, bytes_are_short,
-        a_duration_needs_its_unit, bytes_are_parsed, near_misses_are_suggested, long_words_are_no_danger};
+        a_duration_needs_its_unit, bytes_are_parsed, near_misses_are_suggested, long_words_are_no_danger,
+        words_with_commas_between};
     return run_tests("util-text", tests, N_ELEMENTS(tests));
 }
