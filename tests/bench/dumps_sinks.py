@@ -1,7 +1,10 @@
 """The two servers that dumps go to, with settings as they come, and each one's own bulk load through its own client."""
 import contextlib
 import os
+import pathlib
+import shutil
 import subprocess
+import tempfile
 import time
 
 import office as practice
@@ -25,7 +28,9 @@ class Maria:
     name, rival = "MySQL", "`LOAD DATA LOCAL INFILE`"
 
     def __init__(self, scene):
-        self.server = MariaDB(scene.home / "maria", MARIADB_DEFAULTS).start()
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="maria-", dir=scene.home))
+        self.home.chmod(0o711)
+        self.server = MariaDB(self.home / "server", MARIADB_DEFAULTS).start()
         self.server.sql("CREATE DATABASE bench_db CHARACTER SET utf8mb4")
 
     def url(self, table):
@@ -60,6 +65,7 @@ class Maria:
 
     def close(self):
         self.server.stop()
+        shutil.rmtree(self.home)
 
 
 class Pg:
