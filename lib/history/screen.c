@@ -55,17 +55,26 @@ static void write_raw(struct screen *s, const struct db_value *values)
         s->raw.n--;
 }
 
+/* A row that was just read is there as it stood; of one that the merge kept, or a stage, the cells are. */
+static struct slice raw_of(struct screen *s, const struct db_value *values)
+{
+    struct slice raw;
+    if (values == s->values && s->source->driver->raw) {
+        raw.p = s->source->driver->raw(s->source, &raw.n);
+        return raw;
+    }
+    write_raw(s, values);
+    return (struct slice){s->raw.p, s->raw.n};
+}
+
 /* ---- rejecting ---- */
 
 static int reject(struct screen *s, const struct db_value *values, int64_t line, enum source_reason reason,
     const char *detail, struct db_fault *fault)
 {
-    write_raw(s, values);
-    struct reject r = {.line = line,
-        .reason = source_reason_code(reason),
-        .detail = detail,
-        .raw = s->raw.p,
-        .n_raw = s->raw.n};
+    struct slice raw = raw_of(s, values);
+    struct reject r = {
+        .line = line, .reason = source_reason_code(reason), .detail = detail, .raw = raw.p, .n_raw = raw.n};
     return rejects_put(s->rejects, &r, fault);
 }
 

@@ -170,23 +170,29 @@ static void explain(struct csv *c, enum source_reason reason)
         snprintf(c->detail, sizeof(c->detail), "%s", source_reason_sentence(reason));
 }
 
+static const char *raw(struct source *s, size_t *ret_n)
+{
+    struct csv *c = (struct csv *)s;
+    struct slice bytes = csv_reader_raw(&c->reader);
+    buffer_reset(&c->raw, SOURCE_RAW_MAX);
+    if (buffer_reserve(&c->raw, MIN(bytes.n * 3 + 1, (size_t)SOURCE_RAW_MAX)))
+        c->raw.n = text_make_utf8(bytes.p, bytes.n, c->raw.p, MIN(bytes.n * 3, (size_t)SOURCE_RAW_MAX));
+    *ret_n = c->raw.n;
+    return c->raw.n ? c->raw.p : "";
+}
+
 static void reject(struct csv *c, enum source_reason reason, struct source_row *ret)
 {
     bool has_cells = c->reader.reason == SOURCE_TAKEN;
     explain(c, reason);
-    struct slice raw = csv_reader_raw(&c->reader);
-    buffer_reset(&c->raw, SOURCE_RAW_MAX);
-    if (buffer_reserve(&c->raw, MIN(raw.n * 3 + 1, (size_t)SOURCE_RAW_MAX)))
-        c->raw.n = text_make_utf8(raw.p, raw.n, c->raw.p, MIN(raw.n * 3, (size_t)SOURCE_RAW_MAX));
     *ret = (struct source_row){
         .line = c->reader.line,
         .n_cells = has_cells ? n_kept(&c->reader) : 0,
         .cells = has_cells ? c->reader.cells : NULL,
         .reason = source_reason_code(reason),
         .detail = c->detail,
-        .raw = c->raw.n ? c->raw.p : "",
-        .n_raw = c->raw.n,
     };
+    ret->raw = raw(&c->source, &ret->n_raw);
 }
 
 static int next_row(struct csv *c, struct source_row *ret, struct source_fault *fault)
@@ -224,7 +230,7 @@ static int next(struct source *s, struct source_row *ret_row, struct source_faul
     return -1;
 }
 
-static const struct source_driver driver = {next, facts, release};
+static const struct source_driver driver = {next, facts, release, raw};
 
 static void copy_tokens(struct csv *c, const struct csv_options *options)
 {

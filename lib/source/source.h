@@ -43,6 +43,8 @@ struct source_driver {
     int (*next)(struct source *s, struct source_row *ret_row, struct source_fault *fault);
     void (*facts)(const struct source *s, struct source_facts *ret_facts);
     void (*free)(struct source *s);
+    /* The row that was handed out last, taken or not, as source_row's raw; NULL where the driver has none. */
+    const char *(*raw)(struct source *s, size_t *ret_n);
 };
 
 struct source {

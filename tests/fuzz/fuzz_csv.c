@@ -82,6 +82,10 @@ static uint64_t read_all(const uint8_t *bytes, size_t n, size_t step)
         must(row.line > line);
         line = row.line;
         add_row(&sum, &row, s->n_columns);
+        size_t n_raw;
+        const char *raw = s->driver->raw(s, &n_raw);
+        must(n_raw <= SOURCE_RAW_MAX && text_is_utf8(raw, n_raw));
+        add(&sum, raw, n_raw);
     }
     if (got < 0)
         add(&sum, fault.error.text, strlen(fault.error.text));

@@ -173,6 +173,17 @@ def test_bad_rows_among_good_ones(npi):
 
 
 @pytest.mark.parametrize("order", ["in order", "in any order"])
+def test_the_text_of_a_rejected_row_is_as_it_stood(npi, order):
+    """Its quotes and its delimiter, and what stands for NULL; of a doubled key the cells are what is left."""
+    long = b"k" * 256
+    rows = [b'NULL;"Di";NULL', b'"";"E\nd";"X;Y"', long + b';"Fi";', b"001;Ada;X", b'002;"Bo";NULL', b'002;"Bo";X']
+    rows = rows if order == "in order" else rows[::-1]
+    assert npi.load(b"\n".join([b"NPI;Name;City", *rows, b""])).code == 0
+    raw = sorted(text for text, in npi.sink.select(["raw"], "FROM ingest_reject"))
+    assert raw == sorted(['NULL;"Di";NULL', '"";"E\nd";"X;Y"', long.decode() + ';"Fi";', "002,Bo,", "002,Bo,X"])
+
+
+@pytest.mark.parametrize("order", ["in order", "in any order"])
 def test_a_key_whose_row_cannot_be_taken_is_not_gone(npi, order):
     """It is neither changed nor removed, and comes again unchanged; one that is not there is; a good row beside it counts."""
     good = GOOD.splitlines()
