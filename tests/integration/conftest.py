@@ -9,6 +9,7 @@ import tempfile
 
 import pytest
 
+import dumps_site
 import mariadb
 import office as office_module
 import programs
@@ -78,6 +79,23 @@ def maria(mariadb_server):
     if not mariadb_server.running:
         mariadb_server.start()
     return mariadb_server
+
+
+@pytest.fixture(params=sorted(dumps_site.SINKS))
+def sink(request, programs_built):
+    """A database of the test's own to copy dumps to; in each of the two servers."""
+    server = request.getfixturevalue({"postgres": "postgres", "mysql": "maria"}[request.param])
+    s = dumps_site.SINKS[request.param](server, f"dumps_{next(_numbers)}")
+    yield s
+    s.drop()
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Dumps over HTTP."""
+    f = dumps_site.Files(tmp_path)
+    yield f
+    f.close()
 
 
 @pytest.fixture

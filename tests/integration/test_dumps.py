@@ -1,6 +1,5 @@
 """Dumps over HTTP into both servers: what is in the tables is what a model of the rules says (dumps_model.py)."""
 import concurrent.futures
-import itertools
 import os
 import pathlib
 import re
@@ -11,28 +10,12 @@ import pytest
 import dumps_model
 from dumps_model import Refused, read_dump
 from dumps_random import Histories
-from dumps_site import SINKS, Dataset, Files, assert_equal, copy, keys, life
+from dumps_site import Dataset, assert_equal, copy, keys, life
 
 SAMPLES = pathlib.Path(os.environ.get("NPI_SAMPLES", pathlib.Path(__file__).resolve().parents[3] / "shared/data/npi"))
 SEED = int(os.environ.get("DUMPS_SEED", time.time()))
 N_DATASETS = int(os.environ.get("DUMPS_DATASETS", 40))  # for each server; each has up to 60 keys
 N_DUMPS = 6
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(params=sorted(SINKS))
-def sink(request, programs_built):
-    server = request.getfixturevalue({"postgres": "postgres", "mysql": "maria"}[request.param])
-    s = SINKS[request.param](server, f"dumps_{os.getpid()}_{next(_numbers)}")
-    yield s
-    s.drop()
-
-
-@pytest.fixture
-def files(tmp_path):
-    f = Files(tmp_path)
-    yield f
-    f.close()
 
 
 def load(files, dataset, model, dump, name="dump"):

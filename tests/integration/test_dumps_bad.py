@@ -1,8 +1,6 @@
 """Dumps that are none, rows that cannot be taken, and servers that will not have them: what was there stays, and it is said why."""
 import csv
 import gzip
-import itertools
-import os
 import random
 import resource
 
@@ -11,7 +9,7 @@ import pytest
 import dumps_model
 import office as practice
 from dumps_model import read_dump
-from dumps_site import SINKS, Dataset, Files, assert_equal, copy
+from dumps_site import SINKS, Dataset, assert_equal, copy
 from mariadb import MariaDB
 from servers import Postgres
 
@@ -19,22 +17,6 @@ csv.field_size_limit(1 << 30)
 HTML = b"<!DOCTYPE html>\n<html><head><title>Error</title></head><body><h1>Sorry, come back later</h1></body></html>\n"
 MARKER = "PATIENT-7f3a"  # of a cell: it is in no message
 GOOD = f"NPI,Name,City\n001,Ada,{MARKER}\n002,Bo,NULL\n003,Ci,Y\n".encode()
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(params=sorted(SINKS))
-def sink(request, programs_built):
-    server = request.getfixturevalue({"postgres": "postgres", "mysql": "maria"}[request.param])
-    s = SINKS[request.param](server, f"bad_{os.getpid()}_{next(_numbers)}")
-    yield s
-    s.drop()
-
-
-@pytest.fixture
-def files(tmp_path):
-    f = Files(tmp_path)
-    yield f
-    f.close()
 
 
 class Npi:

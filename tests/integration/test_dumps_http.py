@@ -2,8 +2,6 @@
 import dataclasses
 import gzip
 import io
-import itertools
-import os
 import threading
 import zipfile
 
@@ -13,20 +11,11 @@ import dumps_model
 from dump_server import (OK, Chunked, DumpServer, Lie, NoRanges, Redirect, Reset, Slow, Stall, Status, Then, Truncate,
                          Unmeasured)
 from dumps_random import plain_dumps
-from dumps_site import SINKS, Dataset, assert_equal, copy, finish, start_copy
+from dumps_site import Dataset, assert_equal, copy, finish, start_copy
 
 FIRST, SECOND, OTHER = [*plain_dumps(3000, 2, 77), plain_dumps(3000, 2, 78, name="Other")[1]]
 SIZE = len(SECOND.octets)
 PATH = f"/npi-{SECOND.as_of}.csv"
-_numbers = itertools.count(1)
-
-
-@pytest.fixture(params=sorted(SINKS))
-def sink(request, programs_built):
-    server = request.getfixturevalue({"postgres": "postgres", "mysql": "maria"}[request.param])
-    s = SINKS[request.param](server, f"http_{os.getpid()}_{next(_numbers)}")
-    yield s
-    s.drop()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 import dumps_model
 import office as practice
 from dumps_random import plain_dumps
-from dumps_site import SINKS, Dataset, Files, assert_equal, finish, start_copy, unlike
+from dumps_site import SINKS, Dataset, assert_equal, finish, start_copy, unlike
 from mariadb import MariaDB
 from servers import Postgres, alive, children, wait_until
 
@@ -49,13 +49,6 @@ def sink(request, killable, programs_built):
     s = SINKS[request.param](killable(request.param), f"kill_{next(_numbers)}")
     yield s
     s.drop()
-
-
-@pytest.fixture
-def files(tmp_path):
-    f = Files(tmp_path)
-    yield f
-    f.close()
 
 
 def workers(pid):
