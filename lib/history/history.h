@@ -16,6 +16,15 @@
  * column by column. The differences go to a staging table by bulk load, and from there by a few statements for all rows
  * into the tables, in one transaction with the dump's own row. A first dump goes into npi directly. Where a dump turns
  * out not to be in the order of its key, it is staged whole, and read back in order. Nothing is in memory whole.
+ *
+ * A partial dump holds what may have changed since an earlier one: a pass by cursor. It is staged, compared with the rows
+ * on record of its own keys alone, and removes nothing. What the next such pass begins with is kept with the dump.
+ *
+ * Text is kept as it is. A database that keeps types (DuckDB) has for each column the narrowest type that holds all it
+ * ever had, bigint, double, date, timestamp, timestamptz, boolean or text: found out from its cells, or given. A cell that
+ * does not fit widens the column, which is noted; where the type was given, or the column is of the key, the row is
+ * rejected (wrong_type). Cells are the same when they mean the same value: "2024-01-01T08:00:00" and what the
+ * database makes of it; a type that changes opens no version.
  */
 #include "db/db.h"
 #include "source/source.h"
@@ -40,12 +49,18 @@ const char *history_label(const struct history *h); /* "external.npi@db:3306" */
 /* A dump on record. Strings are the history's own, NULL where unknown. */
 struct history_dump {
     int64_t id;
-    const char *as_of; /* "2016-02-07" */
+    const char *as_of;  /* "2016-02-07" or, in UTC, "2026-11-21 13:45:10.123456" */
+    bool partial;       /* it held what may have changed, not all */
+    const char *cursor; /* where the next pass by cursor begins; of a source without: NULL */
     const char *url, *name, *etag, *last_modified, *sha256;
     int64_t bytes;
 };
 /* The newest that was loaded; NULL when there is none. */
 const struct history_dump *history_newest(const struct history *h);
+/* The same of those that held all. */
+const struct history_dump *history_newest_full(const struct history *h);
+/* The database keeps types: its integer keys are in the order of numbers, all others in that of bytes. */
+bool history_is_typed(const struct history *h);
 /* One that was loaded, by its as-of and bytes; NULL when there is none. For a cheap look whether the same comes again. */
 const struct history_dump *history_find(struct history *h, const char *as_of, const char *sha256);
 
@@ -59,9 +74,13 @@ struct history_load {
     struct source *source;
     const char *const *key; /* headers of the key's columns; n_key 0: the first column */
     size_t n_key;
+    /* A date, or a date and time in UTC; a dataset keeps to what its first dump had (valid_from is of that type). */
     const char *as_of;
-    struct history_dump dump; /* what is known beforehand; id and as_of are unused */
-    /* Called when the source has ended and before anything is committed: sha256, bytes. */
+    struct history_dump dump; /* what is known beforehand; id, as_of and partial are unused */
+    /* "header=type" each: as above; for databases that keep types, else an error. */
+    const char *const *types;
+    size_t n_types;
+    /* Called when the source has ended and before anything is committed: sha256, bytes, cursor. */
     void (*complete)(void *arg, struct history_dump *dump);
     void (*progress)(void *arg, const char *stage, int64_t rows);
     void *arg;
@@ -70,11 +89,13 @@ struct history_load {
     double
         max_rejected; /* refused when more than this share of the rows cannot be taken (and more than 20); 0.1 */
     bool any_order; /* it is known not to be in order: stage it at once */
+    bool partial;   /* as above; it is of any order */
     bool dry_run;   /* counts, and writes nothing */
 };
 
 enum history_outcome {
     HISTORY_LOADED,
+    HISTORY_NOTHING_NEW, /* nothing was written: it is loaded already; or a partial one that brings nothing, its cursor neither */
     HISTORY_UNORDERED, /* nothing was written; open the source anew and come again with any_order */
     HISTORY_FAILED,
 };
