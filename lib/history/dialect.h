@@ -11,6 +11,8 @@ struct dialect {
     const char *driver; /* as db_driver() says */
     bool ddl_in_transaction;
     bool key_after_load; /* a first dump is loaded faster into a table without its primary key */
+    bool alter_one;      /* an ALTER TABLE does one thing */
+    bool keyless;        /* tables have none: an index of it would be in memory whole */
     bool numbered;       /* parameters are $1, $2; else ? */
     size_t columns_max;  /* of a table */
 
@@ -20,9 +22,11 @@ struct dialect {
         *key_plain; /* of the dump: a cell; one of the key, {width} characters wide */
     const char *word, *name, *note, *time, *identity;
     const char *table_options;
-    const char *collation; /* SQL: the name of that rule, a row or none; NULL: it is always there */
+    const char *counters; /* SQL before our own tables are made: what {id} counts with; NULL: not needed */
+    const char *const *types; /* of an enum type; NULL: cells are kept as text */
+    const char *collation;    /* SQL: the name of that rule, a row or none; NULL: it is always there */
 
-    const char *now;
+    const char *now;    /* NULL: it knows the time of the transaction alone, and is told ours */
     const char *names;  /* SQL: the columns of table {2} in schema {1}, also where we have no right on it */
     const char *schema; /* SQL: where tables without a schema are */
     const char *lock;   /* SQL: waits for the lock {1} for {lock_ms}; first value "1" when it is ours */

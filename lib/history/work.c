@@ -13,6 +13,8 @@ void work_done(struct work *w)
     db_close(w->stage);
     rejects_done(&w->rejects);
     screen_done(&w->screen);
+    source_free(w->sample);
+    free(w->types);
     free(w->map);
     free(w->key);
     free(w->compared);
@@ -81,12 +83,24 @@ static int read_record(struct work *w, struct db_fault *fault)
     return db_cursor_open(w->reader, sql, &w->record, fault);
 }
 
+/* Those of the key as they are; of the others what they are, or were before they were text. */
+static void choose_types(struct work *w)
+{
+    const struct columns *c = &w->h->columns;
+    if (!w->h->dialect->types)
+        return;
+    w->types = xcalloc(c->n, sizeof(*w->types));
+    for (size_t i = 0; i < c->n; i++)
+        w->types[i] = c->list[i].is_key ? c->list[i].type : c->list[i].form;
+}
+
 int work_begin_merge(struct work *w, bool on_record, struct db_fault *fault)
 {
     if (w->load->any_order && work_stage(w, fault) < 0)
         return -1;
     if (on_record && read_record(w, fault) < 0)
         return -1;
+    choose_types(w);
     struct merge_options options = {.n_columns = w->h->columns.n,
         .key = w->key,
         .n_key = w->n_key,
@@ -94,6 +108,7 @@ int work_begin_merge(struct work *w, bool on_record, struct db_fault *fault)
         .n_compared = w->n_compared,
         .kept = w->kept,
         .n_kept = w->n_kept,
+        .types = w->types,
         .dump = w->load->any_order ? work_staged_next : screen_next,
         .dump_arg = w->load->any_order ? (void *)w : &w->screen,
         .current = on_record ? next_record : NULL,

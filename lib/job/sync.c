@@ -159,6 +159,9 @@ static enum step try_dump(
         return STEP_OVER;
     case HISTORY_UNORDERED:
         return STEP_AGAIN_ANY_ORDER;
+    case HISTORY_NOTHING_NEW:
+        ret->status = "unchanged";
+        return STEP_OVER;
     case HISTORY_FAILED:
         break;
     }
