@@ -173,7 +173,7 @@ static int mark_reactivated(struct work *w, struct db_fault *fault)
 /* The rows on record are read to their end: the transaction of that reader must not stand in the way of ALTER TABLE. */
 static void end_reader(struct work *w)
 {
-    db_cursor_free(TAKE(w->record));
+    record_close(&w->record);
     db_close(TAKE(w->reader));
 }
 

@@ -120,6 +120,7 @@ static const struct dialect dialects[] = {
         .ddl_in_transaction = true,
         .alter_one = true,
         .keyless = true,
+        .ranges = true,
         .numbered = true,
         .columns_max = 1000,
         .types = duckdb_types,

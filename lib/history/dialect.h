@@ -12,6 +12,7 @@ struct dialect {
     bool ddl_in_transaction;
     bool key_after_load; /* a first dump is loaded faster into a table without its primary key */
     bool alter_one;      /* an ALTER TABLE does one thing */
+    bool ranges;         /* it sorts in our own memory: a table is read in order by ranges of its key */
     bool keyless;        /* tables have none: an index of it would be in memory whole */
     bool numbered;       /* parameters are $1, $2; else ? */
     size_t columns_max;  /* of a table */

@@ -5,6 +5,10 @@
 #include "util/clock.h"
 
 #include <stdarg.h>
+#include <sys/resource.h>
+
+/* Of a database that computes in our own process: a third of what that may have, as much goes to what it keeps beside it. */
+#define MEMORY_MAX (INT64_C(64) << 20)
 
 int history_fault(struct db_fault *fault, bool transient, const char *fmt, ...)
 {
@@ -182,9 +186,12 @@ static void begin_session(const struct history *h, struct db *db)
 
 int history_connect(const struct history *h, struct db **ret_db, struct db_fault *fault)
 {
+    struct rlimit limit;
+    bool limited = getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
     struct db_options options = {.password_file = h->password_file,
         .application_name = h->application_name,
         .connect_timeout_us = h->place.file ? h->lock_timeout_us : 0,
+        .memory_max = limited ? (int64_t)limit.rlim_cur / 3 : MEMORY_MAX,
         .read_only = h->read_only};
     if (db_open(h->place.database, &options, ret_db, fault) < 0)
         return -1;

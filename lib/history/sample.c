@@ -37,13 +37,15 @@ static const char *put(char **to, const char *p, size_t n)
 
 static size_t keep(struct kept *k, const struct source_row *row)
 {
-    size_t n_detail = row->detail ? strlen(row->detail) + 1 : 0, n = n_detail + row->n_raw;
+    size_t n_reason = row->reason ? strlen(row->reason) + 1 : 0;
+    size_t n_detail = row->detail ? strlen(row->detail) + 1 : 0, n = n_reason + n_detail + row->n_raw;
     for (size_t i = 0; i < row->n_cells; i++)
         n += row->cells[i].p ? row->cells[i].n : 0;
     char *to = k->text = xcalloc(n + 1, 1);
     k->cells = xcalloc(row->n_cells + 1, sizeof(*k->cells));
     k->row = *row;
     k->row.cells = k->cells;
+    k->row.reason = put(&to, row->reason, n_reason);
     k->row.detail = put(&to, row->detail, n_detail);
     k->row.raw = put(&to, row->raw, row->n_raw);
     for (size_t i = 0; i < row->n_cells; i++)

@@ -7,9 +7,9 @@
 void work_done(struct work *w)
 {
     merge_free(w->merge);
-    db_cursor_free(w->record);
+    record_close(&w->record);
     db_close(w->reader);
-    db_cursor_free(w->staged);
+    record_close(&w->staged);
     db_close(w->stage);
     rejects_done(&w->rejects);
     screen_done(&w->screen);
@@ -66,7 +66,7 @@ static int next_record(void *arg, struct merge_row *ret_row, struct db_fault *fa
 {
     struct work *w = arg;
     *ret_row = (struct merge_row){0};
-    return db_cursor_next(w->record, &ret_row->values, fault);
+    return record_next(&w->record, &ret_row->values, fault);
 }
 
 static int read_record(struct work *w, struct db_fault *fault)
@@ -78,9 +78,9 @@ static int read_record(struct work *w, struct db_fault *fault)
         db_query(w->reader, *sql, 0, NULL, NULL, &ignored);
     _cleanup_free_ char *values = history_value_list(w->h);
     marks_set(&w->h->marks, "values", values);
-    _cleanup_free_ char *sql =
-        marks_expand(&w->h->marks, "SELECT {values} FROM {current} ORDER BY {cols.key}");
-    return db_cursor_open(w->reader, sql, &w->record, fault);
+    _cleanup_free_ char *select = marks_expand(&w->h->marks, "SELECT {values} FROM {current}");
+    _cleanup_free_ char *order = marks_expand(&w->h->marks, "{cols.key}");
+    return record_open(&w->record, w->h, w->reader, select, order, "{current}", fault);
 }
 
 /* Those of the key as they are; of the others what they are, or were before they were text. */
@@ -124,7 +124,7 @@ int work_next_event(struct work *w, struct merge_event *ret_event, struct db_fau
         int got = merge_next(w->merge, ret_event, fault);
         if (got <= 0)
             return got;
-        work_tell(w, w->record ? "comparing" : "loading", ++w->merged);
+        work_tell(w, w->record.cursor ? "comparing" : "loading", ++w->merged);
         bool left = ret_event->kind == MERGE_REMOVED && screen_knows(&w->screen, ret_event->values);
         if (ret_event->kind != MERGE_DUPLICATE && !left)
             return 1;

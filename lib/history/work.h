@@ -2,6 +2,7 @@
 /* One load under way: what its steps share. The recipe is load.c. */
 #include "history/inside.h"
 #include "history/merge.h"
+#include "history/record.h"
 #include "history/rejects.h"
 #include "history/screen.h"
 
@@ -24,12 +25,12 @@ struct work {
 
     /* A dump that is not in order, staged: another connection. */
     struct db *stage;
-    struct db_cursor *staged;
+    struct record staged;
     size_t *staged_map, n_staged;
     struct db_value *staged_values;
 
     struct db *reader; /* of the rows on record: another connection too */
-    struct db_cursor *record;
+    struct record record;
     struct merge *merge;
 
     /* A row on its way into a table: the columns, and what is ours behind them. */
