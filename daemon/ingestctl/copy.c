@@ -65,15 +65,21 @@ static int take_options(const struct command *self, struct request *r)
 /* What is wrong with the sink as far as its URL tells; NULL: nothing. */
 static const char *wrong_sink(const char *text)
 {
-    static const char *const schemes[] = {"mysql://", "postgresql://", "postgres://"};
+    static const char *const schemes[] = {"mysql://", "postgresql://", "postgres://", "duckdb://"};
     bool known = false;
     for (size_t i = 0; i < N_ELEMENTS(schemes); i++)
         known |= strncasecmp(text, schemes[i], strlen(schemes[i])) == 0;
     if (!known)
-        return "the sink is mysql://… or postgresql://…";
+        return "the sink is mysql://…, postgresql://… or duckdb:///…";
     _cleanup_url_ struct url u = {0};
     if (url_parse(text, &u, NULL) < 0)
         return "the sink is not a URL";
+    if (strncasecmp(text, "duckdb://", 9) == 0) {
+        const char *last = strrchr(u.path, '/');
+        return last && last > u.path && last[1]
+                   ? NULL
+                   : "the sink names a file and a table: duckdb:///path/to/clinic.duckdb/patients";
+    }
     const char *slash = u.path[0] == '/' && u.path[1] ? strchr(u.path + 1, '/') : NULL;
     return slash && slash[1] && !strchr(slash + 1, '/')
                ? NULL
@@ -184,9 +190,11 @@ const struct command command_copy = {"copy", "--source URL --sink URL [OPTION…
     "it, or\n"
     "with --pattern, it is many, and all that are newer than what is loaded are loaded in order. The sink "
     "is\n"
-    "mysql://user:password@host/database/table or postgresql://user:password@host/database/[schema.]table; "
-    "the\n"
-    "tables are made. A dump is loaded whole or not at all, and the same dump again does nothing. Needs no "
+    "mysql://user:password@host/database/table, postgresql://user:password@host/database/[schema.]table or\n"
+    "duckdb:///path/to/file/table; the tables are made. A dump is loaded whole or not at all, and the same "
+    "dump "
+    "again\n"
+    "does nothing. Needs no "
     "daemon.\n"
     "\n"
     "  --key COL[,COL] the columns that tell one record from another; the first column unless given. One "

@@ -21,10 +21,10 @@ static const char *const make_sql[] = {
     " finished {time} NOT NULL, error {note}, UNIQUE (dataset, as_of, id)){options}",
     "CREATE TABLE IF NOT EXISTS {reject} (id {id}, dump bigint NOT NULL, line bigint NOT NULL, reason {name} "
     "NOT NULL,"
-    " detail {note}, raw {note}, UNIQUE (dump, line, id)){options}",
+    " detail {note}, raw {note}{reject key}){options}",
     "CREATE TABLE IF NOT EXISTS {column} (dataset {name} NOT NULL, column_name {name} NOT NULL, header "
     "{note} NOT NULL,"
-    " nth bigint NOT NULL, position bigint NOT NULL, is_key bigint NOT NULL, first_dump bigint,"
+    " nth bigint NOT NULL, position bigint NOT NULL, is_key bigint NOT NULL, first_dump bigint{column type},"
     " PRIMARY KEY (dataset, column_name)){options}",
     NULL,
 };
@@ -47,7 +47,7 @@ static const char valid_type_sql[] =
     " AND column_name = 'valid_from'";
 
 static const char columns_sql[] =
-    "SELECT column_name, header, nth, is_key, first_dump FROM {column} WHERE dataset = {1} "
+    "SELECT column_name, header, nth, is_key, first_dump{type of column} FROM {column} WHERE dataset = {1} "
     "ORDER BY position, column_name";
 
 /* ---- reading ---- */
@@ -123,7 +123,13 @@ static bool take_column(void *arg, int n, const struct db_value *values)
     struct columns *columns = arg;
     _cleanup_free_ char *name = copy_value(&values[0]), *header = copy_value(&values[1]);
     columns_add(columns, name, header, number_of(&values[2]), number_of(&values[3]) != 0, true);
-    columns->list[columns->n - 1].in_dumps = values[4].p != NULL;
+    struct column *c = &columns->list[columns->n - 1];
+    c->in_dumps = values[4].p != NULL;
+    if (n < 6)
+        return true;
+    _cleanup_free_ char *type = values[5].p ? copy_value(&values[5]) : xstrdup("");
+    column_read_type(c, type);
+    column_write_type(c, c->type_recorded);
     return true;
 }
 
@@ -187,13 +193,28 @@ const struct history_dump *history_dump_by_id(struct history *h, int64_t id)
 
 /* ---- making ---- */
 
+/* {id} of a table; what it counts with is called like it. */
+static int mark_identity(struct history *h, const char *table, struct db_fault *fault)
+{
+    _cleanup_free_ char *name = xasprintf("%s_id", table);
+    _cleanup_free_ char *counter = db_quote_name(h->db, h->schema, name);
+    marks_set(&h->marks, "counter", counter);
+    _cleanup_free_ char *id = marks_expand(&h->marks, h->dialect->identity);
+    marks_set(&h->marks, "id", id);
+    return h->dialect->counters ? history_run(h, h->dialect->counters, 0, NULL, NULL, fault) : 0;
+}
+
 static int make_all(struct history *h, struct db_fault *fault)
 {
+    static const char *const counted[] = {"ingest_dump", "ingest_reject"};
     if (h->dialect->lock_books && history_run(h, h->dialect->lock_books, 0, NULL, NULL, fault) < 0)
         return -1;
-    for (const char *const *sql = make_sql; *sql; sql++)
-        if (history_run(h, *sql, 0, NULL, NULL, fault) < 0)
+    for (size_t i = 0; make_sql[i]; i++) {
+        if (i < N_ELEMENTS(counted) && mark_identity(h, counted[i], fault) < 0)
             return -1;
+        if (history_run(h, make_sql[i], 0, NULL, NULL, fault) < 0)
+            return -1;
+    }
     return history_run(h, "COMMIT", 0, NULL, NULL, fault);
 }
 
@@ -227,6 +248,20 @@ int books_write_columns(struct history *h, struct db_fault *fault)
         const char *const parameters[] = {
             h->place.table, c->name, c->header, nth, position, c->is_key ? "1" : "0"};
         if (!c->recorded && history_run(h, sql, 6, parameters, NULL, fault) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int books_write_types(struct history *h, struct db_fault *fault)
+{
+    static const char sql[] = "UPDATE {column} SET type = {3} WHERE dataset = {1} AND column_name = {2}";
+    for (size_t i = 0; h->dialect->types && i < h->columns.n; i++) {
+        const struct column *c = &h->columns.list[i];
+        char type[COLUMN_TYPE_MAX];
+        column_write_type(c, type);
+        const char *const parameters[] = {h->place.table, c->name, type};
+        if (strcmp(type, c->type_recorded) != 0 && history_run(h, sql, 3, parameters, NULL, fault) < 0)
             return -1;
     }
     return 0;
@@ -324,6 +359,7 @@ int books_end_dump(struct history *h, const struct attempt *a, struct db_fault *
         a->schema_changes, a->error, d->cursor, started};
     for (size_t i = 0; i < 9; i++)
         parameters[11 + i] = numbers.text[i];
+    history_mark_now(h);
     _cleanup_free_ char *set = update_sql(h, N_FACTS, names);
     _cleanup_free_ char *sql = xasprintf("%s WHERE id = %lld", set, (long long)a->id);
     int result = db_query(h->db, sql, N_FACTS, parameters, NULL, fault);

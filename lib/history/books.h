@@ -13,6 +13,9 @@ int books_make(struct history *h, struct db_fault *fault);
 /* Columns that are not on record yet go there. */
 int books_write_columns(struct history *h, struct db_fault *fault);
 
+/* The types that the columns have now. */
+int books_write_types(struct history *h, struct db_fault *fault);
+
 /* A load begins to be on record, in the transaction that is open. status: loaded, refused, failed. */
 int books_begin_dump(struct history *h, const char *as_of, bool partial, const char *status, int64_t *ret_id,
     struct db_fault *fault);

@@ -111,3 +111,49 @@ struct column *columns_find(const struct columns *c, const char *word)
             return &c->list[i];
     return NULL;
 }
+
+/* ---- types ---- */
+
+void column_see(struct column *column, const struct db_value *v, int64_t line)
+{
+    enum type wide = column->wide;
+    if (!v->p || wide == TYPE_TEXT)
+        return;
+    bool may_be_big = wide == TYPE_NONE || wide == TYPE_BIGINT;
+    bool fits = type_takes(wide, v);
+    if (fits && !may_be_big)
+        return;
+    enum type type = fits ? wide : type_of_cell(v);
+    column->big |= type == TYPE_BIGINT && type_is_big(v);
+    if (fits)
+        return;
+    column->wide = type_join(wide, type, column->big);
+    if (column->wide_line == 0)
+        column->wide_line = line;
+}
+
+void column_widened(struct column *column)
+{
+    if (column->wide != TYPE_TEXT)
+        column->form = column->wide;
+    else if (column->type != TYPE_TEXT)
+        column->form = type_rewrites(column->type) ? column->type : TYPE_TEXT;
+    column->type = column->wide;
+    column->wide_line = 0;
+}
+
+void column_write_type(const struct column *column, char *out)
+{
+    bool was_other = column->type == TYPE_TEXT && column->form != TYPE_TEXT;
+    snprintf(out, COLUMN_TYPE_MAX, "%s%s%s", type_word(column->type), was_other ? "/" : "",
+        was_other ? type_word(column->form) : "");
+}
+
+void column_read_type(struct column *column, const char *text)
+{
+    size_t n = strcspn(text, "/");
+    enum type type = type_of_word(text, n);
+    enum type form = text[n] ? type_of_word(text + n + 1, strlen(text + n + 1)) : type;
+    column->type = column->wide = type < N_TYPES ? type : TYPE_NONE;
+    column->form = form < N_TYPES ? form : column->type;
+}

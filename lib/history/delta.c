@@ -56,6 +56,8 @@ static int next_difference(void *arg, const struct db_value **ret_values, struct
         if (got <= 0)
             return got;
         w->out_kind[0] = count_event(&w->counts, &e);
+        if (e.kind == MERGE_ADDED || e.kind == MERGE_CHANGED)
+            work_see(w, &e);
     }
     int n = snprintf(w->out_dump, sizeof(w->out_dump), "%lld", (long long)++w->differences);
     w->out[0] = (struct db_value){w->out_dump, (size_t)n};
@@ -172,7 +174,7 @@ static int mark_reactivated(struct work *w, struct db_fault *fault)
 /* The rows on record are read to their end: the transaction of that reader must not stand in the way of ALTER TABLE. */
 static void end_reader(struct work *w)
 {
-    db_cursor_free(TAKE(w->record));
+    record_close(&w->record);
     db_close(TAKE(w->reader));
 }
 
@@ -204,7 +206,8 @@ int work_next_load(struct work *w, struct db_fault *fault)
     if (work_begin_merge(w, true, fault) < 0 || make_delta(w, fault) < 0 || fill_delta(w, fault) < 0)
         return -1;
     end_reader(w);
-    if (work_complete(w, fault) < 0 || check_removed(w, fault) < 0 || mark_reactivated(w, fault) < 0)
+    if (work_complete(w, fault) < 0 || check_removed(w, fault) < 0 || mark_reactivated(w, fault) < 0 ||
+        work_decide_types(w, fault) < 0)
         return -1;
     if (brings_nothing(w))
         return end_with_nothing(w);

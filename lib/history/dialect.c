@@ -1,5 +1,6 @@
 #include "history/dialect.h"
 
+#include "history/types.h"
 #include "util/cleanup.h"
 
 static const char *const postgres_session[] = {
@@ -28,6 +29,8 @@ static const char *const none[] = {NULL};
 static const char *const postgres_keys[] = {
     "ALTER TABLE {keys} ADD PRIMARY KEY ({keys cols})", "ANALYZE {keys}", NULL};
 static const char *const mysql_keys[] = {"ALTER TABLE {keys} ADD PRIMARY KEY ({keys cols})", NULL};
+static const char *const duckdb_types[N_TYPES] = {
+    "VARCHAR", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "BOOLEAN", "VARCHAR"};
 
 static const struct dialect dialects[] = {
     {
@@ -117,6 +120,47 @@ static const struct dialect dialects[] = {
         .session = mysql_session,
         .reader = none,
         .limit_waits = "SET SESSION lock_wait_timeout = {lock_s}, innodb_lock_wait_timeout = {lock_s}",
+    },
+    /* One process has the file, and that is the lock. */
+    {
+        .driver = "duckdb",
+        .ddl_in_transaction = true,
+        .alter_one = true,
+        .keyless = true,
+        .ranges = true,
+        .numbered = true,
+        .columns_max = 1000,
+        .types = duckdb_types,
+        .text = "VARCHAR",
+        .key = "VARCHAR",
+        .word = "VARCHAR",
+        .name = "VARCHAR",
+        .note = "VARCHAR",
+        .time = "TIMESTAMP",
+        .moment = "TIMESTAMP",
+        .identity = "BIGINT DEFAULT nextval('{counter}')",
+        .counters = "CREATE SEQUENCE IF NOT EXISTS {counter}",
+        .table_options = "",
+        .names = "SELECT column_name FROM duckdb_columns() WHERE database_name = current_database()"
+                 " AND schema_name = {1} AND lower(table_name) = lower({2})",
+        .schema = "SELECT current_schema()",
+        .lock = "SELECT 1 WHERE {1} <> ''",
+        .lock_holder = "SELECT NULL WHERE {1} = ''",
+        .unlock = "SELECT 1 WHERE {1} <> ''",
+        .returning = " RETURNING id",
+        .drop_temporary = "DROP TABLE",
+        .temporary = "temp",
+        .stage_key = "",
+        .keys_filled = none,
+        .delta_key = "",
+        .straight = "JOIN",
+        .delete_from =
+            "DELETE FROM {current} n USING {delta} d WHERE {n=d} AND {chunk} AND d.kind IN ('c', 'r')",
+        .apply = none,
+        .row_most = SIZE_MAX,
+        .snapshot = "BEGIN TRANSACTION",
+        .session = none,
+        .reader = none,
     },
 };
 

@@ -11,8 +11,10 @@ struct dialect {
     const char *driver; /* as db_driver() says */
     bool ddl_in_transaction;
     bool key_after_load; /* a first dump is loaded faster into a table without its primary key */
+    bool alter_one;      /* an ALTER TABLE does one thing */
+    bool ranges;         /* it sorts in our own memory: a table is read in order by ranges of its key */
+    bool keyless;        /* tables have none: an index of it would be in memory whole */
     bool numbered;       /* parameters are $1, $2; else ? */
-    bool typed;          /* columns have types of their own, not text alone */
     size_t columns_max;  /* of a table */
 
     /* Types, {collate} being the rule by which text is equal and in order as its bytes are; {text_plain} and {key_plain}
@@ -22,9 +24,11 @@ struct dialect {
     const char *word, *name, *note, *time, *identity;
     const char *moment; /* a time in UTC, to the microsecond, that is not altered by any setting */
     const char *table_options;
-    const char *collation; /* SQL: the name of that rule, a row or none; NULL: it is always there */
+    const char *counters; /* SQL before our own tables are made: what {id} counts with; NULL: not needed */
+    const char *const *types; /* of an enum type; NULL: cells are kept as text */
+    const char *collation;    /* SQL: the name of that rule, a row or none; NULL: it is always there */
 
-    const char *now;
+    const char *now;    /* NULL: it knows the time of the transaction alone, and is told ours */
     const char *names;  /* SQL: the columns of table {2} in schema {1}, also where we have no right on it */
     const char *schema; /* SQL: where tables without a schema are */
     const char *lock;   /* SQL: waits for the lock {1} for {lock_ms}; first value "1" when it is ours */

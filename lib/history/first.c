@@ -12,13 +12,18 @@ static int next_to_load(void *arg, const struct db_value **ret_values, struct db
 {
     struct work *w = arg;
     struct merge_event e;
+    *ret_values = w->out;
+    if (w->waiting) {
+        w->waiting = false;
+        return 1;
+    }
     int got = work_next_event(w, &e, fault);
     if (got <= 0)
         return got;
     w->counts.added++;
     work_put_row(w, &e, 0);
-    *ret_values = w->out;
-    return 1;
+    w->waiting = !work_see(w, &e);
+    return !w->waiting;
 }
 
 static int load_rows(struct work *w, struct db_fault *fault)
@@ -42,6 +47,11 @@ static int load_rows(struct work *w, struct db_fault *fault)
         .arg = w};
     int64_t rows;
     int result = db_load(h->db, &load, &rows, fault);
+    while (result == 0 && w->waiting) {
+        result = tables_widen(h, fault);
+        if (result == 0)
+            result = db_load(h->db, &load, &rows, fault);
+    }
     free(names);
     return result;
 }
@@ -60,7 +70,7 @@ static int count_rows(struct work *w, struct db_fault *fault)
 int work_first_load(struct work *w, struct db_fault *fault)
 {
     struct tables tables;
-    if (work_begin_merge(w, false, fault) < 0)
+    if (work_sample(w, fault) < 0 || work_begin_merge(w, false, fault) < 0)
         return -1;
     if (w->load->dry_run)
         return count_rows(w, fault);

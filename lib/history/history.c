@@ -5,6 +5,10 @@
 #include "util/clock.h"
 
 #include <stdarg.h>
+#include <sys/resource.h>
+
+/* Of a database that computes in our own process: a third of what that may have, as much goes to what it keeps beside it. */
+#define MEMORY_MAX (INT64_C(64) << 20)
 
 int history_fault(struct db_fault *fault, bool transient, const char *fmt, ...)
 {
@@ -23,9 +27,21 @@ size_t history_key_max(size_t n_key)
 
 /* ---- statements ---- */
 
+void history_mark_now(struct history *h)
+{
+    char time[40];
+    if (h->dialect->now)
+        return;
+    clock_format_utc(clock_wall_us(), time, sizeof(time));
+    _cleanup_free_ char *now = xasprintf("CAST('%s' AS {time})", time);
+    _cleanup_free_ char *sql = marks_expand(&h->marks, now);
+    marks_set(&h->marks, "now", sql);
+}
+
 int history_run(struct history *h, const char *sql, int n, const char *const *parameters,
     const struct db_sink *sink, struct db_fault *fault)
 {
+    history_mark_now(h);
     _cleanup_free_ char *text = marks_expand(&h->marks, sql);
     return db_query(h->db, text, n, parameters, sink, fault);
 }
@@ -73,7 +89,9 @@ char *history_value_list(const struct history *h)
     _cleanup_buffer_ struct buffer out = {0};
     for (size_t i = 0; i < h->columns.n; i++) {
         _cleanup_free_ char *name = db_quote_name(h->db, NULL, h->columns.list[i].name);
-        buffer_printf(&out, "%s%s", i ? ", " : "", h->columns.list[i].stored ? name : "NULL");
+        bool cast = type_rewrites(h->columns.list[i].type) || h->columns.list[i].type == TYPE_DATE;
+        buffer_printf(&out, "%s%s%s%s", i ? ", " : "", cast ? "CAST(" : "",
+            h->columns.list[i].stored ? name : "NULL", cast ? " AS VARCHAR)" : "");
     }
     return xstrdup(buffer_string(&out));
 }
@@ -146,11 +164,14 @@ static int mark_types(struct history *h, struct db_fault *fault)
     const struct {
         const char *mark, *value;
     } facts[] = {{"text", text}, {"word", d->word}, {"name", d->name}, {"note", d->note}, {"time", d->time},
-        {"moment", d->moment}, {"id", d->identity}, {"options", d->table_options}, {"now", d->now},
-        {"join", d->straight}, {"returning", d->returning}, {"drop temporary", d->drop_temporary},
-        {"delta key", d->delta_key}};
+        {"moment", d->moment}, {"options", d->table_options}, {"now", d->now}, {"join", d->straight},
+        {"returning", d->returning}, {"drop temporary", d->drop_temporary}, {"delta key", d->delta_key}};
     for (size_t i = 0; i < N_ELEMENTS(facts); i++)
         marks_set(&h->marks, facts[i].mark, facts[i].value);
+    marks_set(&h->marks, "reject key", d->keyless ? "" : ", UNIQUE (dump, line, id)");
+    marks_set(&h->marks, "type of column", d->types ? ", type" : "");
+    _cleanup_free_ char *type = d->types ? xasprintf(", type %s", d->name) : NULL;
+    marks_set(&h->marks, "column type", type);
     marks_set_int(&h->marks, "lock_ms", h->lock_timeout_us / US_PER_MS + 1); /* 0 would be for ever */
     marks_set_int(&h->marks, "lock_s", h->lock_timeout_us / US_PER_SEC + 1);
     return 0;
@@ -167,7 +188,13 @@ static void begin_session(const struct history *h, struct db *db)
 
 int history_connect(const struct history *h, struct db **ret_db, struct db_fault *fault)
 {
-    struct db_options options = {.password_file = h->password_file, .application_name = h->application_name};
+    struct rlimit limit;
+    bool limited = getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    struct db_options options = {.password_file = h->password_file,
+        .application_name = h->application_name,
+        .connect_timeout_us = h->place.file ? h->lock_timeout_us : 0,
+        .memory_max = limited ? (int64_t)limit.rlim_cur / 3 : MEMORY_MAX,
+        .read_only = h->read_only};
     if (db_open(h->place.database, &options, ret_db, fault) < 0)
         return -1;
     const struct dialect *dialect = h->dialect ? h->dialect : dialect_for(db_driver(*ret_db));
@@ -221,6 +248,7 @@ int history_open(const struct history_target *target, struct history **ret_histo
     h->password_file = xstrdup(target->password_file);
     h->application_name = xstrdup(target->application_name);
     h->lock_timeout_us = target->lock_timeout_us;
+    h->read_only = target->read_only && h->place.file;
     if (open_dataset(h, fault) < 0)
         return -1;
     *ret_history = TAKE(h);
@@ -265,7 +293,7 @@ const struct history_dump *history_newest_full(const struct history *h)
 
 bool history_is_typed(const struct history *h)
 {
-    return h->dialect->typed;
+    return h->dialect->types != NULL;
 }
 
 const struct history_column *history_columns(const struct history *h, size_t *ret_n)

@@ -32,10 +32,13 @@
 #define HISTORY_KEY_MAX 255 /* characters of a key's cell; all cells of it together have at most 2600 bytes */
 
 struct history_target {
-    const char *url; /* mysql://…/database/table, postgresql://…/database/[schema.]table */
+    const char *
+        url; /* mysql://…/database/table, postgresql://…/database/[schema.]table, duckdb:///path/to/file/table */
     const char *password_file, *application_name;
     int64_t
         lock_timeout_us; /* how long another load of the same dataset is waited for; then a fault that names it */
+    bool
+        read_only; /* nothing is to be loaded: a database that is a file is not made, and others may read it too */
 };
 
 struct history;

@@ -23,6 +23,7 @@ struct history {
     struct history_place place;
     char *password_file, *application_name, *label, *schema;
     int64_t lock_timeout_us;
+    bool read_only;
     struct marks marks;
     char *key_type;         /* with {width} */
     size_t key_bytes;       /* of its width to a character: 4 where it is of bytes */
@@ -46,6 +47,9 @@ int history_change(struct history *h, const char *sql, int64_t *ret_rows, struct
 int history_value(struct history *h, const char *sql, int n, const char *const *parameters, char **ret_value,
     struct db_fault *fault);
 
+/* What {now} is, where the database does not know it: before a statement that has it, if history_run() does not run it. */
+void history_mark_now(struct history *h);
+
 /* How many characters a key's cell may have when the key has n columns: MySQL's index has room for 765 of them all. */
 size_t history_key_max(size_t n_key);
 
@@ -53,5 +57,5 @@ size_t history_key_max(size_t n_key);
 void history_mark_columns(struct history *h);
 /* The columns' names behind a prefix, comma between. A new string. keys: of the key alone. */
 char *history_name_list(const struct history *h, const char *prefix, bool keys_only);
-/* What to select for each column: its name; NULL where the table does not have it yet. A new string. */
+/* What to select for each column, so that it is text: its name; NULL where the table does not have it yet. A new string. */
 char *history_value_list(const struct history *h);

@@ -41,7 +41,9 @@ static char *key_condition(const struct history *h)
         if (!h->columns.list[i].is_key)
             continue;
         _cleanup_free_ char *name = db_quote_name(h->db, NULL, h->columns.list[i].name);
-        buffer_printf(&out, "%s%s = {%d}", n ? " AND " : "", name, n + 1);
+        bool number = h->columns.list[i].type == TYPE_BIGINT;
+        buffer_printf(
+            &out, number ? "%s%s = TRY_CAST({%d} AS BIGINT)" : "%s%s = {%d}", n ? " AND " : "", name, n + 1);
         n++;
     }
     return marks_expand(&h->marks, buffer_string(&out));

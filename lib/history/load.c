@@ -244,7 +244,7 @@ static int match_columns(struct work *w, bool known, struct db_fault *fault)
     w->screen.cell_most = h->dialect->cell_most;
     w->screen.row_most = h->dialect->row_most;
     w->screen.rejects = &w->rejects;
-    return 0;
+    return work_give_types(w, known, fault);
 }
 
 /* ---- all of it ---- */

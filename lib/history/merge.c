@@ -82,32 +82,33 @@ static int fail(struct db_fault *fault, const char *words)
 
 /* ---- rows ---- */
 
-static int compare_value(const struct db_value *a, const struct db_value *b)
+static enum type type_of(const struct merge *m, size_t column)
 {
-    int order = memcmp(a->p, b->p, MIN(a->n, b->n));
-    return order ? order : (a->n > b->n) - (a->n < b->n);
+    return m->o.types ? m->o.types[column] : TYPE_TEXT;
 }
 
 static int compare_keys(const struct merge *m, const struct db_value *a, const struct db_value *b)
 {
     int order = 0;
     for (size_t i = 0; order == 0 && i < m->o.n_key; i++)
-        order = compare_value(&a[m->o.key[i]], &b[m->o.key[i]]);
+        order = type_order(type_of(m, m->o.key[i]), &a[m->o.key[i]], &b[m->o.key[i]]);
     return order;
 }
 
-static bool equal_value(const struct db_value *a, const struct db_value *b)
+static bool equal_value(enum type type, const struct db_value *on_record, const struct db_value *v)
 {
-    if (!a->p || !b->p)
-        return !a->p && !b->p;
-    return a->n == b->n && memcmp(a->p, b->p, a->n) == 0;
+    if (!on_record->p || !v->p)
+        return !on_record->p && !v->p;
+    return (on_record->n == v->n && memcmp(on_record->p, v->p, v->n) == 0) || type_same(type, on_record, v);
 }
 
-static bool equal_rows(const struct merge *m, const struct db_value *a, const struct db_value *b)
+static bool equal_rows(const struct merge *m, const struct db_value *on_record, const struct db_value *row)
 {
-    for (size_t i = 0; i < m->o.n_compared; i++)
-        if (!equal_value(&a[m->o.compared[i]], &b[m->o.compared[i]]))
+    for (size_t i = 0; i < m->o.n_compared; i++) {
+        size_t c = m->o.compared[i];
+        if (!equal_value(type_of(m, c), &on_record[c], &row[c]))
             return false;
+    }
     return true;
 }
 
@@ -189,7 +190,7 @@ static bool above_last(const struct merge *m)
         memcpy(&last.n, p, sizeof(last.n));
         last.p = p + sizeof(last.n);
         p = last.p + last.n;
-        order = compare_value(&m->record.values[m->o.key[i]], &last);
+        order = type_order(type_of(m, m->o.key[i]), &m->record.values[m->o.key[i]], &last);
     }
     return order > 0;
 }
@@ -366,7 +367,7 @@ static int tell_next(struct merge *m, struct merge_event *e, struct db_fault *fa
     int order = compare_sides(m);
     if (order > 0)
         return tell_removed(m, e);
-    bool same = order == 0 && equal_rows(m, m->ahead.values, m->record.values);
+    bool same = order == 0 && equal_rows(m, m->record.values, m->ahead.values);
     if (advance_dump(m, same, fault) < 0)
         return -1;
     return tell_at_hand(m, order == 0, e, fault);

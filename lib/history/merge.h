@@ -5,8 +5,10 @@
  *
  * A row is as many values as the tables have columns. Columns that the dump does not have are NULL in its rows; they do
  * not make a change, and a changed row is told with the values on record there. The order is that of bytes: column by
- * column of the key, the shorter of two that begin alike first.
+ * column of the key, the shorter of two that begin alike first; of a column with a type that of type_order().
  */
+#include "history/types.h"
+
 #include "db/load.h"
 
 struct merge_row {
@@ -25,6 +27,7 @@ struct merge_options {
     size_t n_compared;
     const size_t *kept; /* columns that only the record has */
     size_t n_kept;
+    const enum type *types; /* of the columns on record, for their order and what is the same; NULL: text */
     merge_next_row *dump, *current; /* current may be NULL: there is nothing on record */
     void *dump_arg, *current_arg;
 };

@@ -16,6 +16,7 @@ void screen_done(struct screen *s)
 {
     free(s->values);
     free(s->unread_key);
+    free(s->watched);
     unread_done(&s->unread);
     buffer_done(&s->raw);
     *s = (struct screen){0};
@@ -159,6 +160,24 @@ static int reject_wide(struct screen *s, const struct source_row *row, struct db
                : 1;
 }
 
+/* 1: it was rejected. */
+static int check_types(struct screen *s, const struct source_row *row, struct db_fault *fault)
+{
+    char words[160];
+    for (size_t i = 0; i < s->n_watched; i++) {
+        const struct column *c = &s->columns[s->watched[i]];
+        const struct db_value *v = &s->values[s->watched[i]];
+        if (!v->p || type_takes(c->wide, v))
+            continue;
+        snprintf(
+            words, sizeof(words), "column %.100s is %s, and the cell is none", c->name, type_word(c->wide));
+        if (!c->is_key && note_key(s, row, fault) < 0)
+            return -1;
+        return reject(s, s->values, row->line, SOURCE_WRONG_TYPE, words, fault) < 0 ? -1 : 1;
+    }
+    return 0;
+}
+
 bool screen_knows(const struct screen *s, const struct db_value *values)
 {
     for (size_t i = 0; i < s->n_key && s->unread.n > 0; i++)
@@ -179,6 +198,8 @@ static int take(struct screen *s, const struct source_row *row, struct db_fault 
     for (size_t i = 0; i < row->n_cells; i++)
         s->values[s->map[i]] = (struct db_value){row->cells[i].p, row->cells[i].n};
     int rejected = check_key(s, row->line, fault);
+    if (rejected == 0 && s->n_watched > 0)
+        rejected = check_types(s, row, fault);
     return rejected || !is_too_wide(s) ? rejected : reject_wide(s, row, fault);
 }
 

@@ -3,6 +3,7 @@
  * The way in: rows of a source become rows in the order of the tables' columns; those that cannot be taken, the source's
  * and ours, go to the rejects.
  */
+#include "history/columns.h"
 #include "history/merge.h"
 #include "history/rejects.h"
 #include "history/unread.h"
@@ -16,6 +17,9 @@ struct screen {
     const size_t *key; /* columns */
     size_t n_key, key_max;
     size_t cell_most, row_most; /* of the database (dialect.h) */
+    /* Columns whose cells must be of the column's type; none where the database keeps no types. */
+    const struct column *columns;
+    size_t *watched, n_watched;
     struct rejects *rejects;
     struct db_value *values;
     struct buffer raw;

@@ -64,9 +64,10 @@ int work_read_stage(struct work *w, struct db_fault *fault)
         _cleanup_free_ char *name = db_quote_name(w->stage, NULL, c->name);
         buffer_printf(&sql, "%s, ", name);
     }
-    buffer_put_string(&sql, "line FROM {stage} ORDER BY {cols.key}, line");
-    _cleanup_free_ char *text = marks_expand(&w->h->marks, buffer_string(&sql));
-    return db_cursor_open(w->stage, text, &w->staged, fault);
+    buffer_put_string(&sql, "line FROM {stage}");
+    _cleanup_free_ char *select = marks_expand(&w->h->marks, buffer_string(&sql));
+    _cleanup_free_ char *order = marks_expand(&w->h->marks, "{cols.key}, line");
+    return record_open(&w->staged, w->h, w->stage, select, order, "{stage}", fault);
 }
 
 int work_stage(struct work *w, struct db_fault *fault)
@@ -92,7 +93,7 @@ int work_staged_next(void *arg, struct merge_row *ret_row, struct db_fault *faul
 {
     struct work *w = arg;
     const struct db_value *values;
-    int got = db_cursor_next(w->staged, &values, fault);
+    int got = record_next(&w->staged, &values, fault);
     if (got <= 0)
         return got;
     for (size_t i = 0; i < w->n_staged; i++)

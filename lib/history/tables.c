@@ -7,7 +7,7 @@
 static const char current_sql[] = "CREATE TABLE {current} ({definitions}, " OURS_OPENED "{key}){options}";
 static const char past_sql[] = "CREATE TABLE {past} ({definitions}, " OURS_OPENED
                                ", valid_to {valid} NOT NULL, closed_by {name} NOT NULL,"
-                               " closed_dump bigint NOT NULL, PRIMARY KEY ({cols.key}, valid_from)){options}";
+                               " closed_dump bigint NOT NULL{past key}){options}";
 static const char view_sql[] = "CREATE OR REPLACE VIEW {history} AS"
                                " SELECT {cols.key}, valid_from, valid_to, opened_by, closed_by, opened_dump, "
                                "closed_dump, line{cols.rest}"
@@ -91,25 +91,30 @@ int tables_clear(struct history *h, struct db_fault *fault)
 
 /* ---- making ---- */
 
-static void put_definition(const struct history *h, const struct column *c, struct buffer *out)
+static char *column_type(const struct history *h, const struct column *c, bool as_text)
 {
     size_t n_key = 0;
+    if (h->dialect->types)
+        return xstrdup(h->dialect->types[as_text && !c->is_key ? TYPE_TEXT : c->wide]);
+    if (!c->is_key)
+        return marks_expand(&h->marks, "{text}");
     for (size_t i = 0; i < h->columns.n; i++)
         n_key += h->columns.list[i].is_key;
-    _cleanup_free_ char *name = db_quote_name(h->db, NULL, c->name);
-    _cleanup_free_ char *width = xasprintf("%zu", history_key_max(n_key) * h->key_bytes);
-    _cleanup_free_ char *type = NULL;
-    if (c->is_key) {
-        struct marks marks = {0};
-        marks_set(&marks, "width", width);
-        type = marks_expand(&marks, h->key_type);
-        marks_done(&marks);
-    }
-    _cleanup_free_ char *text = c->is_key ? NULL : marks_expand(&h->marks, "{text}");
-    buffer_printf(out, "%s %s%s", name, c->is_key ? type : text, c->is_key ? " NOT NULL" : "");
+    struct marks marks = {0};
+    marks_set_int(&marks, "width", (int64_t)(history_key_max(n_key) * h->key_bytes));
+    char *type = marks_expand(&marks, h->key_type);
+    marks_done(&marks);
+    return type;
 }
 
-char *tables_columns(const struct history *h, bool dumped_only)
+static void put_definition(const struct history *h, const struct column *c, bool as_text, struct buffer *out)
+{
+    _cleanup_free_ char *name = db_quote_name(h->db, NULL, c->name);
+    _cleanup_free_ char *type = column_type(h, c, as_text);
+    buffer_printf(out, "%s %s%s", name, type, c->is_key ? " NOT NULL" : "");
+}
+
+static char *definitions(const struct history *h, bool dumped_only, bool as_text)
 {
     _cleanup_buffer_ struct buffer out = {0};
     for (size_t i = 0; i < h->columns.n; i++) {
@@ -117,26 +122,39 @@ char *tables_columns(const struct history *h, bool dumped_only)
             continue;
         if (out.n > 0)
             buffer_put(&out, ", ", 2);
-        put_definition(h, &h->columns.list[i], &out);
+        put_definition(h, &h->columns.list[i], as_text, &out);
     }
     return xstrdup(buffer_string(&out));
 }
 
-/* What the table lacks, as one statement. */
+char *tables_columns(const struct history *h, bool dumped_only)
+{
+    return definitions(h, dumped_only, true);
+}
+
+static int alter(struct history *h, const char *table, struct buffer *what, struct db_fault *fault)
+{
+    if (what->n == 0)
+        return 0;
+    _cleanup_free_ char *text = xasprintf("ALTER TABLE %s %s", table, buffer_string(what));
+    what->n = 0;
+    return history_run(h, text, 0, NULL, NULL, fault);
+}
+
+/* What the table lacks, as one statement where that can be. */
 static int add_columns(
     struct history *h, const char *table, const struct columns *there, struct db_fault *fault)
 {
-    _cleanup_buffer_ struct buffer sql = {0};
+    _cleanup_buffer_ struct buffer what = {0};
     for (size_t i = 0; i < h->columns.n; i++) {
         if (columns_find(there, h->columns.list[i].name))
             continue;
-        buffer_printf(&sql, "%sADD COLUMN ", sql.n ? ", " : "");
-        put_definition(h, &h->columns.list[i], &sql);
+        buffer_printf(&what, "%sADD COLUMN ", what.n ? ", " : "");
+        put_definition(h, &h->columns.list[i], false, &what);
+        if (h->dialect->alter_one && alter(h, table, &what, fault) < 0)
+            return -1;
     }
-    if (sql.n == 0)
-        return 0;
-    _cleanup_free_ char *text = xasprintf("ALTER TABLE %s %s", table, buffer_string(&sql));
-    return history_run(h, text, 0, NULL, NULL, fault);
+    return alter(h, table, &what, fault);
 }
 
 static int make_table(struct history *h, const char *suffix, const char *table, const char *create,
@@ -160,20 +178,59 @@ static int make_view(struct history *h, struct db_fault *fault)
     return complete ? 0 : history_run(h, view_sql, 0, NULL, NULL, fault);
 }
 
+/* ---- widening ---- */
+
+static int widen_column(struct history *h, const char *table, const struct column *c, struct db_fault *fault)
+{
+    _cleanup_buffer_ struct buffer what = {0};
+    _cleanup_free_ char *name = db_quote_name(h->db, NULL, c->name);
+    buffer_printf(&what, "ALTER COLUMN %s TYPE %s", name, h->dialect->types[c->wide]);
+    return alter(h, table, &what, fault);
+}
+
+/* The view is made anew: it holds the types it was made with. */
+int tables_widen(struct history *h, struct db_fault *fault)
+{
+    _cleanup_free_ char *current = marks_expand(&h->marks, "{current}");
+    _cleanup_free_ char *past = marks_expand(&h->marks, "{past}");
+    bool altered = false;
+    for (size_t i = 0; i < h->columns.n; i++) {
+        struct column *c = &h->columns.list[i];
+        bool alters = strcmp(h->dialect->types[c->type], h->dialect->types[c->wide]) != 0;
+        if (alters && (widen_column(h, current, c, fault) < 0 || widen_column(h, past, c, fault) < 0))
+            return -1;
+        column_widened(c);
+        altered |= alters;
+    }
+    return altered ? history_run(h, view_sql, 0, NULL, NULL, fault) : 0;
+}
+
+/* Those that the tables did not have were added as wide as they have to be. */
+static int widen_stored(struct history *h, struct db_fault *fault)
+{
+    for (size_t i = 0; i < h->columns.n; i++)
+        if (!h->columns.list[i].stored)
+            column_widened(&h->columns.list[i]);
+    return h->dialect->types ? tables_widen(h, fault) : 0;
+}
+
 static void mark_definitions(struct history *h)
 {
-    _cleanup_free_ char *definitions = tables_columns(h, false);
+    _cleanup_free_ char *columns = definitions(h, false, false);
     _cleanup_free_ char *key = history_name_list(h, "", true);
     _cleanup_free_ char *clause = xasprintf(", PRIMARY KEY (%s)", key);
+    _cleanup_free_ char *past = xasprintf(", PRIMARY KEY (%s, valid_from)", key);
+    bool keyless = h->dialect->keyless;
     _cleanup_buffer_ struct buffer rest = {0};
     for (size_t i = 0; i < h->columns.n; i++) {
         _cleanup_free_ char *name = db_quote_name(h->db, NULL, h->columns.list[i].name);
         if (!h->columns.list[i].is_key)
             buffer_printf(&rest, ", %s", name);
     }
-    marks_set(&h->marks, "definitions", definitions);
+    marks_set(&h->marks, "definitions", columns);
     marks_set(&h->marks, "valid", h->moments ? h->dialect->moment : "date");
-    marks_set(&h->marks, "key", h->dialect->key_after_load ? "" : clause);
+    marks_set(&h->marks, "key", keyless || h->dialect->key_after_load ? "" : clause);
+    marks_set(&h->marks, "past key", keyless ? "" : past);
     marks_set(&h->marks, "cols.rest", buffer_string(&rest));
 }
 
@@ -185,7 +242,7 @@ int tables_make(struct history *h, struct tables *t, struct db_fault *fault)
     _cleanup_free_ char *current = marks_expand(&h->marks, "{current}");
     _cleanup_free_ char *past = marks_expand(&h->marks, "{past}");
     if (make_table(h, "_past", past, past_sql, &past_made, fault) < 0 ||
-        make_table(h, "", current, current_sql, &t->made, fault) < 0)
+        make_table(h, "", current, current_sql, &t->made, fault) < 0 || widen_stored(h, fault) < 0)
         return -1;
     return make_view(h, fault);
 }

@@ -19,5 +19,8 @@ int tables_clear(struct history *h, struct db_fault *fault);
 int tables_make(struct history *h, struct tables *t, struct db_fault *fault);
 /* The primary key that tables_make() left out. */
 int tables_key(struct history *h, const struct tables *t, struct db_fault *fault);
-/* The columns as CREATE TABLE has them: name, type, for the key NOT NULL. A new string. */
+/* What has become too narrow for its cells, in the transaction that is open. */
+int tables_widen(struct history *h, struct db_fault *fault);
+/* The columns as CREATE TABLE has them where rows are on their way: name, type, for the key NOT NULL; where the database
+ * keeps types all but the key as text. A new string. */
 char *tables_columns(const struct history *h, bool dumped_only);

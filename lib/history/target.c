@@ -7,8 +7,9 @@
 
 static const struct {
     const char *scheme;
-    bool schemas;
-} schemes[] = {{"postgresql://", true}, {"postgres://", true}, {"mysql://", false}};
+    bool schemas, file;
+} schemes[] = {
+    {"postgresql://", true}, {"postgres://", true}, {"mysql://", false}, {"duckdb://", false, true}};
 
 static const char *const books[] = {
     "ingest_dump", "ingest_reject", "ingest_column", "ingest_delta", "ingest_stage", "ingest_keys"};
@@ -16,8 +17,8 @@ static const char *const books[] = {
 static int refuse(struct error *err, const char *why)
 {
     return error_set(err,
-        "the sink's URL %s: expected mysql://user@host/database/table or "
-        "postgresql://user@host/database/[schema.]table",
+        "the sink's URL %s: expected mysql://user@host/database/table, "
+        "postgresql://user@host/database/[schema.]table or duckdb:///path/to/file/table",
         why);
 }
 
@@ -83,13 +84,32 @@ static int take_path(struct history_place *place, const char *url, bool schemas,
     return take_names(place, slash + 1, (size_t)(end - slash - 1), schemas, err);
 }
 
+/* The file is all up to the last slash. */
+static int take_file(struct history_place *place, const char *url, struct error *err)
+{
+    const char *path = strstr(url, "://") + 3;
+    const char *end = path + strcspn(path, "?#");
+    const char *slash = memrchr(path, '/', (size_t)(end - path));
+    if (!slash || slash == path)
+        return refuse(err, "names no file and table");
+    place->database = xasprintf("%.*s%s", (int)(slash - url), url, end);
+    if (take_names(place, slash + 1, (size_t)(end - slash - 1), false, err) < 0)
+        return -1;
+    const char *dot = strrchr(place->table, '.');
+    if (dot && (strcmp(dot, ".duckdb") == 0 || strcmp(dot, ".db") == 0))
+        return refuse(err, "names no table behind its file");
+    return 0;
+}
+
 int history_place_parse(const char *url, struct history_place *ret_place, struct error *err)
 {
     struct history_place place = {0};
     for (size_t i = 0; i < N_ELEMENTS(schemes); i++) {
         if (strncasecmp(url, schemes[i].scheme, strlen(schemes[i].scheme)) != 0)
             continue;
-        if (take_path(&place, url, schemes[i].schemas, err) < 0) {
+        place.file = schemes[i].file;
+        if ((place.file ? take_file(&place, url, err) : take_path(&place, url, schemes[i].schemas, err)) <
+            0) {
             history_place_done(&place);
             return -1;
         }

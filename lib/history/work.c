@@ -7,12 +7,14 @@
 void work_done(struct work *w)
 {
     merge_free(w->merge);
-    db_cursor_free(w->record);
+    record_close(&w->record);
     db_close(w->reader);
-    db_cursor_free(w->staged);
+    record_close(&w->staged);
     db_close(w->stage);
     rejects_done(&w->rejects);
     screen_done(&w->screen);
+    source_free(w->sample);
+    free(w->types);
     free(w->map);
     free(w->key);
     free(w->compared);
@@ -64,7 +66,7 @@ static int next_record(void *arg, struct merge_row *ret_row, struct db_fault *fa
 {
     struct work *w = arg;
     *ret_row = (struct merge_row){0};
-    return db_cursor_next(w->record, &ret_row->values, fault);
+    return record_next(&w->record, &ret_row->values, fault);
 }
 
 static int open_reader(struct work *w, struct db_fault *fault)
@@ -79,13 +81,25 @@ static int open_reader(struct work *w, struct db_fault *fault)
 
 static int read_record(struct work *w, struct db_fault *fault)
 {
-    static const char all[] = "SELECT {values} FROM {current} ORDER BY {cols.key}";
-    static const char of_keys[] =
-        "SELECT {values} FROM {keys} k {join} {current} n ON {n=k} ORDER BY {k.cols}";
+    static const char of_keys[] = "SELECT {values} FROM {keys} k {join} {current} n ON {n=k}";
     _cleanup_free_ char *values = history_value_list(w->h);
     marks_set(&w->h->marks, "values", values);
-    _cleanup_free_ char *sql = marks_expand(&w->h->marks, w->load->partial ? of_keys : all);
-    return db_cursor_open(w->reader, sql, &w->record, fault);
+    _cleanup_free_ char *select =
+        marks_expand(&w->h->marks, w->load->partial ? of_keys : "SELECT {values} FROM {current}");
+    _cleanup_free_ char *order = marks_expand(&w->h->marks, w->load->partial ? "{k.cols}" : "{cols.key}");
+    return record_open(
+        &w->record, w->h, w->reader, select, order, w->load->partial ? NULL : "{current}", fault);
+}
+
+/* Those of the key as they are; of the others what they are, or were before they were text. */
+static void choose_types(struct work *w)
+{
+    const struct columns *c = &w->h->columns;
+    if (!w->h->dialect->types)
+        return;
+    w->types = xcalloc(c->n, sizeof(*w->types));
+    for (size_t i = 0; i < c->n; i++)
+        w->types[i] = c->list[i].is_key ? c->list[i].type : c->list[i].form;
 }
 
 static int open_sides(struct work *w, bool staged, bool on_record, struct db_fault *fault)
@@ -102,6 +116,7 @@ int work_begin_merge(struct work *w, bool on_record, struct db_fault *fault)
     bool staged = w->load->any_order || w->load->partial;
     if (open_sides(w, staged, on_record, fault) < 0)
         return -1;
+    choose_types(w);
     struct merge_options options = {.n_columns = w->h->columns.n,
         .key = w->key,
         .n_key = w->n_key,
@@ -109,6 +124,7 @@ int work_begin_merge(struct work *w, bool on_record, struct db_fault *fault)
         .n_compared = w->n_compared,
         .kept = w->kept,
         .n_kept = w->n_kept,
+        .types = w->types,
         .dump = staged ? work_staged_next : screen_next,
         .dump_arg = staged ? (void *)w : &w->screen,
         .current = on_record ? next_record : NULL,
@@ -124,7 +140,7 @@ int work_next_event(struct work *w, struct merge_event *ret_event, struct db_fau
         int got = merge_next(w->merge, ret_event, fault);
         if (got <= 0)
             return got;
-        work_tell(w, w->record ? "comparing" : "loading", ++w->merged);
+        work_tell(w, w->record.cursor ? "comparing" : "loading", ++w->merged);
         bool left = ret_event->kind == MERGE_REMOVED && screen_knows(&w->screen, ret_event->values);
         if (ret_event->kind != MERGE_DUPLICATE && !left)
             return 1;

@@ -2,6 +2,7 @@
 /* One load under way: what its steps share. The recipe is load.c. */
 #include "history/inside.h"
 #include "history/merge.h"
+#include "history/record.h"
 #include "history/rejects.h"
 #include "history/screen.h"
 #include "util/moment.h"
@@ -19,17 +20,19 @@ struct work {
 
     size_t *map; /* the column of each of the source's cells */
     size_t *key, *compared, *kept, n_key, n_compared, n_kept;
+    enum type *types;      /* as which the columns on record are compared; NULL: text */
+    struct source *sample; /* the source once more, its first rows looked at; or NULL */
     struct rejects rejects;
     struct screen screen;
 
     /* A dump that is not in order, or partial, staged: another connection. */
     struct db *stage;
-    struct db_cursor *staged;
+    struct record staged;
     size_t *staged_map, n_staged;
     struct db_value *staged_values;
 
     struct db *reader; /* of the rows on record: another connection too */
-    struct db_cursor *record;
+    struct record record;
     struct merge *merge;
 
     /* A row on its way into a table: the columns, and what is ours behind them. */
@@ -37,6 +40,7 @@ struct work {
     char out_line[24], out_dump[24], out_kind[2];
     int64_t differences; /* rows of them so far */
     int64_t told, merged;
+    bool waiting; /* `out` is a row that goes into the table once that is wide enough */
 
     struct buffer notes;
 };
@@ -64,6 +68,14 @@ int work_staged_next(void *arg, struct merge_row *ret_row, struct db_fault *faul
 
 /* keys.c: between the two, the keys of a partial dump go where the record is read; the marks {n=k} and {k.cols}. */
 int work_take_keys(struct work *w, struct db_fault *fault);
+/* typed.c: nothing is done where the database keeps no types. Those that are given, before a row is taken. */
+int work_give_types(struct work *w, bool known, struct db_fault *fault);
+/* Those of a first dump, out of its first rows. */
+int work_sample(struct work *w, struct db_fault *fault);
+/* The cells of an added or changed row; false: a column has to be widened for them. */
+bool work_see(struct work *w, const struct merge_event *e);
+/* All rows are seen: what the columns become, and the notes of it. */
+int work_decide_types(struct work *w, struct db_fault *fault);
 
 /* first.c, delta.c: all from here to the commit. */
 int work_first_load(struct work *w, struct db_fault *fault);

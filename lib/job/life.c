@@ -157,6 +157,7 @@ static int life_run(const struct job_spec *spec, cJSON **ret_stats, struct db_fa
         .url = spec->database.url,
         .password_file = spec->database.password_file,
         .application_name = "ingestctl history",
+        .read_only = true,
     };
     *fault = (struct db_fault){0};
     if (history_open(&target, &l.history, fault) < 0)

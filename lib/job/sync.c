@@ -169,11 +169,11 @@ static enum step try_dump(
     case HISTORY_LOADED:
         ret->status = s->spec->dry_run ? "dry-run" : "loaded";
         return STEP_OVER;
+    case HISTORY_UNORDERED:
+        return STEP_AGAIN_ANY_ORDER;
     case HISTORY_NOTHING_NEW:
         ret->status = "unchanged";
         return STEP_OVER;
-    case HISTORY_UNORDERED:
-        return STEP_AGAIN_ANY_ORDER;
     case HISTORY_FAILED:
         break;
     }

@@ -18,6 +18,8 @@ static const struct {
     [SOURCE_DUPLICATE_KEY] = {"duplicate_key", "The dump has other rows of the same key."},
     [SOURCE_ROW_TOO_WIDE] = {"row_too_wide",
         "The row has more filled cells than the database has room for in one row."},
+    [SOURCE_WRONG_TYPE] = {"wrong_type",
+        "A cell is not of its column's type, and that is given or is the key's."},
 };
 
 const char *source_reason_code(enum source_reason r)

@@ -16,6 +16,7 @@ enum source_reason {
     SOURCE_KEY_TOO_LONG,
     SOURCE_DUPLICATE_KEY,
     SOURCE_ROW_TOO_WIDE,
+    SOURCE_WRONG_TYPE,
     N_SOURCE_REASONS
 };
 

@@ -4,9 +4,12 @@ import itertools
 import json
 import subprocess
 
+import pytest
+
 from programs import BUILD
 
 RUN_HISTORY = BUILD / "tests/unit/history/run_history"
+RUN_SQL = BUILD / "tests/unit/db/run_sql"
 OURS = ["valid_from", "valid_to", "opened_by", "closed_by", "opened_dump", "closed_dump", "line"]
 TIMES = ["as_of", "valid_from", "valid_to"]
 _files = itertools.count(1)
@@ -192,6 +195,45 @@ class MariaDataset(Dataset):
         if not self.server.running:
             self.server.start()
         self.sql(f"DROP DATABASE {self.database}")
+
+
+def need_duckdb():
+    options = json.loads((BUILD / "meson-info/intro-buildoptions.json").read_text())
+    if not next(o["value"] for o in options if o["name"] == "duckdb"):
+        pytest.skip("built without DuckDB: run setup/duckdb")
+
+
+class DuckDataset(Dataset):
+    name = "duckdb"
+
+    def __init__(self, home, name):
+        need_duckdb()
+        super().__init__(home)
+        self.path = home / f"{name}.duckdb"
+
+    def url(self):
+        return f"duckdb://{self.path}/{self.table}"
+
+    def sql(self, text):
+        done = subprocess.run([RUN_SQL, f"duckdb://{self.path}"], input=text, capture_output=True, text=True, timeout=120)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert not [line for line in lines if "fault" in line], lines
+        return [tuple(line["row"]) for line in lines if "row" in line]
+
+    def select(self, columns, table):
+        names = ", ".join(f'CAST("{c}" AS VARCHAR)' for c in columns)
+        return [list(r) for r in self.sql(f"SELECT {names} FROM {table}")]
+
+    def view_columns(self):
+        return [c for (c,) in self.sql("SELECT column_name FROM information_schema.columns"
+                                       f" WHERE table_name = '{self.table}_history'")]
+
+    def types(self):
+        return dict(self.sql(f"SELECT column_name, type FROM ingest_column WHERE dataset = '{self.table}'"))
+
+    def close(self):
+        left = sorted(p.name for p in self.home.glob(f"{self.path.name}?*"))
+        assert not left, left
 
 
 class Model:

@@ -3,6 +3,7 @@
  * servers.
  *   load FILE AS_OF [--key COLUMN]… [--sha256 HEX] [--any-order] [--dry-run] [--retry] [--max-removed X]
  *       [--max-rejected X] [--lock-timeout MS] [--pause N] [--fail-after N] [--partial] [--cursor TEXT]
+ *       [--type COLUMN=TYPE]…
  *   life KEY…     newest     newest-full     columns     find AS_OF SHA256
  * A FILE ends each cell with 0x1F and each row with 0x1E; a cell of 0x00 is NULL; the first row is the header; a row that
  * begins with 0x01 cannot be taken, its cells are the reason, the detail and the raw text. --retry comes again with
@@ -112,7 +113,7 @@ static struct source *plain_open(const char *path, int64_t pause, int64_t fail_a
 
 struct how {
     const char *file, *sha256, *cursor;
-    const char *key[16];
+    const char *key[16], *types[16];
     struct history_load load;
     int64_t pause, fail_after, lock_ms;
     bool retry;
@@ -157,6 +158,7 @@ static int load(struct history *h, struct how *how, cJSON *out)
     how->load.complete = complete;
     how->load.arg = how;
     how->load.key = how->key;
+    how->load.types = how->types;
     how->load.dump = (struct history_dump){.url = "http://host/file", .name = how->file, .etag = "\"e\""};
     enum history_outcome outcome = history_load(h, &how->load, &counts, &notes, &fault);
     if (outcome == HISTORY_UNORDERED && how->retry && !how->load.any_order) {
@@ -177,7 +179,7 @@ static void read_options(int argc, char **argv, struct how *how)
         {"any-order", 0, NULL, 'o'}, {"dry-run", 0, NULL, 'd'}, {"retry", 0, NULL, 'r'},
         {"max-removed", 1, NULL, 'm'}, {"max-rejected", 1, NULL, 'j'}, {"lock-timeout", 1, NULL, 'l'},
         {"pause", 1, NULL, 'p'}, {"fail-after", 1, NULL, 'f'}, {"partial", 0, NULL, 'P'},
-        {"cursor", 1, NULL, 'c'}, {0}};
+        {"cursor", 1, NULL, 'c'}, {"type", 1, NULL, 't'}, {0}};
     how->load.max_removed = 0.2;
     how->load.max_rejected = 0.1;
     how->lock_ms = 10000;
@@ -185,6 +187,9 @@ static void read_options(int argc, char **argv, struct how *how)
         switch (c) {
         case 'k':
             how->key[how->load.n_key++] = optarg;
+            break;
+        case 't':
+            how->types[how->load.n_types++] = optarg;
             break;
         case 's':
             how->sha256 = optarg;
@@ -246,9 +251,10 @@ static void show_version(void *arg, const struct history_version *v)
     cJSON_AddNumberToObject(one, "closed_dump", (double)v->closed_dump);
     cJSON_AddNumberToObject(one, "line", (double)v->line);
     cJSON *values = cJSON_AddObjectToObject(one, "values");
-    for (size_t i = 0; i < n; i++)
-        cJSON_AddItemToObject(values, columns[i].name,
-            v->values[i].p ? cJSON_CreateString(v->values[i].p) : cJSON_CreateNull());
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_free_ char *text = v->values[i].p ? xstrndup(v->values[i].p, v->values[i].n) : NULL;
+        cJSON_AddItemToObject(values, columns[i].name, text ? cJSON_CreateString(text) : cJSON_CreateNull());
+    }
     cJSON_AddItemToArray(s->versions, one);
 }
 
