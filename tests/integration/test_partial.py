@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from dataset import Bad, Model, known
-from test_history import (DAYS, FIRST, HEADER, both, counts, db, ends_within, growing_dumps, only,  # noqa: F401: fixtures
+from test_history import (DAYS, FIRST, HEADER, all_of_them, counts, db, ends_within, growing_dumps, only,  # noqa: F401: fixtures
                           paused)
 from programs import INGESTCTL
 
@@ -303,7 +303,7 @@ class Account:
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("times", ["days", "moments"])
-def test_passes_in_any_order_are_as_the_model_has_them_in_both(both, seed, times):  # noqa: F811
+def test_passes_in_any_order_are_as_the_model_has_them_in_both(all_of_them, seed, times):  # noqa: F811
     draw = random.Random(f"{seed} {times}")
     churn, account = Churn(draw), Account()
     when = iter(DAYS) if times == "days" else moments(draw)
@@ -313,15 +313,15 @@ def test_passes_in_any_order_are_as_the_model_has_them_in_both(both, seed, times
         header, rows = churn.dump(not partial)
         cursor, as_of = f"c{churn.cursor}", next(when)
         outcome, expected = account.load(header, rows, as_of, partial, cursor)
-        for one in both:
+        for one in all_of_them:
             said = one.load(header, rows, as_of, "--retry", "--max-removed", "1", "--cursor", cursor,
                             *(["--partial"] if partial else []))
             assert (said["outcome"], counts(said)) == (outcome, expected), (one.name, n, said)
-    for one in both:
+    for one in all_of_them:
         assert one.versions() == account.model.versions(), one.name
         assert {k[0] for k in one.current()} == {k[0] for k in account.model.current}
         assert one.dumps()[-1]["present"] == str(len(account.model.current))
-    assert both[0].canonical() == both[1].canonical()
+    assert all_of_them[0].canonical() == all_of_them[1].canonical()
 
 
 # ---- two at once ----
