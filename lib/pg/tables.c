@@ -35,6 +35,17 @@ char *pg_schema_sql(const char *text, const char *schema, const char *table)
     return xstrdup(buffer_string(&out));
 }
 
+void pg_failure_note(struct pg_failure *f, const PGresult *res, const char *what)
+{
+    if (f->failed)
+        return;
+    char words[200];
+    f->failed = true;
+    f->lost = !res || pg_fault_of(res) == PG_FAULT_TRANSIENT;
+    snprintf(f->why, sizeof(f->why), "%s: %s", what,
+        res ? pg_describe(res, words, sizeof(words)) : "the connection was lost");
+}
+
 /* -- opening --------------------------------------------------------------------------------------------- */
 
 struct opening {
@@ -43,40 +54,29 @@ struct opening {
     const char *const *make_sql;
     pg_tables_fn *fn;
     void *arg;
-    bool failed, lost;
-    char why[400];
+    struct pg_failure failure;
 };
 
 static void finish(struct opening *o)
 {
-    o->fn(o->arg, !o->failed, o->lost, o->failed ? o->why : NULL);
+    const struct pg_failure *f = &o->failure;
+    o->fn(o->arg, !f->failed, f->lost, f->failed ? f->why : NULL);
     free(o->schema);
     free(o);
-}
-
-static void fail(struct opening *o, const PGresult *res, const char *what)
-{
-    if (o->failed)
-        return;
-    char words[200];
-    o->failed = true;
-    o->lost = !res || pg_fault_of(res) == PG_FAULT_TRANSIENT;
-    snprintf(o->why, sizeof(o->why), "%s: %s", what,
-        res ? pg_describe(res, words, sizeof(words)) : "the connection was lost");
 }
 
 static void on_made(void *arg, const PGresult *res)
 {
     struct opening *o = arg;
     if (!res || pg_fault_of(res) == PG_FAULT_SCHEMA || pg_fault_of(res) == PG_FAULT_TRANSIENT)
-        fail(o, res, "our own tables could not be made");
+        pg_failure_note(&o->failure, res, "our own tables could not be made");
 }
 
 static void on_made_all(void *arg, const PGresult *res)
 {
     struct opening *o = arg;
     if (!res || pg_fault_of(res) != PG_FAULT_NONE)
-        fail(o, res, "our own tables could not be made");
+        pg_failure_note(&o->failure, res, "our own tables could not be made");
     finish(o);
 }
 
@@ -98,14 +98,14 @@ static void on_missing(void *arg, const PGresult *res)
 {
     struct opening *o = arg;
     if (!res || PQresultStatus(res) != PGRES_TUPLES_OK) {
-        fail(o, res, "our own tables could not be looked up");
+        pg_failure_note(&o->failure, res, "our own tables could not be looked up");
         finish(o);
         return;
     }
     bool no_schema = PQgetvalue(res, 0, 0)[0] == 't', no_tables = PQgetvalue(res, 0, 1)[0] == 't';
     if (no_schema && PQgetvalue(res, 0, 2)[0] != 't') {
-        o->failed = true;
-        snprintf(o->why, sizeof(o->why),
+        o->failure.failed = true;
+        snprintf(o->failure.why, sizeof(o->failure.why),
             "schema %s does not exist in database %s and role %s may not make it; run once as the database's "
             "owner: "
             "CREATE SCHEMA %s AUTHORIZATION %s (or set postgres.schema to one that exists)",
@@ -130,7 +130,7 @@ void pg_tables_open(struct pg_session *session, const char *schema, const char *
         buffer_printf(&names, "%s%s", names.n ? "," : "{", *t);
     buffer_put(&names, "}", 1);
     if (!pg_session_query(session, sql, 1, (const char *const[]){buffer_string(&names)}, on_missing, o)) {
-        fail(o, NULL, "our own tables could not be looked up");
+        pg_failure_note(&o->failure, NULL, "our own tables could not be looked up");
         finish(o);
     }
 }

@@ -2,6 +2,7 @@
 /* Our own tables in the site's database: looked for, and made where they are missing and this role may. */
 #include "util/error.h"
 
+#include <libpq-fe.h>
 #include <stdbool.h>
 
 struct pg_session;
@@ -17,6 +18,15 @@ typedef void pg_tables_fn(void *arg, bool ok, bool lost, const char *why);
  */
 void pg_tables_open(struct pg_session *session, const char *schema, const char *const *tables,
     const char *const *make_sql, pg_tables_fn *fn, void *arg);
+
+/* Why an opening fails, in the words of such a function; zeroed at the beginning. */
+struct pg_failure {
+    bool failed, lost;
+    char why[400];
+};
+
+/* The first one counts: what comes after it is its echo. Without a result the connection was lost. */
+void pg_failure_note(struct pg_failure *f, const PGresult *res, const char *what);
 
 /* A text with {s} replaced by the schema as an identifier, {q} by that as a literal, and {t} by table (NULL:
  * nothing); a new string. */

@@ -148,35 +148,24 @@ struct opening {
     char *schema, *stream, *table;
     books_fn *fn;
     void *arg;
-    bool failed, lost;
-    char why[400];
+    struct pg_failure failure;
 };
 
 static void finish(struct opening *o)
 {
-    o->fn(o->arg, !o->failed, o->lost, o->failed ? o->why : NULL);
+    const struct pg_failure *f = &o->failure;
+    o->fn(o->arg, !f->failed, f->lost, f->failed ? f->why : NULL);
     free(o->schema);
     free(o->stream);
     free(o->table);
     free(o);
 }
 
-static void fail(struct opening *o, const PGresult *res, const char *what)
-{
-    if (o->failed)
-        return;
-    char words[200];
-    o->failed = true;
-    o->lost = !res || pg_fault_of(res) == PG_FAULT_TRANSIENT;
-    snprintf(o->why, sizeof(o->why), "%s: %s", what,
-        res ? pg_describe(res, words, sizeof(words)) : "the connection was lost");
-}
-
 static void on_registered(void *arg, const PGresult *res)
 {
     struct opening *o = arg;
     if (!res || pg_fault_of(res) != PG_FAULT_NONE)
-        fail(o, res,
+        pg_failure_note(&o->failure, res,
             "the stream could not be registered (its table's rows are counted once; a very large table may "
             "need a longer postgres.timeout)");
 }
@@ -185,16 +174,15 @@ static void on_end(void *arg, const PGresult *res)
 {
     struct opening *o = arg;
     if (!res || pg_fault_of(res) != PG_FAULT_NONE)
-        fail(o, res, "the books could not be opened");
+        pg_failure_note(&o->failure, res, "the books could not be opened");
     finish(o);
 }
 
 static void on_tables(void *arg, bool ok, bool lost, const char *why)
 {
     struct opening *o = arg;
-    o->failed = !ok;
-    o->lost = lost;
-    snprintf(o->why, sizeof(o->why), "%s", why ? why : "");
+    o->failure = (struct pg_failure){.failed = !ok, .lost = lost};
+    snprintf(o->failure.why, sizeof(o->failure.why), "%s", why ? why : "");
     if (!ok || !o->stream) {
         finish(o);
         return;

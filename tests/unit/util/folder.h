@@ -7,6 +7,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define FOLDER_MAX 48
@@ -31,17 +32,13 @@ static inline void remove_folder(const char *path)
     nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static inline void make_runners_folder(void)
+/* The runner's own; for remove_folder() in the end. */
+static inline void make_runners_folder(char ret_path[FOLDER_MAX])
 {
-    char path[] = "/tmp/ingest-tests-XXXXXX";
-    if (!mkdtemp(path) || chmod(path, 0711) < 0) { /* some tests become another user */
-        perror(path);
+    strcpy(ret_path, "/tmp/ingest-tests-XXXXXX");
+    if (!mkdtemp(ret_path) || chmod(ret_path, 0711) < 0) { /* some tests become another user */
+        perror(ret_path);
         exit(EXIT_FAILURE);
     }
-    setenv(RUNNERS_FOLDER, path, 1);
-}
-
-static inline void remove_runners_folder(void)
-{
-    remove_folder(getenv(RUNNERS_FOLDER));
+    setenv(RUNNERS_FOLDER, ret_path, 1);
 }

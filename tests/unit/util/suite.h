@@ -28,9 +28,10 @@ static inline void add_tests(TCase *tcase, const TTest *const *tests, size_t n)
 static inline int run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
-    make_runners_folder();
+    char home[FOLDER_MAX];
+    make_runners_folder(home);
     srunner_run_all(runner, CK_ENV);
-    remove_runners_folder();
+    remove_folder(home);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
