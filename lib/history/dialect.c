@@ -65,6 +65,7 @@ static const struct dialect dialects[] = {
         .stage_key = "",
         .delta_key = "",
         .straight = "JOIN",
+        .same = "=",
         .delete_from =
             "DELETE FROM {current} n USING {delta} d WHERE {n=d} AND {chunk} AND d.kind IN ('c', 'r')",
         .apply = postgres_apply,
@@ -107,6 +108,7 @@ static const struct dialect dialects[] = {
         .row_most = 7900, /* of 8126, the same */
         .chunk = 2000,
         .straight = "STRAIGHT_JOIN",
+        .same = "=",
         .delete_from = "DELETE n FROM {delta} d STRAIGHT_JOIN {current} n ON {n=d} WHERE {chunk} AND d.kind "
                        "IN ('c', 'r')",
         .snapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT",
@@ -145,6 +147,8 @@ static const struct dialect dialects[] = {
         .stage_key = "",
         .delta_key = "",
         .straight = "JOIN",
+        /* Of integers that are = it makes a table of all between the least and the greatest, beyond its limit of memory. */
+        .same = "IS NOT DISTINCT FROM",
         .delete_from =
             "DELETE FROM {current} n USING {delta} d WHERE {n=d} AND {chunk} AND d.kind IN ('c', 'r')",
         .apply = none,

@@ -40,7 +40,8 @@ struct dialect {
     const char *drop_temporary; /* DROP TABLE for such as only we see */
     const char *temporary;      /* schema of temporary tables; NULL: none */
     const char
-        *stage_key; /* how a staged dump is kept in order: a clause of its table, "" when it is sorted */
+        *stage_key;   /* how a staged dump is kept in order: a clause of its table, "" when it is sorted */
+    const char *same; /* between two columns of a key that is the same */
     const char *straight;    /* JOIN that reads the left side first */
     const char *delete_from; /* the join of a deletion */
     const char *delta_key;   /* how the differences are kept in order: a clause of their table */
