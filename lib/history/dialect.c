@@ -70,6 +70,7 @@ static const struct dialect dialects[] = {
         .keys_filled = postgres_keys,
         .delta_key = "",
         .straight = "JOIN",
+        .same = "=",
         .delete_from =
             "DELETE FROM {current} n USING {delta} d WHERE {n=d} AND {chunk} AND d.kind IN ('c', 'r')",
         .apply = postgres_apply,
@@ -114,6 +115,7 @@ static const struct dialect dialects[] = {
         .row_most = 7900, /* of 8126, the same */
         .chunk = 2000,
         .straight = "STRAIGHT_JOIN",
+        .same = "=",
         .delete_from = "DELETE n FROM {delta} d STRAIGHT_JOIN {current} n ON {n=d} WHERE {chunk} AND d.kind "
                        "IN ('c', 'r')",
         .snapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT",
@@ -154,6 +156,8 @@ static const struct dialect dialects[] = {
         .keys_filled = none,
         .delta_key = "",
         .straight = "JOIN",
+        /* Of integers that are = it makes a table of all between the least and the greatest, beyond its limit of memory. */
+        .same = "IS NOT DISTINCT FROM",
         .delete_from =
             "DELETE FROM {current} n USING {delta} d WHERE {n=d} AND {chunk} AND d.kind IN ('c', 'r')",
         .apply = none,

@@ -43,6 +43,7 @@ struct dialect {
     const char
         *stage_key; /* how a staged dump is kept in order: a clause of its table, "" when it is sorted */
     const char *const *keys_filled; /* SQL once the keys of a partial dump are in their table */
+    const char *same;               /* between two columns of a key that is the same */
     const char *straight;           /* JOIN that reads the left side first */
     const char *delete_from;        /* the join of a deletion */
     const char *delta_key;          /* how the differences are kept in order: a clause of their table */

@@ -14,7 +14,9 @@ static int next_to_load(void *arg, const struct db_value **ret_values, struct db
     struct merge_event e;
     *ret_values = w->out;
     if (w->waiting) {
-        w->waiting = false;
+        if (!w->widened)
+            return 0;
+        w->waiting = w->widened = false;
         return 1;
     }
     int got = work_next_event(w, &e, fault);
@@ -49,6 +51,7 @@ static int load_rows(struct work *w, struct db_fault *fault)
     int result = db_load(h->db, &load, &rows, fault);
     while (result == 0 && w->waiting) {
         result = tables_widen(h, fault);
+        w->widened = true;
         if (result == 0)
             result = db_load(h->db, &load, &rows, fault);
     }

@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 
 /* Of a database that computes in our own process: a third of what that may have, as much goes to what it keeps beside it. */
-#define MEMORY_MAX (INT64_C(64) << 20)
+#define MEMORY_MAX (INT64_C(96) << 20)
 
 int history_fault(struct db_fault *fault, bool transient, const char *fmt, ...)
 {
@@ -104,7 +104,7 @@ static char *key_equality(const struct history *h, const char *a, const char *b)
         if (!h->columns.list[i].is_key)
             continue;
         _cleanup_free_ char *name = db_quote_name(h->db, NULL, h->columns.list[i].name);
-        buffer_printf(&out, "%s%s.%s = %s.%s", out.n ? " AND " : "", a, name, b, name);
+        buffer_printf(&out, "%s%s.%s %s %s.%s", out.n ? " AND " : "", a, name, h->dialect->same, b, name);
     }
     return xstrdup(buffer_string(&out));
 }

@@ -40,7 +40,8 @@ struct work {
     char out_line[24], out_dump[24], out_kind[2];
     int64_t differences; /* rows of them so far */
     int64_t told, merged;
-    bool waiting; /* `out` is a row that goes into the table once that is wide enough */
+    bool waiting; /* `out` is a row that goes into the table once that is wide enough, */
+    bool widened; /* and that is it now */
 
     struct buffer notes;
 };

@@ -84,10 +84,15 @@ def maria(mariadb_server):
 @pytest.fixture(params=sorted(dumps_site.SINKS))
 def sink(request, programs_built):
     """A database of the test's own to copy dumps to; in each of the two servers."""
-    server = request.getfixturevalue({"postgres": "postgres", "mysql": "maria"}[request.param])
-    s = dumps_site.SINKS[request.param](server, f"dumps_{next(_numbers)}")
-    yield s
-    s.drop()
+    with dumps_site.a_sink(request, request.param) as s:
+        yield s
+
+
+@pytest.fixture(params=[*sorted(dumps_site.SINKS), "duckdb"])
+def any_sink(request, programs_built):
+    """The same, and a DuckDB file."""
+    with dumps_site.a_sink(request, request.param) as s:
+        yield s
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ import csv
 import dataclasses
 import hashlib
 import io
+import re
 
 KEY_MAX = 255  # characters of a key's cell
 FEW = 20       # so many keys may always vanish, and so many rows always be rejected
 NULLS = ("NULL",)
+INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # in the one way to write it
 
 
 class Refused(Exception):
@@ -60,8 +62,9 @@ class Version:
 
 
 class Dataset:
-    def __init__(self, key=None, nulls=NULLS, max_removed=0.2, max_rejected=0.1):
-        self.key, self.nulls = key, nulls
+    def __init__(self, key=None, nulls=NULLS, max_removed=0.2, max_rejected=0.1, typed=False):
+        self.key, self.nulls, self.typed = key, nulls, typed
+        self.numbers = set()  # columns of the key that are numbers, where the database keeps types
         self.max_removed, self.max_rejected = max_removed, max_rejected
         self.columns = []  # headers, in the order of their coming
         self.current, self.past = {}, []
@@ -77,11 +80,12 @@ class Dataset:
         key = self.key or (dump.header[0],)
         if any(k not in dump.header for k in key):
             raise Refused("no_key")
-        taken, rejects = self._take(dump, key)
+        numbers = self._numbers(dump, key) if self.typed and not self.dumps else self.numbers
+        taken, rejects = self._take(dump, key, numbers)
         blocked = {k for _, _, k in rejects if k}
         removed = [k for k in self.current if k not in taken and k not in blocked]
         self._check_shares(dump, removed, rejects, self.max_removed if max_removed is None else max_removed)
-        self.key = key
+        self.key, self.numbers = key, numbers
         self.columns += [h for h in dump.header if h not in self.columns]
         self.rejects += [(dump.as_of, line, reason) for line, reason, _ in rejects]
         counts = Counts(rows=len(dump.rows), rejected=len(rejects), removed=len(removed))
@@ -99,7 +103,18 @@ class Dataset:
         if dump.as_of == newest:
             raise Refused("same_date")
 
-    def _take(self, dump, key):
+    def _numbers(self, dump, key):
+        """The first dump's first thousand rows say it."""
+        found = set()
+        for k in key:
+            place = dump.header.index(k)
+            cells = [cells[place] for _, cells in dump.rows[:1000] if len(cells) == len(dump.header)]
+            cells = [c for c in cells if c != "" and c not in self.nulls]
+            if cells and all(INTEGER.fullmatch(c) for c in cells):
+                found.add(k)
+        return found
+
+    def _take(self, dump, key, numbers):
         """({key: (line, values)}, [(line, reason, the key that is not gone for all that)])."""
         found, rejects = collections.defaultdict(list), []
         places = [dump.header.index(k) for k in key]
@@ -113,6 +128,8 @@ class Dataset:
                 rejects.append((line, "null_key", None))
             elif any(len(cell) > KEY_MAX for cell in k):
                 rejects.append((line, "key_too_long", None))
+            elif any(h in numbers and not INTEGER.fullmatch(cell) for h, cell in zip(key, k)):
+                rejects.append((line, "wrong_type", None))
             else:
                 found[k].append((line, cells))
         taken = {}

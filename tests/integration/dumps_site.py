@@ -1,19 +1,29 @@
 """Where dumps come from and where they go: files over HTTP, `ingestctl copy`, and what is in the tables afterwards."""
+import contextlib
 import functools
 import http.server
 import itertools
 import json
 import os
+import re
 import subprocess
 import threading
 
 import office as practice
+from dataset import need_duckdb
 from programs import INGESTCTL
 
 VERSION = ["valid_from", "opened_by", "opened_dump", "line", "valid_to", "closed_by", "closed_dump"]
 
 
-class Postgres:
+class Sink:
+    @staticmethod
+    def as_written(value):
+        """A value as the dump had it."""
+        return value
+
+
+class Postgres(Sink):
     kind, schema = "postgres", "'public'"
 
     def __init__(self, server, database):
@@ -53,7 +63,7 @@ class Postgres:
         practice.drop_database(self.server, self.database)
 
 
-class Maria:
+class Maria(Sink):
     kind = "mysql"
 
     def __init__(self, server, database):
@@ -86,7 +96,55 @@ class Maria:
         self.server.sql(f"DROP DATABASE IF EXISTS `{self.database}`")
 
 
-SINKS = {"postgres": Postgres, "mysql": Maria}
+class Duck(Sink):
+    """A file, and it keeps types."""
+    kind, schema = "duckdb", "'main'"
+
+    def __init__(self, home, database):
+        need_duckdb()
+        self.path = home / f"{database}.duckdb"
+
+    def url(self, table=None):
+        return f"duckdb://{self.path}" + (f"/{table}" if table else "")
+
+    def name(self, word):
+        return '"' + word.replace('"', '""') + '"'
+
+    def select(self, expressions, rest):
+        """Rows of text and None."""
+        asked = ", ".join(f"CAST({e} AS VARCHAR) AS c{i}" for i, e in enumerate(expressions))
+        argv = [str(INGESTCTL), "--json", "sql", self.url(), f"SELECT {asked} {rest}"]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done
+        return [tuple(row.values()) for row in json.loads(done.stdout)]
+
+    def tables(self):
+        return sorted(r[0] for r in self.select(["table_name"], "FROM duckdb_tables()"))
+
+    @staticmethod
+    def as_written(value):
+        """What dumps_random.py writes may have become a double."""
+        return "1e5" if value == "100000.0" else re.sub(r"^(0|-?[1-9]\d*)\.0$", r"\1", value)
+
+    def drop(self):
+        left = sorted(p.name for p in self.path.parent.glob(f"{self.path.name}?*"))
+        assert not left, left
+
+
+SINKS = {"postgres": Postgres, "mysql": Maria}  # servers
+_numbers = itertools.count(1)
+
+
+@contextlib.contextmanager
+def a_sink(request, kind):
+    """A database of this kind for one test."""
+    name = f"dumps_{os.getpid()}_{next(_numbers)}"
+    if kind == "duckdb":
+        s = Duck(request.getfixturevalue("tmp_path"), name)
+    else:
+        s = SINKS[kind](request.getfixturevalue({"postgres": "postgres", "mysql": "maria"}[kind]), name)
+    yield s
+    s.drop()
 
 
 class Dataset:
@@ -121,7 +179,8 @@ class Dataset:
         asked = [self.sink.name(c) for c in columns]
         asked += [v if suffix == "_history" or v in OF[suffix] else "NULL" for v in VERSION]
         rows = self.sink.select(asked, f"FROM {self.sink.name(self.table + suffix)}")
-        return [told(list(columns.values()), key, dumps, row) for row in rows]
+        written = self.sink.as_written if key else lambda value: value
+        return [told(list(columns.values()), key, dumps, row, written) for row in rows]
 
     def everything(self):
         """All that is there, to be compared with later; but for times of the clock."""
@@ -137,8 +196,8 @@ UNTOUCHED = ["rows", "unchanged"]
 OF = {"": VERSION[:4], "_past": VERSION}
 
 
-def told(headers, key, dumps, row):
-    values = {h: v for h, v in zip(headers, row) if v is not None}
+def told(headers, key, dumps, row, written):
+    values = {h: v if h in key else written(v) for h, v in zip(headers, row) if v is not None}
     valid_from, opened_by, opened, line, valid_to, closed_by, closed = row[len(headers):]
     return (tuple(values[k] for k in key), tuple(sorted(values.items())), valid_from, opened_by, dumps[opened],
             int(line), valid_to, closed_by, dumps[closed] if closed else None)
@@ -227,13 +286,15 @@ def copy(source, sink_url, *options, timeout=120):
     return finish(start_copy(source, sink_url, *options), timeout)
 
 
-def life(sink_url, key):
+def life(dataset, key, key_headers):
     """What `ingestctl history` tells of a key, as dumps_model.Dataset.life() does."""
-    argv = [str(INGESTCTL), "--json", "history", sink_url, "--", *key]
+    argv = [str(INGESTCTL), "--json", "history", dataset.url, "--", *key]
+    written = dataset.sink.as_written
     done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, (argv, done)
     return [(v["valid_from"], v["valid_to"], v["opened_by"], v.get("closed_by"),
-             {h: cell for h, cell in v["values"].items() if cell is not None}) for v in json.loads(done.stdout)["versions"]]
+             {h: v if h in key_headers else written(v) for h, v in v["values"].items() if v is not None})
+            for v in json.loads(done.stdout)["versions"]]
 
 
 def keys(key):
