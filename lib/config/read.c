@@ -216,12 +216,6 @@ int config_parse(const char *path, const char *text, size_t n, struct config **r
     return 0;
 }
 
-static void values_done(const struct section *section, struct config *c)
-{
-    for (size_t i = 0; i < section->n_keys; i++)
-        value_done(&section->keys[i], c);
-}
-
 void config_free(struct config *c)
 {
     if (!c)
@@ -237,6 +231,5 @@ void config_free(struct config *c)
     free(c->jobs);
     free(c->path);
     values_done(&section_top, c);
-    values_done(&section_postgres, c);
     free(c);
 }
