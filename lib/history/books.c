@@ -1,6 +1,7 @@
 #include "history/books.h"
 
 #include "util/clock.h"
+#include "util/moment.h"
 
 #include <cjson/cJSON.h>
 
@@ -11,8 +12,8 @@ static const char count_books_sql[] =
     " AND table_name IN ('ingest_dump', 'ingest_reject', 'ingest_column')";
 
 static const char *const make_sql[] = {
-    "CREATE TABLE IF NOT EXISTS {dump} (id {id}, dataset {name} NOT NULL, as_of date NOT NULL, status {name} "
-    "NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS {dump} (id {id}, dataset {name} NOT NULL, as_of {moment} NOT NULL, status "
+    "{name} NOT NULL, pass {name} NOT NULL, {cursor} {note},"
     " url {note}, name {note}, etag {note}, last_modified {note}, sha256 {name}, bytes bigint, header {note},"
     " key_columns {note}, schema_changes {note}, records bigint, added bigint, changed bigint, removed "
     "bigint,"
@@ -28,13 +29,22 @@ static const char *const make_sql[] = {
     NULL,
 };
 
-#define DUMP_FACTS "SELECT id, as_of, url, name, etag, last_modified, sha256, bytes FROM {dump}"
+#define DUMP_FACTS                                                                                           \
+    "SELECT id, as_of, url, name, etag, last_modified, sha256, {cursor}, bytes, pass, present, rejected"     \
+    " FROM {dump} WHERE dataset = {1} AND status = 'loaded'"
 
-static const char newest_sql[] =
-    DUMP_FACTS " WHERE dataset = {1} AND status = 'loaded' ORDER BY as_of DESC, id DESC LIMIT 1";
-static const char find_sql[] =
-    DUMP_FACTS " WHERE dataset = {1} AND status = 'loaded' AND as_of = {2} AND sha256 = {3}";
-static const char by_id_sql[] = DUMP_FACTS " WHERE dataset = {1} AND status = 'loaded' AND id = {2}";
+#define NEWEST " ORDER BY as_of DESC, id DESC LIMIT 1"
+
+static const char newest_sql[] = DUMP_FACTS NEWEST;
+static const char newest_full_sql[] = DUMP_FACTS " AND pass = 'full'" NEWEST;
+static const char find_sql[] = DUMP_FACTS " AND as_of = {2} AND sha256 = {3}" NEWEST;
+static const char of_that_time_sql[] = DUMP_FACTS " AND as_of = {2}" NEWEST;
+static const char by_id_sql[] = DUMP_FACTS " AND id = {2}";
+
+/* Whether versions begin on days or at moments. */
+static const char valid_type_sql[] =
+    "SELECT lower(data_type) FROM information_schema.columns WHERE table_schema = {1} AND table_name = {2}"
+    " AND column_name = 'valid_from'";
 
 static const char columns_sql[] =
     "SELECT column_name, header, nth, is_key, first_dump FROM {column} WHERE dataset = {1} "
@@ -60,10 +70,15 @@ static int64_t number_of(const struct db_value *v)
     return text ? strtoll(text, NULL, 10) : 0;
 }
 
+static bool value_is(const struct db_value *v, const char *word)
+{
+    return v->p && v->n == strlen(word) && memcmp(v->p, word, v->n) == 0;
+}
+
 static bool take_dump(void *arg, int n, const struct db_value *values)
 {
     struct dump_record *r = arg;
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < N_ELEMENTS(r->text); i++)
         r->text[i] = copy_value(&values[i + 1]);
     r->dump = (struct history_dump){.id = number_of(&values[0]),
         .as_of = r->text[0],
@@ -72,7 +87,11 @@ static bool take_dump(void *arg, int n, const struct db_value *values)
         .etag = r->text[3],
         .last_modified = r->text[4],
         .sha256 = r->text[5],
-        .bytes = number_of(&values[7])};
+        .cursor = r->text[6],
+        .bytes = number_of(&values[8]),
+        .partial = value_is(&values[9], "partial")};
+    r->present = number_of(&values[10]);
+    r->rejected = number_of(&values[11]);
     r->there = true;
     return true;
 }
@@ -82,7 +101,21 @@ static int read_dump(struct history *h, const char *sql, int n, const char *cons
 {
     dump_record_done(r);
     struct db_sink sink = {.row = take_dump, .arg = r};
-    return h->books ? history_run(h, sql, n, parameters, &sink, fault) : 0;
+    if (h->books && history_run(h, sql, n, parameters, &sink, fault) < 0)
+        return -1;
+    if (r->there)
+        moment_tidy(r->text[0], !h->moments);
+    return 0;
+}
+
+static int read_valid_type(struct history *h, struct db_fault *fault)
+{
+    const char *const parameters[] = {h->schema, h->place.table};
+    _cleanup_free_ char *type = NULL;
+    if (h->books && history_value(h, valid_type_sql, 2, parameters, &type, fault) < 0)
+        return -1;
+    h->moments = type && strcmp(type, "date") != 0;
+    return 0;
 }
 
 static bool take_column(void *arg, int n, const struct db_value *values)
@@ -117,16 +150,28 @@ int books_read(struct history *h, struct db_fault *fault)
     if (h->books && history_run(h, columns_sql, 1, dataset, &sink, fault) < 0)
         return -1;
     show_columns(h);
+    if (read_valid_type(h, fault) < 0 ||
+        read_dump(h, newest_full_sql, 1, dataset, &h->newest_full, fault) < 0)
+        return -1;
     return read_dump(h, newest_sql, 1, dataset, &h->newest, fault);
 }
 
 const struct history_dump *history_find(struct history *h, const char *as_of, const char *sha256)
 {
     struct db_fault ignored;
+    const struct history_dump *found;
+    return books_find(h, as_of, sha256, &found, &ignored) < 0 ? NULL : found;
+}
+
+int books_find(struct history *h, const char *as_of, const char *sha256, const struct history_dump **ret_dump,
+    struct db_fault *fault)
+{
     const char *const parameters[] = {h->place.table, as_of, sha256};
-    if (read_dump(h, find_sql, 3, parameters, &h->found, &ignored) < 0 || !h->found.there)
-        return NULL;
-    return &h->found.dump;
+    const char *sql = sha256 ? find_sql : of_that_time_sql;
+    if (read_dump(h, sql, sha256 ? 3 : 2, parameters, &h->found, fault) < 0)
+        return -1;
+    *ret_dump = h->found.there ? &h->found.dump : NULL;
+    return 0;
 }
 
 const struct history_dump *history_dump_by_id(struct history *h, int64_t id)
@@ -236,14 +281,14 @@ static bool take_id(void *arg, int n, const struct db_value *values)
     return true;
 }
 
-int books_begin_dump(
-    struct history *h, const char *as_of, const char *status, int64_t *ret_id, struct db_fault *fault)
+int books_begin_dump(struct history *h, const char *as_of, bool partial, const char *status, int64_t *ret_id,
+    struct db_fault *fault)
 {
-    static const char sql[] = "INSERT INTO {dump} (dataset, as_of, status, started, finished)"
-                              " VALUES ({1}, {2}, {3}, {now}, {now}){returning}";
-    const char *const parameters[] = {h->place.table, as_of, status};
+    static const char sql[] = "INSERT INTO {dump} (dataset, as_of, status, pass, started, finished)"
+                              " VALUES ({1}, {2}, {3}, {4}, {now}, {now}){returning}";
+    const char *const parameters[] = {h->place.table, as_of, status, partial ? "partial" : "full"};
     struct db_sink sink = {.row = take_id, .arg = ret_id};
-    if (history_run(h, sql, 3, parameters, &sink, fault) < 0)
+    if (history_run(h, sql, 4, parameters, &sink, fault) < 0)
         return -1;
     return h->dialect->last_id ? db_query(h->db, h->dialect->last_id, 0, NULL, &sink, fault) : 0;
 }
@@ -254,18 +299,20 @@ static char *update_sql(const struct history *h, int n, const char *const *names
     _cleanup_buffer_ struct buffer out = {0};
     _cleanup_free_ char *head = marks_expand(&h->marks, "UPDATE {dump} SET finished = {now}");
     buffer_put_string(&out, head);
-    for (int i = 0; i < n; i++)
-        h->dialect->numbered ? buffer_printf(&out, ", %s = $%d", names[i], i + 1)
-                             : buffer_printf(&out, ", %s = ?", names[i]);
+    for (int i = 0; i < n; i++) {
+        _cleanup_free_ char *name = db_quote_name(h->db, NULL, names[i]);
+        h->dialect->numbered ? buffer_printf(&out, ", %s = $%d", name, i + 1)
+                             : buffer_printf(&out, ", %s = ?", name);
+    }
     return xstrdup(buffer_string(&out));
 }
 
-#define N_FACTS 19
+#define N_FACTS 20
 
 int books_end_dump(struct history *h, const struct attempt *a, struct db_fault *fault)
 {
     static const char *const names[N_FACTS] = {"url", "name", "etag", "last_modified", "sha256", "header",
-        "key_columns", "schema_changes", "error", "started", "bytes", "records", "added", "changed",
+        "key_columns", "schema_changes", "error", "cursor", "started", "bytes", "records", "added", "changed",
         "removed", "reactivated", "unchanged", "rejected", "present"};
     char started[40];
     struct numbers numbers;
@@ -274,9 +321,9 @@ int books_end_dump(struct history *h, const struct attempt *a, struct db_fault *
     char *header = headers_json(a->load->source), *key = key_json(h);
     const struct history_dump *d = a->dump;
     const char *parameters[N_FACTS] = {d->url, d->name, d->etag, d->last_modified, d->sha256, header, key,
-        a->schema_changes, a->error, started};
+        a->schema_changes, a->error, d->cursor, started};
     for (size_t i = 0; i < 9; i++)
-        parameters[10 + i] = numbers.text[i];
+        parameters[11 + i] = numbers.text[i];
     _cleanup_free_ char *set = update_sql(h, N_FACTS, names);
     _cleanup_free_ char *sql = xasprintf("%s WHERE id = %lld", set, (long long)a->id);
     int result = db_query(h->db, sql, N_FACTS, parameters, NULL, fault);

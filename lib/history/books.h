@@ -4,6 +4,9 @@
 
 /* What they say of this dataset: its columns and its newest dump. Tables that are missing are empty ones. */
 int books_read(struct history *h, struct db_fault *fault);
+/* One that was loaded, by its as-of, and by its bytes unless that is NULL; NULL when there is none. */
+int books_find(struct history *h, const char *as_of, const char *sha256, const struct history_dump **ret_dump,
+    struct db_fault *fault);
 /* Makes those that are missing. */
 int books_make(struct history *h, struct db_fault *fault);
 
@@ -11,8 +14,8 @@ int books_make(struct history *h, struct db_fault *fault);
 int books_write_columns(struct history *h, struct db_fault *fault);
 
 /* A load begins to be on record, in the transaction that is open. status: loaded, refused, failed. */
-int books_begin_dump(
-    struct history *h, const char *as_of, const char *status, int64_t *ret_id, struct db_fault *fault);
+int books_begin_dump(struct history *h, const char *as_of, bool partial, const char *status, int64_t *ret_id,
+    struct db_fault *fault);
 
 /* The rest of it. */
 struct attempt {

@@ -135,7 +135,7 @@ static int apply(struct work *w, struct db_fault *fault)
 {
     const struct history_counts *c = &w->counts;
     int64_t closed = 0, deleted = 0, opened = 0, chunk = w->h->dialect->chunk;
-    _cleanup_free_ char *as_of = xasprintf("DATE '%s'", w->load->as_of);
+    _cleanup_free_ char *as_of = xasprintf("%s '%s'", w->h->moments ? "TIMESTAMP" : "DATE", w->as_of);
     marks_set(&w->h->marks, "as of", as_of);
     marks_set_int(&w->h->marks, "number", w->dump_id);
     chunk = chunk ? chunk : w->differences;
@@ -164,7 +164,8 @@ static int mark_reactivated(struct work *w, struct db_fault *fault)
     if (c->added > 0 && history_change(w->h, reactivated_sql, &c->reactivated, fault) < 0)
         return -1;
     c->added -= c->reactivated;
-    c->current = merge_current_rows(w->merge) + c->added + c->reactivated - c->removed;
+    int64_t before = w->load->partial ? w->h->newest.present : merge_current_rows(w->merge);
+    c->current = before + c->added + c->reactivated - c->removed;
     return 0;
 }
 
@@ -173,6 +174,27 @@ static void end_reader(struct work *w)
 {
     db_cursor_free(TAKE(w->record));
     db_close(TAKE(w->reader));
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* A pass by cursor begins with rows that the one before has seen: what it cannot take of them is on record already. */
+static bool brings_nothing(const struct work *w)
+{
+    const struct dump_record *newest = &w->h->newest;
+    int64_t known = newest->dump.partial ? newest->rejected : 0;
+    return w->load->partial && w->differences == 0 && same_text(w->dump.cursor, newest->dump.cursor) &&
+           (w->counts.rejected == 0 || w->counts.rejected == known);
+}
+
+static int end_with_nothing(struct work *w)
+{
+    w->nothing_new = true;
+    buffer_reset(&w->notes, 0);
+    return 0;
 }
 
 int work_next_load(struct work *w, struct db_fault *fault)
@@ -184,6 +206,8 @@ int work_next_load(struct work *w, struct db_fault *fault)
     end_reader(w);
     if (work_complete(w, fault) < 0 || check_removed(w, fault) < 0 || mark_reactivated(w, fault) < 0)
         return -1;
+    if (brings_nothing(w))
+        return end_with_nothing(w);
     if (w->load->dry_run)
         return 0;
     w->told = 0;

@@ -12,6 +12,7 @@ struct dialect {
     bool ddl_in_transaction;
     bool key_after_load; /* a first dump is loaded faster into a table without its primary key */
     bool numbered;       /* parameters are $1, $2; else ? */
+    bool typed;          /* columns have types of their own, not text alone */
     size_t columns_max;  /* of a table */
 
     /* Types, {collate} being the rule by which text is equal and in order as its bytes are; {text_plain} and {key_plain}
@@ -19,6 +20,7 @@ struct dialect {
     const char *text, *key, *text_plain,
         *key_plain; /* of the dump: a cell; one of the key, {width} characters wide */
     const char *word, *name, *note, *time, *identity;
+    const char *moment; /* a time in UTC, to the microsecond, that is not altered by any setting */
     const char *table_options;
     const char *collation; /* SQL: the name of that rule, a row or none; NULL: it is always there */
 
@@ -36,9 +38,10 @@ struct dialect {
     const char *temporary;      /* schema of temporary tables; NULL: none */
     const char
         *stage_key; /* how a staged dump is kept in order: a clause of its table, "" when it is sorted */
-    const char *straight;    /* JOIN that reads the left side first */
-    const char *delete_from; /* the join of a deletion */
-    const char *delta_key;   /* how the differences are kept in order: a clause of their table */
+    const char *const *keys_filled; /* SQL once the keys of a partial dump are in their table */
+    const char *straight;           /* JOIN that reads the left side first */
+    const char *delete_from;        /* the join of a deletion */
+    const char *delta_key;          /* how the differences are kept in order: a clause of their table */
     int64_t
         chunk; /* differences applied at a time; 0: all. InnoDB has each page in hand once then, not once a statement */
     const char *const *apply; /* SQL before they are applied, in that transaction */

@@ -31,7 +31,7 @@ static int load_rows(struct work *w, struct db_fault *fault)
         names[i] = h->columns.list[i].name;
     memcpy(names + n, ours, sizeof(ours));
     snprintf(w->out_dump, sizeof(w->out_dump), "%lld", (long long)w->dump_id);
-    put_fact(&w->out[n + 1], w->load->as_of);
+    put_fact(&w->out[n + 1], w->as_of);
     put_fact(&w->out[n + 2], "added");
     put_fact(&w->out[n + 3], w->out_dump);
     struct db_load load = {.schema = h->dialect->temporary ? h->schema : NULL,

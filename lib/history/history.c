@@ -125,6 +125,8 @@ static void mark_tables(struct history *h)
     mark_table(h, "column", h->schema, "ingest_column", "");
     mark_table(h, "delta", h->dialect->temporary, "ingest_delta", "");
     mark_table(h, "stage", h->dialect->temporary, "ingest_stage", "");
+    mark_table(h, "keys", h->dialect->temporary, "ingest_keys", "");
+    mark_table(h, "cursor", NULL, "cursor", ""); /* a word of MySQL's */
 }
 
 /* ---- types ---- */
@@ -144,8 +146,9 @@ static int mark_types(struct history *h, struct db_fault *fault)
     const struct {
         const char *mark, *value;
     } facts[] = {{"text", text}, {"word", d->word}, {"name", d->name}, {"note", d->note}, {"time", d->time},
-        {"id", d->identity}, {"options", d->table_options}, {"now", d->now}, {"join", d->straight},
-        {"returning", d->returning}, {"drop temporary", d->drop_temporary}, {"delta key", d->delta_key}};
+        {"moment", d->moment}, {"id", d->identity}, {"options", d->table_options}, {"now", d->now},
+        {"join", d->straight}, {"returning", d->returning}, {"drop temporary", d->drop_temporary},
+        {"delta key", d->delta_key}};
     for (size_t i = 0; i < N_ELEMENTS(facts); i++)
         marks_set(&h->marks, facts[i].mark, facts[i].value);
     marks_set_int(&h->marks, "lock_ms", h->lock_timeout_us / US_PER_MS + 1); /* 0 would be for ever */
@@ -233,6 +236,7 @@ void history_free(struct history *h)
     columns_done(&h->columns);
     marks_done(&h->marks);
     dump_record_done(&h->newest);
+    dump_record_done(&h->newest_full);
     dump_record_done(&h->found);
     dump_record_done(&h->by_id);
     free(h->shown);
@@ -252,6 +256,16 @@ const char *history_label(const struct history *h)
 const struct history_dump *history_newest(const struct history *h)
 {
     return h->newest.there ? &h->newest.dump : NULL;
+}
+
+const struct history_dump *history_newest_full(const struct history *h)
+{
+    return h->newest_full.there ? &h->newest_full.dump : NULL;
+}
+
+bool history_is_typed(const struct history *h)
+{
+    return h->dialect->typed;
 }
 
 const struct history_column *history_columns(const struct history *h, size_t *ret_n)

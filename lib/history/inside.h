@@ -12,6 +12,7 @@
 struct dump_record {
     struct history_dump dump;
     char *text[7];
+    int64_t present, rejected; /* keys after it; rows of it that could not be taken */
     bool there;
 };
 void dump_record_done(struct dump_record *r);
@@ -27,8 +28,9 @@ struct history {
     size_t key_bytes;       /* of its width to a character: 4 where it is of bytes */
     struct columns columns; /* on record */
     struct history_column *shown;
-    bool books; /* our own tables are there */
-    struct dump_record newest, found, by_id;
+    bool books;   /* our own tables are there */
+    bool moments; /* dumps speak for moments, not for days */
+    struct dump_record newest, newest_full, found, by_id;
 };
 
 /* Writes the fault and returns -1. */

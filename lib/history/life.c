@@ -1,5 +1,6 @@
 /* The life of one key: its closed versions, then the one that holds. */
 #include "history/tables.h"
+#include "util/moment.h"
 
 struct life {
     void (*version)(void *arg, const struct history_version *v);
@@ -15,6 +16,9 @@ static bool take_version(void *arg, int n, const struct db_value *values)
     char *own[N_OURS];
     for (int i = 0; i < N_OURS; i++)
         own[i] = values[i].p ? xstrndup(values[i].p, values[i].n) : NULL;
+    for (int i = 0; i < 2; i++)
+        if (own[i])
+            moment_tidy(own[i], false);
     struct history_version v = {.valid_from = own[0],
         .valid_to = own[1],
         .opened_by = own[2],

@@ -9,8 +9,6 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-#include <ctype.h>
-
 /* ---- the lock ---- */
 
 static char *lock_name(const struct history *h)
@@ -53,50 +51,79 @@ static void unlock(struct history *h)
 
 /* ---- may it come? ---- */
 
-static bool is_date(const char *s)
+/* A dataset is of days or of moments, as its first dump was. */
+static int check_kind(struct work *w, bool known, struct db_fault *fault)
 {
-    static const char shape[] = "0000-00-00";
-    if (!s || strlen(s) != strlen(shape))
-        return false;
-    for (size_t i = 0; s[i]; i++)
-        if (shape[i] == '0' ? !isdigit((unsigned char)s[i]) : s[i] != '-')
-            return false;
-    return true;
+    struct history *h = w->h;
+    enum moment_kind kind = w->load->as_of ? moment_read(w->load->as_of, w->as_of) : MOMENT_NONE;
+    if (kind == MOMENT_NONE)
+        return work_refuse(w, fault,
+            "the dump's date is none: give it as --as-of YYYY-MM-DD, or in UTC YYYY-MM-DD HH:MM:SS");
+    if (!known)
+        h->moments = kind == MOMENT_TIME;
+    if (h->moments != (kind == MOMENT_TIME))
+        return work_refuse(w, fault,
+            "the dump is of %s, and the dataset keeps %s: give it one with --as-of, or load it into another "
+            "table",
+            w->as_of, h->moments ? "moments (YYYY-MM-DD HH:MM:SS), not days" : "days, not moments");
+    return 0;
 }
 
+static int refuse_older(struct work *w, struct db_fault *fault)
+{
+    return work_refuse(w, fault,
+        "the dump is of %s, and one of %s is loaded already: dumps come in the order of their dates; if the "
+        "date is wrong, say --as-of",
+        w->as_of, history_newest(w->h)->as_of);
+}
+
+/* An older one may be loaded already, by who held the lock before us; then that is found out by its bytes. */
 static int check_date(struct work *w, struct db_fault *fault)
 {
-    const struct history_dump *newest = history_newest(w->h);
-    if (!is_date(w->load->as_of))
-        return work_refuse(w, fault, "the dump's date is none: give it as --as-of YYYY-MM-DD");
-    if (newest && strcmp(w->load->as_of, newest->as_of) < 0)
+    const struct history_dump *newest = history_newest(w->h), *there = newest;
+    if (check_kind(w, newest != NULL, fault) < 0)
+        return -1;
+    if (!newest && w->load->partial)
         return work_refuse(w, fault,
-            "the dump is of %s, and one of %s is loaded already: dumps come in the order of their dates; if "
-            "the date "
-            "is wrong, say --as-of",
-            w->load->as_of, newest->as_of);
-    return 0;
+            "a partial dump cannot be its first: load once all that there is, then what has changed since");
+    int order = newest ? strcmp(w->as_of, newest->as_of) : 1;
+    if (order > 0)
+        return 0;
+    if (order < 0 && !w->load->partial && books_find(w->h, w->as_of, NULL, &there, fault) < 0)
+        return -1;
+    return there && !w->load->partial ? 0 : refuse_older(w, fault);
+}
+
+static int refuse_another(struct work *w, struct db_fault *fault)
+{
+    const struct history_dump *newest = history_newest(w->h);
+    if (strcmp(w->as_of, newest->as_of) < 0)
+        return refuse_older(w, fault);
+    return work_refuse(w, fault,
+        "another dump of %s is loaded already (number %lld), with other bytes: if this one is of another "
+        "date, say --as-of",
+        newest->as_of, (long long)newest->id);
 }
 
 /* The same date again: nothing to do when it is the same dump; else which of the two is right is not for us to say. */
 static int check_again(struct work *w, struct db_fault *fault)
 {
-    const struct history_dump *newest = history_newest(w->h);
+    const struct history_dump *same = NULL;
     struct merge_row row;
     int got;
     while ((got = screen_next(&w->screen, &row, fault)) > 0)
         work_tell(w, "comparing", w->screen.rows);
     if (got < 0 || work_complete(w, fault) < 0)
         return -1;
-    if (!w->dump.sha256 || !newest->sha256 || strcmp(w->dump.sha256, newest->sha256) != 0)
-        return work_refuse(w, fault,
-            "another dump of %s is loaded already (number %lld), with other bytes: if this one is of another "
-            "date, say "
-            "--as-of",
-            newest->as_of, (long long)newest->id);
+    if (w->dump.sha256 && books_find(w->h, w->as_of, w->dump.sha256, &same, fault) < 0)
+        return -1;
+    if (!same)
+        return refuse_another(w, fault);
+    w->nothing_new = true;
     w->counts.unchanged = w->counts.rows - w->counts.rejected;
-    buffer_printf(&w->notes, "this dump is loaded already, as number %lld: nothing was written\n",
-        (long long)newest->id);
+    w->counts.current = w->h->newest.present;
+    buffer_printf(
+        &w->notes, "this dump is loaded already, as number %lld: nothing was written\n", (long long)same->id);
     return 0;
 }
 
@@ -234,7 +261,7 @@ static int load_dump(struct work *w, struct db_fault *fault)
         return -1;
     if (match_columns(w, known, fault) < 0)
         return -1;
-    if (known && strcmp(w->load->as_of, history_newest(h)->as_of) == 0)
+    if (known && strcmp(w->as_of, history_newest(h)->as_of) <= 0)
         return check_again(w, fault);
     if (!w->load->dry_run && books_make(h, fault) < 0)
         return -1;
@@ -252,10 +279,10 @@ static void record_attempt(struct work *w, const struct db_fault *why)
         .counts = &none,
         .error = why->error.text,
         .started_us = w->started_us};
-    if (!h->books || w->load->dry_run || !is_date(w->load->as_of) ||
-        history_run(h, "BEGIN", 0, NULL, NULL, &ignored) < 0)
+    if (!h->books || w->load->dry_run || !w->as_of[0] || history_run(h, "BEGIN", 0, NULL, NULL, &ignored) < 0)
         return;
-    bool ok = books_begin_dump(h, w->load->as_of, w->refused ? "refused" : "failed", &a.id, &ignored) == 0 &&
+    const char *status = w->refused ? "refused" : "failed";
+    bool ok = books_begin_dump(h, w->as_of, w->load->partial, status, &a.id, &ignored) == 0 &&
               books_end_dump(h, &a, &ignored) == 0;
     history_run(h, ok ? "COMMIT" : "ROLLBACK", 0, NULL, NULL, &ignored);
 }
@@ -290,5 +317,7 @@ enum history_outcome history_load(struct history *h, const struct history_load *
         *ret_notes = xstrdup(buffer_string(&w.notes));
     }
     work_done(&w);
-    return result == 0 ? HISTORY_LOADED : unordered ? HISTORY_UNORDERED : HISTORY_FAILED;
+    if (result < 0)
+        return unordered ? HISTORY_UNORDERED : HISTORY_FAILED;
+    return w.nothing_new ? HISTORY_NOTHING_NEW : HISTORY_LOADED;
 }

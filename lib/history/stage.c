@@ -1,4 +1,4 @@
-/* A dump that is not in the order of its key: staged in a temporary table of a connection of its own, and read back. */
+/* A dump that is not in the order of its key, or partial: staged in a temporary table of a connection of its own, and read back. */
 #include "history/tables.h"
 #include "history/work.h"
 
@@ -55,12 +55,13 @@ static int fill_stage(struct work *w, const char *const *names, struct db_fault 
     return result;
 }
 
-static int read_stage(struct work *w, const char *const *names, struct db_fault *fault)
+int work_read_stage(struct work *w, struct db_fault *fault)
 {
     _cleanup_buffer_ struct buffer sql = {0};
     buffer_put_string(&sql, "SELECT ");
     for (size_t i = 0; i < w->n_staged; i++) {
-        _cleanup_free_ char *name = db_quote_name(w->stage, NULL, names[i]);
+        const struct column *c = &w->h->columns.list[w->staged_map[i]];
+        _cleanup_free_ char *name = db_quote_name(w->stage, NULL, c->name);
         buffer_printf(&sql, "%s, ", name);
     }
     buffer_put_string(&sql, "line FROM {stage} ORDER BY {cols.key}, line");
@@ -81,8 +82,7 @@ int work_stage(struct work *w, struct db_fault *fault)
         }
     names[w->n_staged] = "line";
     int result = history_connect(w->h, &w->stage, fault);
-    if (result == 0 &&
-        (make_stage(w, fault) < 0 || fill_stage(w, names, fault) < 0 || read_stage(w, names, fault) < 0))
+    if (result == 0 && (make_stage(w, fault) < 0 || fill_stage(w, names, fault) < 0))
         result = -1;
     free(names);
     return result;

@@ -1,12 +1,13 @@
 #include "history/tables.h"
 
 #define OURS_OPENED                                                                                          \
-    "valid_from date NOT NULL, opened_by {name} NOT NULL, opened_dump bigint NOT NULL, line bigint NOT NULL"
+    "valid_from {valid} NOT NULL, opened_by {name} NOT NULL, opened_dump bigint NOT NULL, line bigint NOT "  \
+    "NULL"
 
 static const char current_sql[] = "CREATE TABLE {current} ({definitions}, " OURS_OPENED "{key}){options}";
-static const char past_sql[] =
-    "CREATE TABLE {past} ({definitions}, " OURS_OPENED ", valid_to date NOT NULL, closed_by {name} NOT NULL,"
-    " closed_dump bigint NOT NULL, PRIMARY KEY ({cols.key}, valid_from)){options}";
+static const char past_sql[] = "CREATE TABLE {past} ({definitions}, " OURS_OPENED
+                               ", valid_to {valid} NOT NULL, closed_by {name} NOT NULL,"
+                               " closed_dump bigint NOT NULL, PRIMARY KEY ({cols.key}, valid_from)){options}";
 static const char view_sql[] = "CREATE OR REPLACE VIEW {history} AS"
                                " SELECT {cols.key}, valid_from, valid_to, opened_by, closed_by, opened_dump, "
                                "closed_dump, line{cols.rest}"
@@ -171,6 +172,7 @@ static void mark_definitions(struct history *h)
             buffer_printf(&rest, ", %s", name);
     }
     marks_set(&h->marks, "definitions", definitions);
+    marks_set(&h->marks, "valid", h->moments ? h->dialect->moment : "date");
     marks_set(&h->marks, "key", h->dialect->key_after_load ? "" : clause);
     marks_set(&h->marks, "cols.rest", buffer_string(&rest));
 }

@@ -11,7 +11,7 @@ static const struct {
 } schemes[] = {{"postgresql://", true}, {"postgres://", true}, {"mysql://", false}};
 
 static const char *const books[] = {
-    "ingest_dump", "ingest_reject", "ingest_column", "ingest_delta", "ingest_stage"};
+    "ingest_dump", "ingest_reject", "ingest_column", "ingest_delta", "ingest_stage", "ingest_keys"};
 
 static int refuse(struct error *err, const char *why)
 {

@@ -21,7 +21,7 @@ int work_begin(struct work *w, struct tables *ret_tables, struct db_fault *fault
         return -1;
     if (!whole && begin(h, fault) < 0)
         return -1;
-    return books_begin_dump(h, w->load->as_of, "loaded", &w->dump_id, fault);
+    return books_begin_dump(h, w->as_of, w->load->partial, "loaded", &w->dump_id, fault);
 }
 
 static int write_rejects(struct work *w, struct db_fault *fault)

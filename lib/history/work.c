@@ -67,25 +67,40 @@ static int next_record(void *arg, struct merge_row *ret_row, struct db_fault *fa
     return db_cursor_next(w->record, &ret_row->values, fault);
 }
 
-static int read_record(struct work *w, struct db_fault *fault)
+static int open_reader(struct work *w, struct db_fault *fault)
 {
     struct db_fault ignored;
     if (history_connect(w->h, &w->reader, fault) < 0)
         return -1;
     for (const char *const *sql = w->h->dialect->reader; *sql; sql++)
         db_query(w->reader, *sql, 0, NULL, NULL, &ignored);
+    return 0;
+}
+
+static int read_record(struct work *w, struct db_fault *fault)
+{
+    static const char all[] = "SELECT {values} FROM {current} ORDER BY {cols.key}";
+    static const char of_keys[] =
+        "SELECT {values} FROM {keys} k {join} {current} n ON {n=k} ORDER BY {k.cols}";
     _cleanup_free_ char *values = history_value_list(w->h);
     marks_set(&w->h->marks, "values", values);
-    _cleanup_free_ char *sql =
-        marks_expand(&w->h->marks, "SELECT {values} FROM {current} ORDER BY {cols.key}");
+    _cleanup_free_ char *sql = marks_expand(&w->h->marks, w->load->partial ? of_keys : all);
     return db_cursor_open(w->reader, sql, &w->record, fault);
+}
+
+static int open_sides(struct work *w, bool staged, bool on_record, struct db_fault *fault)
+{
+    if ((staged && work_stage(w, fault) < 0) || (on_record && open_reader(w, fault) < 0))
+        return -1;
+    if (w->load->partial && work_take_keys(w, fault) < 0)
+        return -1;
+    return (staged && work_read_stage(w, fault) < 0) || (on_record && read_record(w, fault) < 0) ? -1 : 0;
 }
 
 int work_begin_merge(struct work *w, bool on_record, struct db_fault *fault)
 {
-    if (w->load->any_order && work_stage(w, fault) < 0)
-        return -1;
-    if (on_record && read_record(w, fault) < 0)
+    bool staged = w->load->any_order || w->load->partial;
+    if (open_sides(w, staged, on_record, fault) < 0)
         return -1;
     struct merge_options options = {.n_columns = w->h->columns.n,
         .key = w->key,
@@ -94,8 +109,8 @@ int work_begin_merge(struct work *w, bool on_record, struct db_fault *fault)
         .n_compared = w->n_compared,
         .kept = w->kept,
         .n_kept = w->n_kept,
-        .dump = w->load->any_order ? work_staged_next : screen_next,
-        .dump_arg = w->load->any_order ? (void *)w : &w->screen,
+        .dump = staged ? work_staged_next : screen_next,
+        .dump_arg = staged ? (void *)w : &w->screen,
         .current = on_record ? next_record : NULL,
         .current_arg = w};
     w->merge = merge_new(&options);

@@ -4,6 +4,7 @@
 #include "history/merge.h"
 #include "history/rejects.h"
 #include "history/screen.h"
+#include "util/moment.h"
 
 #define WORK_FEW 20 /* rows rejected, or keys gone, that are never too many */
 
@@ -12,15 +13,16 @@ struct work {
     const struct history_load *load;
     struct history_dump dump; /* as far as it is known */
     struct history_counts counts;
+    char as_of[MOMENT_SIZE]; /* "" before it is known to be one */
     int64_t started_us, dump_id;
-    bool refused;
+    bool refused, nothing_new;
 
     size_t *map; /* the column of each of the source's cells */
     size_t *key, *compared, *kept, n_key, n_compared, n_kept;
     struct rejects rejects;
     struct screen screen;
 
-    /* A dump that is not in order, staged: another connection. */
+    /* A dump that is not in order, or partial, staged: another connection. */
     struct db *stage;
     struct db_cursor *staged;
     size_t *staged_map, n_staged;
@@ -57,7 +59,11 @@ void work_put_row(struct work *w, const struct merge_event *e, size_t at);
 
 /* stage.c: the dump goes into a temporary table; its rows come back in order. */
 int work_stage(struct work *w, struct db_fault *fault);
+int work_read_stage(struct work *w, struct db_fault *fault);
 int work_staged_next(void *arg, struct merge_row *ret_row, struct db_fault *fault);
+
+/* keys.c: between the two, the keys of a partial dump go where the record is read; the marks {n=k} and {k.cols}. */
+int work_take_keys(struct work *w, struct db_fault *fault);
 
 /* first.c, delta.c: all from here to the commit. */
 int work_first_load(struct work *w, struct db_fault *fault);

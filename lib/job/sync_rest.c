@@ -229,8 +229,6 @@ static void close_pass(struct rest_feed *r)
     r->at_end = false;
 }
 
-void temporary_as_of(const char *newest, char ret[MOMENT_SIZE]);
-
 static enum feed_answer open_rest(struct sync_feed *f, struct db_fault *fault)
 {
     struct rest_feed *r = rest_of(f);
@@ -243,7 +241,7 @@ static enum feed_answer open_rest(struct sync_feed *f, struct db_fault *fault)
         return FEED_FAILED;
     snprintf(f->stage, sizeof(f->stage), "%s", r->by_cursor ? "pass by cursor" : "full pass");
     report_progress(f->stage, "", 0, -1);
-    temporary_as_of(newest ? newest->as_of : NULL, f->as_of);
+    moment_format(moment_after(newest ? newest->as_of : NULL), f->as_of);
     f->as_of_from = "begin";
     return open_pass(r, key, fault) < 0 ? FEED_FAILED : FEED_ROWS;
 }

@@ -8,6 +8,7 @@ from programs import BUILD
 
 RUN_HISTORY = BUILD / "tests/unit/history/run_history"
 OURS = ["valid_from", "valid_to", "opened_by", "closed_by", "opened_dump", "closed_dump", "line"]
+TIMES = ["as_of", "valid_from", "valid_to"]
 _files = itertools.count(1)
 
 
@@ -25,6 +26,11 @@ def write_dump(home, header, rows):
             cells = row.cells if isinstance(row, Bad) else [b"\0" if c is None else c.encode() for c in row]
             f.write(b"".join(c + b"\x1f" for c in cells) + b"\x1e")
     return path
+
+
+def tidy(time):
+    """A timestamp as Postgres writes it: MySQL writes all six digits of a fraction."""
+    return time.rstrip("0").rstrip(".") if "." in time else time
 
 
 def known(versions):
@@ -64,6 +70,11 @@ class Dataset:
         assert said.get("outcome") == "loaded", said
         return said
 
+    def nothing(self, header, rows, as_of, *options):
+        said = self.load(header, rows, as_of, *options)
+        assert said.get("outcome") == "nothing", said
+        return said
+
     def refused(self, header, rows, as_of, *options):
         said = self.load(header, rows, as_of, *options)
         assert said.get("outcome") == "failed", said
@@ -83,6 +94,7 @@ class Dataset:
         found = [dict(zip(columns, row)) for row in self.select(columns, table)]
         for row in found:
             row.update({c: place[row[c]] for c in ("opened_dump", "closed_dump") if row.get(c)})
+            row.update({c: tidy(row[c]) for c in TIMES if row.get(c)})
         return found
 
     def columns(self):
@@ -109,8 +121,9 @@ class Dataset:
         return sorted(own, key=lambda r: (int(r[0]), int(r[1])))
 
     def dumps(self):
-        names = ["id", "as_of", "status", "records", "added", "changed", "removed", "reactivated", "unchanged",
-                 "rejected", "present", "error", "schema_changes", "sha256", "header", "key_columns", "url", "bytes"]
+        names = ["id", "as_of", "status", "pass", "cursor", "records", "added", "changed", "removed", "reactivated",
+                 "unchanged", "rejected", "present", "error", "schema_changes", "sha256", "header", "key_columns", "url",
+                 "bytes"]
         own = [d for d in self.rows("ingest_dump", ["dataset", *names]) if d["dataset"] == self.table]
         return sorted(own, key=lambda d: int(d["id"]))
 
@@ -188,8 +201,9 @@ class Model:
         self.n_key = n_key
         self.columns, self.current, self.past, self.number = [], {}, [], 0
 
-    def load(self, header, rows, as_of):
-        """rows as of the file, header the columns' names; returns the counts. Numbers of dumps count from 1."""
+    def load(self, header, rows, as_of, partial=False):
+        """rows as of the file, header the columns' names; returns the counts. Numbers of dumps count from 1. What is not
+        in a partial dump is not gone."""
         self.number += 1
         for name in header:
             if name not in self.columns:
@@ -198,7 +212,7 @@ class Model:
         first = not self.current and not self.past and self.number == 1
         counts.update(added=0, changed=0, removed=0, reactivated=0, unchanged=0)
         held = {k for k, found in taken.items() if len(found) > 1}
-        for key in [k for k in self.current if k not in taken]:
+        for key in [k for k in self.current if k not in taken and not partial]:
             self._close(key, as_of, "removed")
             counts["removed"] += 1
         for key, found in taken.items():

@@ -2,8 +2,8 @@
  * run_history URL COMMAND…: a dataset, and what came of it as one line of JSON. For the integration tests, which have the
  * servers.
  *   load FILE AS_OF [--key COLUMN]… [--sha256 HEX] [--any-order] [--dry-run] [--retry] [--max-removed X]
- *       [--max-rejected X] [--lock-timeout MS] [--pause N] [--fail-after N]
- *   life KEY…     newest     columns     find AS_OF SHA256
+ *       [--max-rejected X] [--lock-timeout MS] [--pause N] [--fail-after N] [--partial] [--cursor TEXT]
+ *   life KEY…     newest     newest-full     columns     find AS_OF SHA256
  * A FILE ends each cell with 0x1F and each row with 0x1E; a cell of 0x00 is NULL; the first row is the header; a row that
  * begins with 0x01 cannot be taken, its cells are the reason, the detail and the raw text. --retry comes again with
  * any_order when the dump is not in order. --pause says so after N rows and waits until standard input is at its end;
@@ -111,7 +111,7 @@ static struct source *plain_open(const char *path, int64_t pause, int64_t fail_a
 /* ---- load ---- */
 
 struct how {
-    const char *file, *sha256;
+    const char *file, *sha256, *cursor;
     const char *key[16];
     struct history_load load;
     int64_t pause, fail_after, lock_ms;
@@ -122,6 +122,7 @@ static void complete(void *arg, struct history_dump *dump)
 {
     const struct how *how = arg;
     dump->sha256 = how->sha256;
+    dump->cursor = how->cursor;
     dump->bytes = 4711;
 }
 
@@ -147,7 +148,7 @@ static int put_fault(cJSON *out, const struct db_fault *fault)
 
 static int load(struct history *h, struct how *how, cJSON *out)
 {
-    static const char *const outcomes[] = {"loaded", "unordered", "failed"};
+    static const char *const outcomes[] = {"loaded", "nothing", "unordered", "failed"};
     struct history_counts counts;
     struct db_fault fault = {0};
     _cleanup_free_ char *notes = NULL;
@@ -163,7 +164,7 @@ static int load(struct history *h, struct how *how, cJSON *out)
         return load(h, how, out);
     }
     cJSON_AddStringToObject(out, "outcome", outcomes[outcome]);
-    if (outcome != HISTORY_LOADED)
+    if (outcome != HISTORY_LOADED && outcome != HISTORY_NOTHING_NEW)
         return put_fault(out, &fault);
     put_counts(out, &counts);
     cJSON_AddStringToObject(out, "notes", notes);
@@ -175,7 +176,8 @@ static void read_options(int argc, char **argv, struct how *how)
     static const struct option options[] = {{"key", 1, NULL, 'k'}, {"sha256", 1, NULL, 's'},
         {"any-order", 0, NULL, 'o'}, {"dry-run", 0, NULL, 'd'}, {"retry", 0, NULL, 'r'},
         {"max-removed", 1, NULL, 'm'}, {"max-rejected", 1, NULL, 'j'}, {"lock-timeout", 1, NULL, 'l'},
-        {"pause", 1, NULL, 'p'}, {"fail-after", 1, NULL, 'f'}, {0}};
+        {"pause", 1, NULL, 'p'}, {"fail-after", 1, NULL, 'f'}, {"partial", 0, NULL, 'P'},
+        {"cursor", 1, NULL, 'c'}, {0}};
     how->load.max_removed = 0.2;
     how->load.max_rejected = 0.1;
     how->lock_ms = 10000;
@@ -210,6 +212,12 @@ static void read_options(int argc, char **argv, struct how *how)
             break;
         case 'f':
             how->fail_after = strtoll(optarg, NULL, 10);
+            break;
+        case 'P':
+            how->load.partial = true;
+            break;
+        case 'c':
+            how->cursor = optarg;
             break;
         default:
             exit(2);
@@ -252,6 +260,9 @@ static void put_dump(cJSON *out, const struct history_dump *d)
     cJSON_AddNumberToObject(out, "id", (double)d->id);
     cJSON_AddNumberToObject(out, "bytes", (double)d->bytes);
     cJSON_AddStringToObject(out, "as_of", d->as_of);
+    cJSON_AddBoolToObject(out, "partial", d->partial);
+    if (d->cursor)
+        cJSON_AddStringToObject(out, "cursor", d->cursor);
     if (d->sha256)
         cJSON_AddStringToObject(out, "sha256", d->sha256);
     if (d->url)
@@ -296,8 +307,10 @@ static int run(struct history *h, struct how *how, int argc, char **argv, cJSON 
         return life(h, argv + 1, argc - 1, out);
     if (strcmp(command, "columns") == 0)
         put_columns(h, out);
+    else if (strcmp(command, "find") == 0)
+        put_dump(out, history_find(h, argv[1], argv[2]));
     else
-        put_dump(out, strcmp(command, "find") == 0 ? history_find(h, argv[1], argv[2]) : history_newest(h));
+        put_dump(out, strcmp(command, "newest-full") == 0 ? history_newest_full(h) : history_newest(h));
     return 0;
 }
 
