@@ -182,6 +182,10 @@ static void fill_jobs(struct config *c)
         struct config_job *job = &c->jobs[i];
         if (!job->catch_up)
             job->catch_up = xstrdup(strcmp(job->kind, "rollup") == 0 ? "all" : "last");
+        if (job->rest.rows) { /* JSON says what is nothing */
+            free(job->null_tokens);
+            job->null_tokens = NULL;
+        }
         if (job->time_limit_us == 0)
             job->time_limit_us = strcmp(job->kind, "sync") == 0 ? SYNC_LIMIT_US : TIME_LIMIT_US;
     }

@@ -143,11 +143,10 @@ def test_what_changed_comes_by_cursor(site):
     assert len(site.lives()[100]) == 2 and len(site.lives()[new[0]]) == 1 and len(site.lives()[1]) == 1
     clinic.update(100)
     third = site.sync(*BY_CURSOR)
-    assert third["since"] == second["as_of"][:0] + clinic.updated_at(new[-1]) and counts(third)["changed"] == 1
+    assert third["since"] == clinic.updated_at(new[-1]) and counts(third)["changed"] == 1
     site.same()
     assert site.dumps() == ["full", "partial", "partial"]
-    said = ctl("history", site.sink, 100)
-    assert said.count(site.api.url(LIST)) >= 3 or "patients" in said
+    assert ctl("history", site.sink, 100).count("changed") >= 2
 
 
 def test_what_is_gone_a_full_pass_sees(site):
@@ -221,8 +220,8 @@ def test_a_member_that_comes_later(site):
     put_chain(site.api, [{"id": 1, "a": "x"}], [{"id": 2, "a": "y"}], [{"id": 3, "b": {"c": [1, None, "ü"]}}])
     first = site.sync("--paging", "next", path="/c")
     assert counts(first) == {"added": 3} and first["pages"] == 3
-    assert sorted((row["id"], row["a"], row["b"]) for row in site.rows()) == [
-        ("1", "x", None), ("2", "y", None), ("3", None, '{"c":[1,null,"ü"]}')]
+    assert sorted((row["id"], row["a"], row["b"] and json.loads(row["b"])) for row in site.rows()) == [
+        ("1", "x", None), ("2", "y", None), ("3", None, {"c": [1, None, "ü"]})]
     put_chain(site.api, [{"id": 1, "a": "x"}], [{"id": 2, "a": "z", "d": True}], [{"id": 3, "b": {"c": [1, None, "ü"]}}])
     second = site.sync("--paging", "next", path="/c")
     assert counts(second) == {"changed": 1, "unchanged": 2} and "column d is new" in second["notes"]
@@ -269,7 +268,7 @@ def test_the_key_is_known_after_the_first_run(site):
     assert "the key is missing" in site.sync(*ORDER, key=None, code=1)
     site.sync(*ORDER)
     assert site.sync(*ORDER, key=None)["key"] == ["id"]
-    assert "is not in the dump" in site.sync(*ORDER, "--fields", "email", code=1) or True
+    assert "is not in the dump" in site.sync(*ORDER, "--fields", "email", code=1)
 
 
 def test_what_a_person_reads(site):
@@ -325,11 +324,14 @@ def test_answers_that_are_none(one_sink, body, words):
     assert words in one_sink.sync("--paging", "next", path="/c", code=1)
 
 
+@pytest.mark.slow
 def test_html_instead_of_json(one_sink):
-    """With the words of what it is; by Content-Type alone it is no REST resource."""
-    one_sink.api.put("/page", b"<!doctype html><html>planted-marker-4410</html>", **{"Content-Type": "text/html"})
+    """By its Content-Type it is no REST resource; where it is said to be one it is tried again, and then told what came."""
+    for path in ("/page", "/page?a=b"):
+        one_sink.api.put(path, b"<!doctype html><html>planted-marker-4410</html>", **{"Content-Type": "text/html"})
     assert "HTML" in one_sink.sync(path="/page", code=1)
-    assert "HTML" in one_sink.sync(*ORDER, path="/page?sort_field=id&sort_dir=asc", code=1) or True
+    said = one_sink.sync("--paging", "next", "--order", "a=b", path="/page", code=1)
+    assert "page 1 (" in said and "HTML or XML" in said and "after 6 attempts" in said
 
 
 def test_used_wrongly(one_sink):
@@ -339,7 +341,7 @@ def test_used_wrongly(one_sink):
         (["--paging", "pages"], "--paging: "), (["--page-size", "0"], "--page-size: "), (["--order", "?a=b"], "--order: "),
         (["--headers", "nothing"], "--headers: "), (["--updated-order", "a=b"], "updated_order needs updated"),
         (["--token-file", "/a", "--credentials-file", "/b"], "leave out the other"),
-        (["--types", "id"], "--types: "), (["--full", "--key", "a,b"], "one key"),
+        (["--types", "id"], "types: "), (["--full", "--key", "a,b"], "one key"),
     ]:
         assert words in one_sink.sync(*args, code=2), args
     assert "https://… or http://…" in ctl("copy", "--source", "file:///x", "--sink", one_sink.sink, "--full", code=2)
