@@ -438,7 +438,7 @@ START_TEST(rest_resources)
         {REST("    rest: {}\n    member: a\n"), "9:5", "this key is for dumps"},
         {REST("    rest: {}\n    'null': NA\n"), "9:5", "this key is for dumps"},
         {REST("    rest: {}\n    delimiter: tab\n"), "9:5", "this key is for dumps"},
-        {SYNC("    source: https://h/v1\n    rest: {}\n"), "4:5", "a REST resource has one key"},
+        {SYNC("    source: https://h/v1\n    rest: {}\n"), "3:3", "a REST resource has one key"},
         {SYNC("    source: https://h/v1\n    rest: {}\n    key: a,b\n"), "8:5",
             "a REST resource has one key"},
         {SYNC("    source: file:///v1\n    rest: {}\n    key: a\n"), "6:5", "a REST resource is https://"},
