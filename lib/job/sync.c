@@ -104,11 +104,11 @@ static enum step try_rows(
     case HISTORY_LOADED:
         ret->status = s->spec->dry_run ? "dry-run" : "loaded";
         return STEP_OVER;
+    case HISTORY_UNORDERED:
+        return STEP_AGAIN_ANY_ORDER;
     case HISTORY_NOTHING_NEW:
         ret->status = "unchanged";
         return STEP_OVER;
-    case HISTORY_UNORDERED:
-        return STEP_AGAIN_ANY_ORDER;
     case HISTORY_FAILED:
         break;
     }
