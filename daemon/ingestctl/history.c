@@ -4,7 +4,7 @@
 #include "work.h"
 
 #include "job/worker_path.h"
-#include "util/date.h"
+#include "util/moment.h"
 
 #include <cjson/cJSON.h>
 
@@ -74,6 +74,7 @@ static int show(const struct ctl *ctl, const struct request *r, const struct lif
 static int run(struct ctl *ctl, const struct command *self, int argc, char **argv)
 {
     struct request r = {0};
+    char as_of[MOMENT_SIZE];
     const struct ctl_option options[] = {
         {"column", NULL, &r.column},
         {"as-of", NULL, &r.as_of},
@@ -91,8 +92,10 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
             return ctl_misused(self, "a key has something in it");
     if (!strstr(r.sink, "://"))
         return ctl_misused(self, "first the sink's URL, then the key");
-    if (r.as_of && !date_is_good(r.as_of))
-        return ctl_misused(self, "--as-of is a date, as 2016-02-07");
+    if (r.as_of && moment_read(r.as_of, as_of) == MOMENT_NONE)
+        return ctl_misused(
+            self, "--as-of is a date, as 2016-02-07, or in UTC a moment, as 2016-02-07 13:45:10");
+    r.as_of = r.as_of ? as_of : NULL;
     _cleanup_(life_freep) struct life *life = life_new();
     _cleanup_work_end_ struct work_end end = {0};
     code = ask(&r, life, &end);
@@ -108,7 +111,8 @@ const struct command command_history = {"history", "SINK-URL KEY… [OPTION…]"
     "the dates are the dumps'. Needs no daemon.\n"
     "\n"
     "  --column C      of this column alone: its header, or its name in the table\n"
-    "  --as-of DATE    the record as it stood on that day\n"
+    "  --as-of DATE    the record as it stood on that day, at its end; or at a moment, in UTC:\n"
+    "                  '2016-02-07 13:45:10'\n"
     "\n"
     "Exit code: 0, or 1 when no dump has the key (with --as-of: none of then), or it failed.\n",
     run};

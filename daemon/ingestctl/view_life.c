@@ -2,6 +2,8 @@
 
 #include "ctl.h"
 #include "grid.h"
+#include "util/date.h"
+#include "util/moment.h"
 #include "util/text.h"
 
 #include <cjson/cJSON.h>
@@ -210,9 +212,10 @@ cJSON *life_to_json(const struct life *l, const cJSON *stats, const char *column
 
 cJSON *life_as_of(const struct life *l, const cJSON *stats, const char *column, const char *date)
 {
+    size_t n = strlen(date) == DATE_SIZE - 1 ? DATE_SIZE - 1 : MOMENT_SIZE; /* a day is all of its moments */
     for (size_t i = 0; i < l->n_versions; i++) {
         char *const *v = l->versions[i];
-        if (strcmp(v[VALID_FROM], date) > 0 || (v[VALID_TO] && strcmp(v[VALID_TO], date) <= 0))
+        if (strncmp(v[VALID_FROM], date, n) > 0 || (v[VALID_TO] && strncmp(v[VALID_TO], date, n) <= 0))
             continue;
         cJSON *o = begin_json(stats);
         cJSON_AddStringToObject(o, "as_of", date);

@@ -26,7 +26,7 @@ const char *life_column(const struct life *l, const char *typed, const char **re
 
 /* stats: of the worker. column: a header, or NULL for all. A new object. */
 struct cJSON *life_to_json(const struct life *l, const struct cJSON *stats, const char *column);
-/* The version that held on a date, as {"dataset", "key", "as_of", "version"}; NULL where none did. */
+/* The version that held at a moment, or at the end of a day, as {"dataset", "key", "as_of", "version"}; NULL where none did. */
 struct cJSON *life_as_of(
     const struct life *l, const struct cJSON *stats, const char *column, const char *date);
 

@@ -80,18 +80,18 @@ static int refuse_older(struct work *w, struct db_fault *fault)
 /* An older one may be loaded already, by who held the lock before us; then that is found out by its bytes. */
 static int check_date(struct work *w, struct db_fault *fault)
 {
-    const struct history_dump *newest = history_newest(w->h), *there = newest;
+    const struct history_dump *newest = history_newest(w->h), *there = NULL;
     if (check_kind(w, newest != NULL, fault) < 0)
         return -1;
     if (!newest && w->load->partial)
         return work_refuse(w, fault,
             "a partial dump cannot be its first: load once all that there is, then what has changed since");
     int order = newest ? strcmp(w->as_of, newest->as_of) : 1;
-    if (order > 0)
+    if (order > 0 || (order == 0 && !w->load->partial))
         return 0;
-    if (order < 0 && !w->load->partial && books_find(w->h, w->as_of, NULL, &there, fault) < 0)
+    if (!w->load->partial && books_find(w->h, w->as_of, NULL, &there, fault) < 0)
         return -1;
-    return there && !w->load->partial ? 0 : refuse_older(w, fault);
+    return there ? 0 : refuse_older(w, fault);
 }
 
 static int refuse_another(struct work *w, struct db_fault *fault)
@@ -122,6 +122,7 @@ static int check_again(struct work *w, struct db_fault *fault)
     w->nothing_new = true;
     w->counts.unchanged = w->counts.rows - w->counts.rejected;
     w->counts.current = w->h->newest.present;
+    buffer_reset(&w->notes, 0);
     buffer_printf(
         &w->notes, "this dump is loaded already, as number %lld: nothing was written\n", (long long)same->id);
     return 0;

@@ -107,11 +107,11 @@ class Dataset:
 
     def dumps(self):
         """{number: as-of} of what was loaded."""
-        return dict(self.sink.select(["id", "as_of"], f"FROM ingest_dump WHERE dataset = '{self.table}' AND status = 'loaded'"))
+        return dict(self.sink.select(["id", "CAST(as_of AS date)"], f"FROM ingest_dump WHERE dataset = '{self.table}' AND status = 'loaded'"))
 
     def rejects(self):
         """(as-of, line, reason, detail), in order."""
-        found = self.sink.select(["d.as_of", "r.line", "r.reason", "r.detail"], "FROM ingest_reject r JOIN ingest_dump d"
+        found = self.sink.select(["CAST(d.as_of AS date)", "r.line", "r.reason", "r.detail"], "FROM ingest_reject r JOIN ingest_dump d"
                                  f" ON d.id = r.dump WHERE d.dataset = '{self.table}'")
         return sorted((as_of, int(line), reason, detail) for as_of, line, reason, detail in found)
 

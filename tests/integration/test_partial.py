@@ -1,12 +1,15 @@
 """lib/history: dumps that hold only what may have changed, dumps of moments, and loads that bring nothing."""
 import copy
+import json
 import random
+import subprocess
 
 import pytest
 
 from dataset import Bad, Model, known
 from test_history import (DAYS, FIRST, HEADER, both, counts, db, ends_within, growing_dumps, only,  # noqa: F401: fixtures
                           paused)
+from programs import INGESTCTL
 
 
 def written(db):  # noqa: F811
@@ -213,6 +216,27 @@ def test_a_first_load_that_broke_off_says_nothing_of_the_kind(db):  # noqa: F811
     assert db.load(HEADER, FIRST, "2026-11-20", "--fail-after", "2")["outcome"] == "failed"
     db.good(HEADER, FIRST, "2026-11-20 10:00:00")
     assert db.current()[("1",)]["valid_from"] == "2026-11-20 10:00:00"
+
+
+def stood(db, as_of):  # noqa: F811
+    """The name of key 1 as `ingestctl history --as-of` tells it; None when there was nothing."""
+    done = subprocess.run([str(INGESTCTL), "history", db.url(), "1", "--as-of", as_of, "--json"], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 0 or "there was nothing" in done.stderr, done
+    return json.loads(done.stdout)["version"]["values"]["name"] if done.returncode == 0 else None
+
+
+def test_a_record_as_it_stood_at_a_moment(db):  # noqa: F811
+    for i, moment in enumerate(HOURS):
+        db.good(HEADER, [["1", f"v{i}", None]], moment)
+    db.good(HEADER, [["1", "late", None]], "2026-11-22 10:00:00")
+    for moment, name in [(HOURS[0], "v0"), ("2026-11-21 08:59:59.999999", "v0"), ("2026-11-21 09:00:00.50", "v1"),
+                         (HOURS[2], "v2"), ("2026-11-21 09:59:59", "v2"), ("2026-11-21", "v3"), ("2026-11-22", "late"),
+                         ("2026-11-22 09:00:00", "v3"), ("2026-11-20", None), ("2026-11-20 23:59:59", None)]:
+        assert stood(db, moment) == name, moment
+    db.table = "days"
+    db.good(HEADER, FIRST, "2026-11-21")
+    assert [stood(db, m) for m in ("2026-11-20 23:59:59", "2026-11-21", "2026-11-21 00:00:00")] == [None, "Ada", "Ada"]
 
 
 # ---- the model ----
