@@ -309,9 +309,10 @@ static void add_note(const struct rest_feed *r, const struct rest_facts *facts, 
 {
     char pages[28], requests[28];
     _cleanup_free_ char *since = r->by_cursor ? xasprintf(" since %s", r->since) : xstrdup("");
-    _cleanup_free_ char *note = xasprintf("a %s%s (%s): %s pages, %s requests",
-        r->by_cursor ? "pass by cursor" : "full pass", since, r->why,
-        text_count((uint64_t)facts->pages, pages), text_count((uint64_t)facts->requests, requests));
+    _cleanup_free_ char *note =
+        xasprintf("a %s%s (%s): %s page%s, %s request%s", r->by_cursor ? "pass by cursor" : "full pass",
+            since, r->why, text_count((uint64_t)facts->pages, pages), facts->pages == 1 ? "" : "s",
+            text_count((uint64_t)facts->requests, requests), facts->requests == 1 ? "" : "s");
     cJSON_AddItemToArray(notes, cJSON_CreateString(note));
     if (r->feed.sync->rest.if_json)
         cJSON_AddItemToArray(

@@ -275,9 +275,9 @@ def test_what_a_person_reads(site):
     def read(*args):
         return ctl("copy", "--source", site.api.url(LIST), "--sink", site.sink, "--key", "id", *BY_CURSOR, *args)
     said = read()
-    assert "patients, key id" in said and "a full pass (nothing is loaded yet)" in said and "pages" in said, said
+    assert "patients, key id" in said and "a full pass (nothing is loaded yet)" in said and " pages, " in said, said
     said = read()
-    assert "(nothing changed)" in said and "a pass by cursor since 2020-" in said and "a full pass is due at" in said, said
+    assert "(nothing changed)" in said and "a pass by cursor since 2020-" in said and "a full pass is due at" in said and "1 page, 1 request" in said, said
 
 
 # What goes wrong.
