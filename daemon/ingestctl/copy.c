@@ -108,7 +108,8 @@ static int take_rest(const struct command *self, struct request *r)
         return ctl_misused(
             self, "--%s is for dumps, and with --%s the source is a REST resource", dumps, given);
     bool maybe = !dumps && strncasecmp(r->source, "http", 4) == 0 &&
-                 date_pattern(r->source) == DATE_PATTERN_NONE && !(r->key && strchr(r->key, ','));
+                 date_pattern(r->source) == DATE_PATTERN_NONE &&
+                 (!r->job.key || config_is_one_key(r->job.key));
     return given || maybe ? copy_rest_take(self, &r->rest, &r->job) : CTL_DONE;
 }
 

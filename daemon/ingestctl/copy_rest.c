@@ -50,7 +50,7 @@ int copy_rest_take(const struct command *self, struct copy_rest *r, struct confi
         return ctl_misused(self, "%s", wrong);
     if (strncasecmp(job->source, "http", 4) != 0 || date_pattern(job->source) != DATE_PATTERN_NONE)
         return ctl_misused(self, "a REST resource is https://… or http://…, without a date in it");
-    if (job->key && strchr(job->key, ','))
+    if (job->key && !config_is_one_key(job->key))
         return ctl_misused(
             self, "a REST resource has one key, the member that tells its rows apart: --key id");
     return code;

@@ -173,6 +173,8 @@ bool config_stream_equal(const struct config_stream *a, const struct config_stre
 /* NULL when the configuration has none of that name. */
 const struct config_job *config_find_job(const struct config *c, const char *name);
 const struct config_database *config_find_database(const struct config *c, const char *name);
+/* A key of one column, as a REST resource has it; false also where there is none. */
+bool config_is_one_key(const char *key);
 /* Why the keys of a REST resource cannot be so together; NULL: they can. */
 const char *config_rest_wrong(const struct config_rest *rest);
 /* True when the two describe the same job. */

@@ -12,6 +12,11 @@ const struct config_database *config_find_database(const struct config *c, const
     return entry_find(&section_database, c, name);
 }
 
+bool config_is_one_key(const char *key)
+{
+    return key && !strchr(key, ',');
+}
+
 const char *config_rest_wrong(const struct config_rest *rest)
 {
     if (rest->updated_order && !rest->updated)

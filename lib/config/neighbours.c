@@ -206,7 +206,7 @@ static void check_rest(struct reading *r, size_t i)
     if (job->source && date_pattern(job->source) != DATE_PATTERN_NONE)
         complain_of(r, &section_job, i, "source",
             "it has a date in it, which is for dumps, and with `rest` the source is a REST resource");
-    if (!job->key || strchr(job->key, ','))
+    if (!config_is_one_key(job->key))
         complain_of(r, &section_job, i, "key",
             "a REST resource has one key, the member that tells its rows apart: key: id");
     check_not_of_dumps(r, i);
