@@ -39,7 +39,7 @@ static void put_amounts(struct buffer *to, const struct bar_reading *now, bool p
         buffer_printf(to, "%s%s", plain ? " of " : "/", amount(now, now->total, total));
     if (!are_bytes(now))
         buffer_printf(to, " %s", now->unit);
-    else if (now->rows > 0)
+    if (now->rows > 0)
         buffer_printf(to, "%s%s rows", plain ? ", " : "  ", text_count((uint64_t)now->rows, done));
 }
 

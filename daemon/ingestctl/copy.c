@@ -1,4 +1,5 @@
 #include "bar.h"
+#include "copy_rest.h"
 #include "ctl.h"
 #include "view_dumps.h"
 #include "work.h"
@@ -13,18 +14,21 @@
 #include <cjson/cJSON.h>
 #include <strings.h>
 
+#define N_OPTIONS 12 /* beside those of a REST resource */
+
 struct request {
     const char *source, *sink, *as_of, *key, *pattern, *since, *member, *delimiter, *max_removed,
-        *max_rejected, *null;
+        *max_rejected, *types, *null;
     struct buffer keys, null_tokens;
+    struct copy_rest rest;
     bool dry_run;
     struct config_job job; /* the options as a configuration would have them: checked, with its defaults */
 };
 
 static void request_done(struct request *r)
 {
-    for (size_t i = 0; i < section_job.n_keys; i++)
-        value_done(&section_job.keys[i], &r->job);
+    values_done(&section_job, &r->job);
+    copy_rest_done(&r->rest);
     buffer_done(&r->keys);
     buffer_done(&r->null_tokens);
 }
@@ -55,6 +59,7 @@ static int take_options(const struct command *self, struct request *r)
         {"delimiter", r->delimiter},
         {"max_removed", r->max_removed},
         {"max_rejected", r->max_rejected},
+        {"types", r->types},
     };
     int code = CTL_DONE;
     for (size_t i = 0; i < N_ELEMENTS(options) && code == CTL_DONE; i++)
@@ -74,16 +79,40 @@ static const char *wrong_sink(const char *text)
     _cleanup_url_ struct url u = {0};
     if (url_parse(text, &u, NULL) < 0)
         return "the sink is not a URL";
-    if (strncasecmp(text, "duckdb://", 9) == 0) {
-        const char *last = strrchr(u.path, '/');
-        return last && last > u.path && last[1]
+    if (strcasecmp(u.scheme, "duckdb") == 0)
+        return !u.host && strrchr(u.path, '/') > u.path && !strchr("/", u.path[strlen(u.path) - 1])
                    ? NULL
-                   : "the sink names a file and a table: duckdb:///path/to/clinic.duckdb/patients";
-    }
+                   : "the sink names a file and a table: duckdb:///path/to/file.duckdb/table";
     const char *slash = u.path[0] == '/' && u.path[1] ? strchr(u.path + 1, '/') : NULL;
     return slash && slash[1] && !strchr(slash + 1, '/')
                ? NULL
                : "the sink names a database and a table: mysql://user@host/database/table";
+}
+
+/* What only a dump has; NULL: nothing of it was said. */
+static const char *said_of_dumps(const struct request *r)
+{
+    const struct {
+        const char *name, *text;
+    } options[] = {{"as-of", r->as_of}, {"pattern", r->pattern}, {"since", r->since}, {"member", r->member},
+        {"delimiter", r->delimiter}, {"null", r->null_tokens.n ? "" : NULL}};
+    for (size_t i = 0; i < N_ELEMENTS(options); i++)
+        if (options[i].text)
+            return options[i].name;
+    return NULL;
+}
+
+/* It is a REST resource when an option says so; where none does and it may be one, its answer will tell. */
+static int take_rest(const struct command *self, struct request *r)
+{
+    const char *given = copy_rest_given(&r->rest), *dumps = said_of_dumps(r);
+    if (given && dumps)
+        return ctl_misused(
+            self, "--%s is for dumps, and with --%s the source is a REST resource", dumps, given);
+    bool maybe = !dumps && strncasecmp(r->source, "http", 4) == 0 &&
+                 date_pattern(r->source) == DATE_PATTERN_NONE &&
+                 (!r->job.key || config_is_one_key(r->job.key));
+    return given || maybe ? copy_rest_take(self, &r->rest, &r->job) : CTL_DONE;
 }
 
 static int check_request(const struct command *self, struct request *r)
@@ -98,7 +127,8 @@ static int check_request(const struct command *self, struct request *r)
         return ctl_misused(self, "--as-of is for one dump; of many each has its date in its name");
     if (r->as_of && !date_is_good(r->as_of))
         return ctl_misused(self, "--as-of is a date, as 2016-02-07");
-    return take_options(self, r);
+    int code = take_options(self, r);
+    return code ? code : take_rest(self, r);
 }
 
 /* -- the work -------------------------------------------------------------------------------------------- */
@@ -119,6 +149,8 @@ static void fill_spec(struct job_spec *spec, const struct request *r)
     work_spec("sync", "copy", &sink, spec);
     job_sync_take(&spec->sync, &r->job);
     spec->sync.as_of = xstrdup(r->as_of);
+    spec->sync.rest.full = r->rest.full;
+    spec->sync.rest.if_json = !copy_rest_given(&r->rest);
     spec->dry_run = r->dry_run;
 }
 
@@ -132,7 +164,8 @@ static void show(const struct ctl *ctl, const struct request *r, const cJSON *st
     if (r->dry_run)
         buffer_put_string(&text, "a dry run: nothing was changed, and this is what it would do:\n");
     view_dumps(&text, stats, ctl->color);
-    if (!r->key && ctl_item(stats, "dumps") && ctl_item(stats, "dumps")->child)
+    const cJSON *dumps = ctl_item(stats, "dumps");
+    if (!r->key && dumps && dumps->child && !ctl_item(dumps->child, "pass"))
         buffer_put_string(
             &text, "the key is the first column of the first dump, unless its --key named another\n");
     fputs(buffer_string(&text), stdout);
@@ -157,7 +190,7 @@ static int copy(const struct ctl *ctl, const struct request *r)
 static int run(struct ctl *ctl, const struct command *self, int argc, char **argv)
 {
     _cleanup_(request_done) struct request r = {0};
-    const struct ctl_option options[] = {
+    struct ctl_option options[N_OPTIONS + SECTION_MAX + 1] = {
         {"source", NULL, &r.source},
         {"sink", NULL, &r.sink},
         {"as-of", NULL, &r.as_of},
@@ -170,8 +203,10 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         {"max-removed", NULL, &r.max_removed},
         {"max-rejected", NULL, &r.max_rejected},
         {"dry-run", &r.dry_run, NULL},
+        {"types", NULL, &r.types},
     };
-    int code, first = ctl_options(ctl, self, options, N_ELEMENTS(options), argc, argv, &code);
+    size_t n = copy_rest_options(&r.rest, options, N_OPTIONS);
+    int code, first = ctl_options(ctl, self, options, n, argc, argv, &code);
     if (first < 0)
         return code;
     /* --null A B: what belongs to nothing else */
@@ -188,14 +223,12 @@ const struct command command_copy = {"copy", "--source URL --sink URL [OPTION…
     "load a dump into a table with its history",
     "The source is a CSV file, also within gzip or zip: https://, http:// or file://. With %Y, %m and %d in "
     "it, or\n"
-    "with --pattern, it is many, and all that are newer than what is loaded are loaded in order. The sink "
-    "is\n"
-    "mysql://user:password@host/database/table, postgresql://user:password@host/database/[schema.]table or\n"
-    "duckdb:///path/to/file/table; the tables are made. A dump is loaded whole or not at all, and the same "
-    "dump "
-    "again\n"
-    "does nothing. Needs no "
-    "daemon.\n"
+    "with --pattern, it is many, and all that are newer than what is loaded are loaded in order. Or it is a "
+    "REST\n"
+    "resource, a list in pages of JSON. The sink is mysql://user:password@host/database/table,\n"
+    "postgresql://user:password@host/database/[schema.]table or duckdb:///path/to/file.duckdb/table; the "
+    "tables\n"
+    "are made. A dump is loaded whole or not at all, and the same dump again does nothing. Needs no daemon.\n"
     "\n"
     "  --key COL[,COL] the columns that tell one record from another; the first column unless given. One "
     "whose\n"
@@ -213,8 +246,34 @@ const struct command command_copy = {"copy", "--source URL --sink URL [OPTION…
     "                  100: none is\n"
     "  --max-rejected PERCENT\n"
     "                  the same for rows that cannot be taken; 10 unless given\n"
+    "  --types COL=TYPE[,COL=TYPE]\n"
+    "                  for DuckDB: bigint, double, date, timestamp, timestamptz, boolean, text; else found "
+    "out\n"
     "  --dry-run       says what it would do, and does nothing; of many dumps it looks at the first, and "
     "counts the rest\n"
+    "\n"
+    "Of a REST resource; any of these says that it is one, and so does its answer, when it is JSON:\n"
+    "\n"
+    "  --rows WHERE    where the rows are: data unless given; . where the page itself is the list\n"
+    "  --paging HOW    offset (unless given), page, next or cursor; with --limit, --offset, --page, --cursor "
+    "the\n"
+    "                  names of the parameters, --next where the next page's URL or word is, --first-page N\n"
+    "  --page-size N   1000 rows unless given; --parallel N pages at once, 4; --per-second N requests at "
+    "most\n"
+    "  --order QUERY   for an order that never changes: 'sort_field=id&sort_dir=asc'\n"
+    "  --updated NAME  the member that tells when a row was changed: a pass reads what changed since the "
+    "last\n"
+    "  --updated-order QUERY\n"
+    "                  for the newest first; 'sort_field=NAME&sort_dir=desc' unless given\n"
+    "  --full-every TIME\n"
+    "                  the longest between two full passes, which alone see what is gone; 7d unless given\n"
+    "  --full          this pass is a full one\n"
+    "  --fields NAME[,NAME]\n"
+    "                  the members to keep; all unless given\n"
+    "  --headers 'NAME: VALUE'\n"
+    "                  sent too, as often as one likes; --header-file FILE one that is secret\n"
+    "  --token-file FILE, --credentials-file FILE\n"
+    "                  a bearer token; user:password\n"
     "\n"
     "Exit code: 0 loaded, or there was nothing to do; 1 failed, and nothing of the dump that failed was "
     "written;\n"

@@ -8,7 +8,7 @@
 #include <getopt.h>
 #include <stdarg.h>
 
-#define MAX_OPTIONS 16
+#define MAX_OPTIONS 48
 
 /* getopt's value for the options every command takes; a command's own begin at 0x200. */
 enum { OPTION_JSON = 0x100, OPTION_SOCKET, OPTION_CONFIG, OPTION_HELP, OPTION_OWN = 0x200 };

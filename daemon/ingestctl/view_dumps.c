@@ -21,6 +21,7 @@ static const char *origin(const cJSON *dump)
         {"last-modified", "Last-Modified"},
         {"today", "none: today"},
         {"record", "on record"},
+        {"begin", "its beginning"},
     };
     const char *word = ctl_text(dump, "as_of_from");
     for (size_t i = 0; i < N_ELEMENTS(origins); i++)
@@ -57,7 +58,7 @@ static void put_rest(struct grid *g, const cJSON *dump)
         gap = ", ";
     }
     if (strcmp(status, "unchanged") == 0)
-        buffer_put_string(&words, " (is loaded already)");
+        buffer_put_string(&words, ctl_item(dump, "pass") ? " (nothing changed)" : " (is loaded already)");
     grid_rest(g, PLAIN, "%s", buffer_string(&words));
 }
 

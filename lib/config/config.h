@@ -45,6 +45,26 @@ struct config_database {
     int line;
 };
 
+/* Where a sync's rows are a REST resource (source/rest.h): how its pages go. */
+struct config_rest {
+    char *rows;         /* where the rows are; "." is the document itself; default "data"; NULL: it is none */
+    char *paging;       /* "offset" (default), "page", "next", "cursor" */
+    uint64_t page_size; /* rows; default 1000 */
+    uint64_t first_page;    /* of numbered pages; default 1 */
+    uint64_t parallel;      /* default 4 */
+    uint64_t per_second;    /* requests; default 0: no limit */
+    char *order;            /* query string of a full pass; or NULL */
+    char *updated;          /* member that tells when a row was changed; or NULL: every pass is full */
+    char *updated_order;    /* query string of a pass by cursor; NULL: sort_field=UPDATED&sort_dir=desc */
+    int64_t full_every_us;  /* default 7d */
+    char *fields;           /* with commas between them; NULL: all */
+    char *headers;          /* "Name: value, Name: value"; or NULL */
+    char *header_file;      /* one more, the first line of the file; or NULL */
+    char *token_file;       /* or NULL */
+    char *credentials_file; /* "user:password"; or NULL */
+    char *next, *cursor, *limit, *offset, *page; /* names of members and parameters; or NULL */
+};
+
 struct config_job {
     char *name;      /* as a stream's, unique among jobs and streams */
     char *kind;      /* "rollup", "query" or "sync" */
@@ -59,16 +79,18 @@ struct config_job {
     char *since;    /* sync: a date, no dump before it is of interest; or NULL */
     char *member;   /* sync: a glob of the file in a zip; or NULL */
     char *key;      /* sync: headers, with commas between them; NULL: the first column */
-    char *null_tokens;      /* sync: with commas between them; default "NULL", "": none */
-    char *delimiter;        /* sync: one character; NULL: found out */
-    uint64_t max_removed;   /* sync: percent of the keys; default 20 */
-    uint64_t max_rejected;  /* sync: percent of the rows; default 10 */
-    int64_t time_limit_us;  /* default 10m, for a sync 6h */
-    uint64_t retries;       /* attempts after the first; default 3 */
-    int64_t retry_after_us; /* the first wait, doubled each time, at most an hour; default 10s */
-    uint64_t memory_max;    /* of its worker; default 128MB */
-    uint64_t result_rows;   /* query: rows of the result that are kept on record; default 20 */
-    char *transaction;      /* query: "yes" (default) or "no" */
+    char *null_tokens;       /* sync: with commas between them; default "NULL", "": none */
+    char *delimiter;         /* sync: one character; NULL: found out */
+    uint64_t max_removed;    /* sync: percent of the keys; default 20 */
+    uint64_t max_rejected;   /* sync: percent of the rows; default 10 */
+    char *types;             /* sync: "header=type,…" for DuckDB; or NULL */
+    struct config_rest rest; /* sync: with its rows NULL the source is dumps */
+    int64_t time_limit_us;   /* default 10m, for a sync 6h */
+    uint64_t retries;        /* attempts after the first; default 3 */
+    int64_t retry_after_us;  /* the first wait, doubled each time, at most an hour; default 10s */
+    uint64_t memory_max;     /* of its worker; default 128MB */
+    uint64_t result_rows;    /* query: rows of the result that are kept on record; default 20 */
+    char *transaction;       /* query: "yes" (default) or "no" */
     int line;
 };
 
@@ -152,5 +174,9 @@ bool config_stream_equal(const struct config_stream *a, const struct config_stre
 /* NULL when the configuration has none of that name. */
 const struct config_job *config_find_job(const struct config *c, const char *name);
 const struct config_database *config_find_database(const struct config *c, const char *name);
+/* A key of one column, as a REST resource has it; false also where there is none. */
+bool config_is_one_key(const char *key);
+/* Why the keys of a REST resource cannot be so together; NULL: they can. */
+const char *config_rest_wrong(const struct config_rest *rest);
 /* True when the two describe the same job. */
 bool config_job_equal(const struct config_job *a, const struct config_job *b);

@@ -12,6 +12,21 @@ const struct config_database *config_find_database(const struct config *c, const
     return entry_find(&section_database, c, name);
 }
 
+bool config_is_one_key(const char *key)
+{
+    return key && !strchr(key, ',');
+}
+
+const char *config_rest_wrong(const struct config_rest *rest)
+{
+    if (rest->updated_order && !rest->updated)
+        return "updated_order needs updated, the member that tells when a row was changed, as updated_at";
+    if (rest->token_file && rest->credentials_file)
+        return "there is a token_file and a credentials_file, and a request has one of them; leave out the "
+               "other";
+    return NULL;
+}
+
 bool config_job_equal(const struct config_job *a, const struct config_job *b)
 {
     return entry_equal(&section_job, a, b);

@@ -19,6 +19,7 @@ static const char *const levels[] = {"error", "warning", "notice", "info", "debu
 static const char *const kinds[] = {"rollup", "query", "sync", NULL};
 static const char *const catch_ups[] = {"none", "last", "all", NULL};
 static const char *const yes_or_no[] = {"yes", "no", NULL};
+static const char *const pagings[] = {"offset", "page", "next", "cursor", NULL};
 
 static const struct key top_keys[] = {
     {"name", KEY_NAME, "ingestd", AT(name), .most = 64, .needs_restart = true,
@@ -104,6 +105,62 @@ static const struct key stream_keys[] = {
         .help = "How long a row waits for the parent it names before it counts as dead."},
 };
 
+static const struct key rest_keys[] = {
+    {"rows", KEY_TEXT, "data", AT_JOB(rest.rows), .most = 500,
+        .help = "Where the rows are in a page: `data`, or `result.items`; `.` where the page itself is the "
+                "list."},
+    {"paging", KEY_CHOICE, "offset", AT_JOB(rest.paging), .words = pagings,
+        .help = "How pages go: by `offset` and `limit`, by the number of the `page`, by the URL of the "
+                "`next` in each, or by a "
+                "word (`cursor`) in each that the next request repeats."},
+    {"page_size", KEY_COUNT, "1000", AT_JOB(rest.page_size), .least = 1, .most = 1000000,
+        .help = "Rows of a page; an API that gives fewer is understood."},
+    {"first_page", KEY_COUNT, "1", AT_JOB(rest.first_page), .most = 1000000,
+        .help = "The number of the first page, where pages have numbers."},
+    {"parallel", KEY_COUNT, "4", AT_JOB(rest.parallel), .least = 1, .most = 64,
+        .help = "How many pages are under way at once, and in memory."},
+    {"per_second", KEY_COUNT, "0", AT_JOB(rest.per_second), .most = 1000000,
+        .help = "So many requests a second at most; with `0` there is no limit."},
+    {"order", KEY_QUERY, AT_JOB(rest.order), .most = 2000, .fallback_note = "as the API has it",
+        .help = "Parameters of a full pass, for an order that never changes: `sort_field=id&sort_dir=asc`."},
+    {"updated", KEY_TEXT, AT_JOB(rest.updated), .most = 500, .fallback_note = "none: every pass is full",
+        .help = "The member that tells when a row was changed. With it a pass reads only what changed, until "
+                "a full pass is due."},
+    {"updated_order", KEY_QUERY, AT_JOB(rest.updated_order), .most = 2000,
+        .fallback_note = "`sort_field=UPDATED&sort_dir=desc`",
+        .help = "Parameters of a pass by cursor, with which the rows that were changed last come first."},
+    {"full_every", KEY_DURATION, "7d", AT_JOB(rest.full_every_us), .most = 36500 * DAY,
+        .help = "A pass is full when the last such is so long ago; it alone sees what is gone. With `0s` "
+                "each is."},
+    {"fields", KEY_WORDS, AT_JOB(rest.fields), .most = 20000, .fallback_note = "all there are",
+        .help = "The members to keep, in this order."},
+    {"headers", KEY_HEADERS, AT_JOB(rest.headers), .most = 20000, .fallback_note = "none",
+        .help = "Sent with each request: `Name: value`, with commas between several. What is secret belongs "
+                "in a file."},
+    {"header_file", KEY_PATH, AT_JOB(rest.header_file), .most = 4000, .fallback_note = "no file",
+        .help = "One more header, the first line of this file, which others must not be able to read: "
+                "`X-Api-Key: …`."},
+    {"token_file", KEY_PATH, AT_JOB(rest.token_file), .most = 4000, .fallback_note = "no file",
+        .help =
+            "The first line of this file, which others must not be able to read, is sent as a bearer token."},
+    {"credentials_file", KEY_PATH, AT_JOB(rest.credentials_file), .most = 4000, .fallback_note = "no file",
+        .help = "The first line of this file, which others must not be able to read, is `user:password`, "
+                "sent as basic "
+                "credentials."},
+    {"next", KEY_TEXT, AT_JOB(rest.next), .most = 500, .fallback_note = "`next`",
+        .help = "Where the URL of the next page is, or its word: `meta.next`. A `Link` header is looked at "
+                "as well."},
+    {"cursor", KEY_TEXT, AT_JOB(rest.cursor), .most = 200, .fallback_note = "`cursor`",
+        .help = "The parameter that takes that word."},
+    {"limit", KEY_TEXT, AT_JOB(rest.limit), .most = 200,
+        .fallback_note = "`limit`; but for `offset` none is sent unless named",
+        .help = "The parameter that takes the page's size."},
+    {"offset", KEY_TEXT, AT_JOB(rest.offset), .most = 200, .fallback_note = "`offset`",
+        .help = "The parameter that takes the number of the rows before the page."},
+    {"page", KEY_TEXT, AT_JOB(rest.page), .most = 200, .fallback_note = "`page`",
+        .help = "The parameter that takes the page's number."},
+};
+
 static const struct key job_keys[] = {
     {"kind", KEY_CHOICE, AT_JOB(kind), .words = kinds, .required = true,
         .help = "A `rollup` fills a table window by window; a `query` runs an SQL file; a `sync` loads dumps "
@@ -144,6 +201,9 @@ static const struct key job_keys[] = {
         .help = "Dumps of before this date are left alone."},
     {"member", KEY_TEXT, AT_JOB(member), .most = 500, .only = "sync", .fallback_note = "the only one",
         .help = "Which file of a zip is the dump: a glob."},
+    {"rest", KEY_SECTION, .section = &section_rest, .only = "sync", .fallback_note = "the source is dumps",
+        .help =
+            "The source is a REST resource: a list in pages of JSON. `rest: {}` takes all as it usually is."},
     {"key", KEY_WORDS, AT_JOB(key), .most = 4000, .only = "sync", .fallback_note = "the first column",
         .help = "The headers of the columns that tell one record from another."},
     {"null", KEY_WORDS, "NULL", AT_JOB(null_tokens), .most = 4000, .only = "sync", .may_be_empty = true,
@@ -151,6 +211,9 @@ static const struct key job_keys[] = {
                 "one alone."},
     {"delimiter", KEY_DELIMITER, AT_JOB(delimiter), .only = "sync",
         .fallback_note = "found out from the header", .help = "What stands between the cells."},
+    {"types", KEY_TYPES, AT_JOB(types), .most = 20000, .only = "sync",
+        .fallback_note = "found out from the cells",
+        .help = "In DuckDB: what columns are, for good. A row with another cell is rejected."},
     {"max_removed", KEY_COUNT, "20", AT_JOB(max_removed), .most = 100, .only = "sync",
         .help =
             "A dump in which more than so many percent of the keys are missing (and more than 20 keys) is "
@@ -208,8 +271,12 @@ const struct section section_stream = {"streams.NAME",
 const struct section section_job = {
     "jobs.NAME", "One job: what is run, and when.", job_keys, N_ELEMENTS(job_keys), &jobs};
 
-const struct section *const all_sections[5] = {
-    &section_top, &section_postgres, &section_database, &section_stream, &section_job};
+const struct section section_rest = {"jobs.NAME.rest",
+    "A REST resource that a sync reads: how its pages go. docs/rest.md says what it must offer.", rest_keys,
+    N_ELEMENTS(rest_keys), NULL};
+
+const struct section *const all_sections[6] = {
+    &section_top, &section_postgres, &section_database, &section_stream, &section_job, &section_rest};
 const struct section *const named_sections[N_NAMED] = {
     [NAMED_DATABASES] = &section_database, [NAMED_STREAMS] = &section_stream, [NAMED_JOBS] = &section_job};
 
@@ -218,6 +285,7 @@ _Static_assert(N_ELEMENTS(postgres_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(database_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(stream_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(job_keys) <= SECTION_MAX, "raise SECTION_MAX");
+_Static_assert(N_ELEMENTS(rest_keys) <= SECTION_MAX, "raise SECTION_MAX");
 
 bool kinds_have(const char *list, const char *kind)
 {

@@ -29,6 +29,9 @@ enum key_type {
     KEY_WORDS, /* with commas between them */
     KEY_DATE,
     KEY_DELIMITER,
+    KEY_QUERY,   /* parameters of a URL */
+    KEY_HEADERS, /* of requests; their values are never shown */
+    KEY_TYPES,   /* of columns */
     KEY_SECTION, /* a mapping of its own keys */
     KEY_NAMED,   /* a mapping of names to such mappings */
     KEY_COLUMNS, /* a mapping of columns to fields */
@@ -76,12 +79,13 @@ struct section {
     const struct named *named; /* of a section that stands under names */
 };
 
-#define SECTION_MAX    24 /* keys in a section, at most */
+#define SECTION_MAX    28 /* keys in a section, at most */
 #define ENTRY_NAME_MAX 48 /* characters of a stream's, a database's or a job's name */
 
-extern const struct section section_top, section_postgres, section_database, section_stream, section_job;
+extern const struct section section_top, section_postgres, section_database, section_stream, section_job,
+    section_rest;
 /* All of them, and those under names by their index. */
-extern const struct section *const all_sections[5];
+extern const struct section *const all_sections[6];
 extern const struct section *const named_sections[N_NAMED];
 
 /* list: as in struct key. */

@@ -12,6 +12,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <strings.h>
 
 #define DAEMON_BYTES     (UINT64_C(16) << 20)
 #define CONNECTION_BYTES (UINT64_C(1) << 20)
@@ -175,9 +176,40 @@ static void check_sink(struct reading *r, size_t i)
         complain_of(r, &section_job, i, "database",
             "a sync needs its database as a URL, postgresql://user@host/database, and %s is given in words",
             job->database);
+    if (job->types && strncmp(url, "duckdb://", 9) != 0)
+        complain_of(r, &section_job, i, "types", "they are for a DuckDB database; in others all is text");
     if (strncmp(url, "mysql://", 8) == 0 && job->table && strchr(job->table, '.'))
         complain_of(r, &section_job, i, "table",
             "in MySQL a table has no schema before it: the database is in the database's URL");
+}
+
+/* What is a dump's alone. */
+static void check_not_of_dumps(struct reading *r, size_t i)
+{
+    static const char *const keys[] = {"pattern", "since", "member", "null", "delimiter"};
+    const struct marks *marks = &r->marks[NAMED_JOBS][i];
+    for (size_t k = 0; k < N_ELEMENTS(keys); k++)
+        if (marks->at[section_find(&section_job, keys[k]) - section_job.keys].line)
+            complain_of(r, &section_job, i, keys[k],
+                "this key is for dumps, and with `rest` the source is a REST resource; remove one of the "
+                "two");
+}
+
+static void check_rest(struct reading *r, size_t i)
+{
+    const struct config_job *job = &r->config->jobs[i];
+    const char *wrong = config_rest_wrong(&job->rest);
+    if (wrong)
+        complain_of(r, &section_job, i, "rest", "%s", wrong);
+    if (job->source && strncasecmp(job->source, "http", 4) != 0)
+        complain_of(r, &section_job, i, "source", "a REST resource is https:// or http://");
+    if (job->source && date_pattern(job->source) != DATE_PATTERN_NONE)
+        complain_of(r, &section_job, i, "source",
+            "it has a date in it, which is for dumps, and with `rest` the source is a REST resource");
+    if (!config_is_one_key(job->key))
+        complain_of(r, &section_job, i, "key",
+            "a REST resource has one key, the member that tells its rows apart: key: id");
+    check_not_of_dumps(r, i);
 }
 
 static void check_sync(struct reading *r, size_t i)
@@ -185,7 +217,9 @@ static void check_sync(struct reading *r, size_t i)
     const struct config_job *job = &r->config->jobs[i];
     if (!job->kind || strcmp(job->kind, "sync") != 0)
         return;
-    if (job->source)
+    if (job->rest.rows)
+        check_rest(r, i);
+    else if (job->source)
         check_dates(r, i);
     check_sink(r, i);
 }

@@ -182,6 +182,10 @@ static void fill_jobs(struct config *c)
         struct config_job *job = &c->jobs[i];
         if (!job->catch_up)
             job->catch_up = xstrdup(strcmp(job->kind, "rollup") == 0 ? "all" : "last");
+        if (job->rest.rows) { /* JSON says what is nothing */
+            free(job->null_tokens);
+            job->null_tokens = NULL;
+        }
         if (job->time_limit_us == 0)
             job->time_limit_us = strcmp(job->kind, "sync") == 0 ? SYNC_LIMIT_US : TIME_LIMIT_US;
     }
@@ -216,12 +220,6 @@ int config_parse(const char *path, const char *text, size_t n, struct config **r
     return 0;
 }
 
-static void values_done(const struct section *section, struct config *c)
-{
-    for (size_t i = 0; i < section->n_keys; i++)
-        value_done(&section->keys[i], c);
-}
-
 void config_free(struct config *c)
 {
     if (!c)
@@ -237,6 +235,5 @@ void config_free(struct config *c)
     free(c->jobs);
     free(c->path);
     values_done(&section_top, c);
-    values_done(&section_postgres, c);
     free(c);
 }

@@ -8,14 +8,34 @@
 
 #include <cjson/cJSON.h>
 
+/* Their names alone: "X-Api-Key: …, Accept: …". */
+static char *redact_headers(const char *text)
+{
+    _cleanup_buffer_ struct buffer out = {0};
+    for (const char *at = text; *at;) {
+        buffer_printf(&out, "%s%.*s: …", out.n ? ", " : "", (int)strcspn(at, ":"), at);
+        at += value_header_end(at);
+        at += strspn(at, ", ");
+    }
+    return xstrdup(buffer_string(&out));
+}
+
+/* A new string; NULL where there is nothing secret in it. */
+static char *redact(const struct key *key, const char *text)
+{
+    if (key->type == KEY_HEADERS)
+        return redact_headers(text);
+    bool url = key->type == KEY_DATABASE || key->type == KEY_ANY_DATABASE || key->type == KEY_SOURCE ||
+               key->type == KEY_DUMPS;
+    return url ? url_redact_connection(text) : NULL;
+}
+
 static void add_value(cJSON *object, const struct key *key, const void *base)
 {
     _cleanup_free_ char *text = value_show(key, base);
     if (!text)
         return;
-    bool secret = key->type == KEY_DATABASE || key->type == KEY_ANY_DATABASE || key->type == KEY_SOURCE ||
-                  key->type == KEY_DUMPS;
-    _cleanup_free_ char *masked = secret ? url_redact_connection(text) : NULL;
+    _cleanup_free_ char *masked = redact(key, text);
     cJSON_AddStringToObject(object, key->name, masked ? masked : text);
 }
 
@@ -36,10 +56,18 @@ static void add_entries(cJSON *object, const struct section *section, const stru
     }
 }
 
+/* One that may be left out is there with the first of its keys, which has a default. */
+static void add_section(cJSON *object, const struct key *key, const void *base)
+{
+    _cleanup_free_ char *first = value_show(&key->section->keys[0], base);
+    if (key->required || first)
+        cJSON_AddItemToObject(object, key->name, section_to_json(key->section, base));
+}
+
 static void add_key(cJSON *object, const struct key *key, const void *base)
 {
     if (key->type == KEY_SECTION)
-        cJSON_AddItemToObject(object, key->name, section_to_json(key->section, base));
+        add_section(object, key, base);
     else if (key->type == KEY_NAMED)
         add_entries(cJSON_AddObjectToObject(object, key->name), key->section, base);
     else if (key->type == KEY_COLUMNS)

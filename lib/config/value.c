@@ -132,6 +132,62 @@ static int check_delimiter(const struct key *key, const char *text, struct error
                      quote_text(text, quoted));
 }
 
+/* What stands in a URL behind its '?': nothing that would end it, or that a URL has to escape. */
+static int check_query(const struct key *key, const char *text, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    if (text[0] == '?' || text[0] == '&' || strpbrk(text, " #") || !strchr(text, '='))
+        return error_set(err,
+            "%s is not possible here: parameters as name=value&name=value, without ? before them",
+            quote_text(text, quoted));
+    return check_length(key, text, err);
+}
+
+/* "Name: " */
+static size_t header_name(const char *text)
+{
+    size_t n = strspn(text, LOWER UPPER DIGITS "!#$%&'*+-.^_`|~");
+    return n > 0 && text[n] == ':' ? n : 0;
+}
+
+size_t value_header_end(const char *text)
+{
+    size_t n = strcspn(text, ",");
+    for (; text[n]; n += 1 + strcspn(text + n + 1, ",")) {
+        const char *more = text + n + 1 + strspn(text + n + 1, " ");
+        size_t name = header_name(more);
+        if (name > 0 && more[name + 1] == ' ')
+            break;
+    }
+    return n;
+}
+
+/* No value is repeated: it may be a password. */
+static int check_headers(const struct key *key, const char *text, struct error *err)
+{
+    for (const char *at = text; *at;) {
+        size_t name = header_name(at), end = value_header_end(at);
+        if (name == 0 || name + 1 + strspn(at + name + 1, " ") >= end)
+            return error_set(err, "this is no header: `Name: value`, and with several a comma between them");
+        at += end;
+        at += strspn(at, ", ");
+    }
+    return check_length(key, text, err);
+}
+
+static int check_types(const struct key *key, const char *text, struct error *err)
+{
+    if (check_words(key, text, err) < 0)
+        return -1;
+    for (const char *at = text; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        size_t n = strcspn(at, ","), name = strcspn(at, "=");
+        if (name == 0 || name + 1 >= n)
+            return error_set(err, "between its commas stand a column and its type: id=bigint,price=double");
+    }
+    return 0;
+}
+
 static const struct value_type types[] = {
     [KEY_NAME] = {"name", "letters, digits, `.`, `_` and `-`", "^[A-Za-z0-9._-]+$", SLOT_TEXT, check_name},
     [KEY_TEXT] = {"text", "any text", NULL, SLOT_TEXT, check_length},
@@ -175,6 +231,14 @@ static const struct value_type types[] = {
     [KEY_DELIMITER] = {"delimiter",
         "one character that is no letter, digit or quote, as `;` or `|`; or `tab`", "^([^A-Za-z0-9\"]|tab)$",
         SLOT_TEXT, check_delimiter},
+    [KEY_QUERY] = {"query", "parameters of a URL: `sort_field=id&sort_dir=asc`", "^[^?& #][^ #]*$", SLOT_TEXT,
+        check_query},
+    [KEY_HEADERS] = {"headers", "`Name: value`, with commas between several", "^[^ :,]+: *[^ ]", SLOT_TEXT,
+        check_headers},
+    [KEY_TYPES] = {"types",
+        "`column=type` with commas between them; a type is `bigint`, `double`, `date`, `timestamp`, "
+        "`timestamptz`, `boolean` or `text`",
+        "^[^=]+=[^,=]", SLOT_TEXT, check_types},
     [KEY_SECTION] = {"section", "a mapping of keys"},
     [KEY_NAMED] = {"names", "a mapping of names to sections"},
     [KEY_COLUMNS] = {"columns", "a mapping of columns to fields"},
@@ -334,4 +398,15 @@ void value_done(const struct key *key, void *base)
 {
     if (types[key->type].slot == SLOT_TEXT)
         free(*(char **)slot_of(key, base));
+}
+
+void values_done(const struct section *section, void *base)
+{
+    for (size_t i = 0; i < section->n_keys; i++) {
+        const struct key *key = &section->keys[i];
+        if (key->type == KEY_SECTION)
+            values_done(key->section, base);
+        else
+            value_done(key, base);
+    }
 }

@@ -24,11 +24,16 @@ char *value_show(const struct key *key, const void *base);
 bool value_equal(const struct key *key, const void *a, const void *b);
 void value_copy(const struct key *key, void *to, const void *from);
 void value_done(const struct key *key, void *base);
+/* All of a section, and of those within it. */
+void values_done(const struct section *section, void *base);
 
 /* The exact text of a size, a duration, a count: "64MB", "90s", "12". A new string. */
 char *value_size_text(uint64_t bytes);
 char *value_duration_text(uint64_t us);
 char *value_count_text(uint64_t n);
+
+/* Where the first of some headers ends, "Name: value, Name: value": at its comma, or the text's end. */
+size_t value_header_end(const char *text);
 
 /* The checks of values that name a place (config/place.c). */
 int check_path(const struct key *key, const char *text, struct error *err);

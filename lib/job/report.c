@@ -88,6 +88,11 @@ void report_bytes(const char *stage, int64_t done, int64_t total, int64_t rows)
     write_progress(stage, "bytes", done, total, rows);
 }
 
+void report_pages(const char *stage, int64_t done, int64_t rows)
+{
+    write_progress(stage, "pages", done, -1, rows);
+}
+
 /* -- rows ------------------------------------------------------------------------------------------------ */
 
 /* Bytes of cells in a line: as JSON one may become six. */

@@ -50,6 +50,7 @@ struct report {
  * process. */
 void report_progress(const char *stage, const char *unit, int64_t done, int64_t total);
 void report_bytes(const char *stage, int64_t done, int64_t total, int64_t rows);
+void report_pages(const char *stage, int64_t done, int64_t rows);
 /* n cells; NULL: there is no value. What is no text comes as its bytes in hex, as Postgres shows them. */
 void report_row(bool head, size_t n, const struct slice *cells);
 void report_done(struct cJSON *stats);

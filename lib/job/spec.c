@@ -9,7 +9,7 @@
 
 /* -- the members, in the order they are written ---------------------------------------------------------- */
 
-enum type { STRING, MAYBE_STRING, INT, UINT, BOOL, DATABASE, WINDOWS, WORDS, SYNC };
+enum type { STRING, MAYBE_STRING, INT, UINT, BOOL, DATABASE, WINDOWS, WORDS, SYNC, REST };
 
 struct member {
     const char *name;
@@ -51,9 +51,40 @@ static const struct member sync_members[] = {
     {"null_tokens", WORDS, offsetof(struct job_sync, null_tokens)},
     {"max_removed", UINT, offsetof(struct job_sync, max_removed)},
     {"max_rejected", UINT, offsetof(struct job_sync, max_rejected)},
+    {"types", WORDS, offsetof(struct job_sync, types)},
+    {"rest", REST, offsetof(struct job_sync, rest)},
 };
 
-#define MEMBERS_MAX N_ELEMENTS(members)
+/* Of that one's that is a REST resource's. */
+static const struct member rest_members[] = {
+    {"rows", STRING, offsetof(struct job_rest, rows)},
+    {"paging", STRING, offsetof(struct job_rest, paging)},
+    {"page_size", UINT, offsetof(struct job_rest, page_size)},
+    {"first_page", UINT, offsetof(struct job_rest, first_page)},
+    {"parallel", UINT, offsetof(struct job_rest, parallel)},
+    {"per_second", UINT, offsetof(struct job_rest, per_second)},
+    {"order", MAYBE_STRING, offsetof(struct job_rest, order)},
+    {"updated", MAYBE_STRING, offsetof(struct job_rest, updated)},
+    {"updated_order", MAYBE_STRING, offsetof(struct job_rest, updated_order)},
+    {"full_every_us", INT, offsetof(struct job_rest, full_every_us)},
+    {"fields", WORDS, offsetof(struct job_rest, fields)},
+    {"headers", WORDS, offsetof(struct job_rest, headers)},
+    {"header_file", MAYBE_STRING, offsetof(struct job_rest, header_file)},
+    {"token_file", MAYBE_STRING, offsetof(struct job_rest, token_file)},
+    {"credentials_file", MAYBE_STRING, offsetof(struct job_rest, credentials_file)},
+    {"next", MAYBE_STRING, offsetof(struct job_rest, next)},
+    {"cursor", MAYBE_STRING, offsetof(struct job_rest, cursor)},
+    {"limit", MAYBE_STRING, offsetof(struct job_rest, limit)},
+    {"offset", MAYBE_STRING, offsetof(struct job_rest, offset)},
+    {"page", MAYBE_STRING, offsetof(struct job_rest, page)},
+    {"full", BOOL, offsetof(struct job_rest, full)},
+    {"if_json", BOOL, offsetof(struct job_rest, if_json)},
+};
+
+#define MEMBERS_MAX 24
+_Static_assert(N_ELEMENTS(members) <= MEMBERS_MAX, "raise MEMBERS_MAX");
+_Static_assert(N_ELEMENTS(sync_members) <= MEMBERS_MAX, "raise MEMBERS_MAX");
+_Static_assert(N_ELEMENTS(rest_members) <= MEMBERS_MAX, "raise MEMBERS_MAX");
 
 /* The place of a member in its struct. */
 #define FIELD(base, m, T) ((T *)(void *)((char *)(base) + (m)->at))
@@ -68,7 +99,7 @@ static const struct member *find_member(const struct member *list, size_t n, con
 
 static bool may_be_absent(const struct member *m)
 {
-    return m->type == MAYBE_STRING || m->type == WORDS || m->type == SYNC;
+    return m->type == MAYBE_STRING || m->type == WORDS || m->type == SYNC || m->type == REST;
 }
 
 /* -- writing --------------------------------------------------------------------------------------------- */
@@ -112,6 +143,12 @@ static void add_sync(cJSON *object, const char *name, struct job_sync *sync)
         add_members(cJSON_AddObjectToObject(object, name), sync_members, N_ELEMENTS(sync_members), sync);
 }
 
+static void add_rest(cJSON *object, const char *name, struct job_rest *rest)
+{
+    if (rest->rows)
+        add_members(cJSON_AddObjectToObject(object, name), rest_members, N_ELEMENTS(rest_members), rest);
+}
+
 static void add_member(cJSON *object, const struct member *m, void *base)
 {
     switch (m->type) {
@@ -139,6 +176,9 @@ static void add_member(cJSON *object, const struct member *m, void *base)
         break;
     case SYNC:
         add_sync(object, m->name, FIELD(base, m, struct job_sync));
+        break;
+    case REST:
+        add_rest(object, m->name, FIELD(base, m, struct job_rest));
         break;
     }
 }
@@ -234,14 +274,16 @@ static int read_words(const cJSON *item, const char *name, struct job_words *ret
 static int read_members(
     const cJSON *object, const struct member *list, size_t n, void *base, struct error *err);
 
-static int read_sync(const cJSON *item, const char *name, struct job_sync *ret, struct error *err)
+/* An object that may be absent. */
+static int read_object(
+    const cJSON *item, const char *name, const struct member *list, size_t n, void *base, struct error *err)
 {
     struct error inner;
     if (!item || cJSON_IsNull(item))
         return 0;
     if (!cJSON_IsObject(item))
         return wrong(err, name, "is not an object");
-    if (read_members(item, sync_members, N_ELEMENTS(sync_members), ret, &inner) < 0)
+    if (read_members(item, list, n, base, &inner) < 0)
         return error_set(err, "in \"%s\": %s", name, inner.text);
     return 0;
 }
@@ -272,7 +314,11 @@ static int read_member(const cJSON *item, const struct member *m, void *base, st
     case WORDS:
         return read_words(item, m->name, FIELD(base, m, struct job_words), err);
     case SYNC:
-        return read_sync(item, m->name, FIELD(base, m, struct job_sync), err);
+        return read_object(
+            item, m->name, sync_members, N_ELEMENTS(sync_members), FIELD(base, m, struct job_sync), err);
+    case REST:
+        return read_object(
+            item, m->name, rest_members, N_ELEMENTS(rest_members), FIELD(base, m, struct job_rest), err);
     }
     return -1;
 }
@@ -345,11 +391,22 @@ void job_words_add(struct job_words *words, const char *word)
     words->list[words->n++] = xstrdup(word);
 }
 
-static void words_done(struct job_words *words)
+void job_words_done(struct job_words *words)
 {
     for (size_t i = 0; i < words->n; i++)
         free(words->list[i]);
     free(words->list);
+    *words = (struct job_words){0};
+}
+
+static void rest_done(struct job_rest *r)
+{
+    char *strings[] = {r->rows, r->paging, r->order, r->updated, r->updated_order, r->header_file,
+        r->token_file, r->credentials_file, r->next, r->cursor, r->limit, r->offset, r->page};
+    for (size_t i = 0; i < N_ELEMENTS(strings); i++)
+        free(strings[i]);
+    job_words_done(&r->fields);
+    job_words_done(&r->headers);
 }
 
 static void sync_done(struct job_sync *s)
@@ -357,8 +414,10 @@ static void sync_done(struct job_sync *s)
     char *strings[] = {s->source, s->pattern, s->member, s->delimiter, s->as_of, s->since};
     for (size_t i = 0; i < N_ELEMENTS(strings); i++)
         free(strings[i]);
-    words_done(&s->key);
-    words_done(&s->null_tokens);
+    job_words_done(&s->key);
+    job_words_done(&s->null_tokens);
+    job_words_done(&s->types);
+    rest_done(&s->rest);
 }
 
 void job_spec_done(struct job_spec *spec)
@@ -368,7 +427,7 @@ void job_spec_done(struct job_spec *spec)
         free(strings[i]);
     free(spec->windows);
     sync_done(&spec->sync);
-    words_done(&spec->words);
+    job_words_done(&spec->words);
     database_done(&spec->database);
     database_done(&spec->books);
     *spec = (struct job_spec){0};

@@ -30,6 +30,20 @@ struct job_words {
     size_t n;
 };
 
+/* Of a sync whose source is a REST resource; the members are those of struct config_rest. */
+struct job_rest {
+    char *rows; /* NULL: the source is dumps */
+    char *paging;
+    uint64_t page_size, first_page, parallel, per_second;
+    char *order, *updated, *updated_order; /* or NULL */
+    int64_t full_every_us;
+    struct job_words fields, headers;
+    char *header_file, *token_file, *credentials_file;
+    char *next, *cursor, *limit, *offset, *page;
+    bool full;    /* this pass, whatever is due */
+    bool if_json; /* nobody said that it is one: it is when the source answers with JSON */
+};
+
 /* What a sync is told beside its sink, which is the database and the table. */
 struct job_sync {
     char *
@@ -43,6 +57,8 @@ struct job_sync {
     struct job_words null_tokens; /* cells that mean nothing is there, beside the empty one */
     uint64_t max_removed;         /* percent of the keys that may vanish with a dump; 100: all */
     uint64_t max_rejected;        /* percent of the rows that may be rejected; 100: all */
+    struct job_words types;       /* "header=type" */
+    struct job_rest rest;
 };
 
 struct job_spec {
@@ -70,6 +86,7 @@ struct job_spec {
 
 /* A copy of the word behind the others. */
 void job_words_add(struct job_words *words, const char *word);
+void job_words_done(struct job_words *words);
 
 /* A new string; one line. */
 char *job_spec_to_json(const struct job_spec *spec);

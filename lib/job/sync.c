@@ -1,12 +1,12 @@
 /*
  * The recipe of a sync: which dumps are missing in the table; then each in order of its date is fetched, read and put
  * into the history, one transaction a dump. What was loaded stays, also when a later one fails: the next run goes on
- * there. The same dump again costs one request, where the server knows its own versions, and else its bytes.
+ * there. The same dump again costs one request, where the server knows its own versions, and else its bytes. A pass over
+ * a REST resource is one such dump, which speaks for the moment it begins. What differs is in sync_feed.h.
  */
-#include "history/history.h"
 #include "job/job.h"
 #include "job/report.h"
-#include "job/sync_dump.h"
+#include "job/sync_feed.h"
 #include "job/sync_plan.h"
 #include "job/sync_stats.h"
 #include "util/clock.h"
@@ -47,38 +47,31 @@ static int open_history(struct sync *s, struct db_fault *fault)
     return history_open(&target, &s->history, fault);
 }
 
-/* -- a dump ---------------------------------------------------------------------------------------------- */
+/* -- one of them ----------------------------------------------------------------------------------------- */
 
 static void complete(void *arg, struct history_dump *dump)
 {
     struct sync_feed *f = arg;
-    struct fetch_facts facts;
-    fetch_facts(f->fetch, &facts);
-    dump->sha256 = facts.sha256;
-    dump->bytes = facts.received;
+    f->driver->complete(f, dump);
 }
 
 static void progress(void *arg, const char *stage, int64_t rows)
 {
-    feed_tell(arg, stage, rows);
+    struct sync_feed *f = arg;
+    f->driver->tell(f, stage, rows);
 }
 
 static enum history_outcome load_rows(
     struct sync *s, struct sync_feed *f, bool any_order, struct sync_result *ret, struct db_fault *fault)
 {
     const struct job_sync *sync = &s->spec->sync;
-    struct fetch_facts facts;
-    fetch_facts(f->fetch, &facts);
-    const struct history_load load = {
+    struct history_load load = {
         .source = f->source,
         .key = (const char *const *)sync->key.list,
         .n_key = sync->key.n,
         .as_of = f->as_of,
-        .dump = {.url = f->shown,
-            .name = facts.name,
-            .etag = facts.etag,
-            .last_modified = facts.last_modified,
-            .bytes = facts.total},
+        .types = (const char *const *)sync->types.list,
+        .n_types = sync->types.n,
         .complete = complete,
         .progress = progress,
         .arg = f,
@@ -87,84 +80,25 @@ static enum history_outcome load_rows(
         .any_order = any_order,
         .dry_run = s->spec->dry_run,
     };
+    f->driver->describe(f, &load);
     return history_load(s->history, &load, &ret->counts, &ret->notes, fault);
 }
 
-/* The sum is of the whole zip, and so the same for each of its members. 1 or -1. */
-static int is_same_member(const struct sync_feed *f, const struct fetch_facts *facts,
-    const struct history_dump *found, struct db_fault *fault)
-{
-    if (!f->sync->member || !found->name || !facts->name || strcmp(found->name, facts->name) == 0)
-        return 1;
-    return error_set(&fault->error,
-        "%s: another member of this zip, %.100s, is loaded for %s already: if %.100s is of another date, say "
-        "--as-of",
-        f->shown, found->name, found->as_of, facts->name);
-}
-
-/* Is it one that is loaded already? Its sum tells, without its rows being looked at. 1, 0, -1. */
-static int is_loaded(struct sync *s, struct sync_feed *f, struct db_fault *fault)
-{
-    const struct history_dump *newest = history_newest(s->history);
-    struct fetch_facts facts;
-    fetch_facts(f->fetch, &facts);
-    int order = newest ? strcmp(f->as_of, newest->as_of) : 1;
-    if (order > 0 || (order == 0 && facts.total >= 0 && facts.total != newest->bytes))
-        return 0;
-    const char *sum = feed_hash(f, fault);
-    if (!sum)
-        return -1;
-    const struct history_dump *found = history_find(s->history, f->as_of, sum);
-    return found ? is_same_member(f, &facts, found, fault) : 0;
-}
-
-enum step { STEP_OVER, STEP_AGAIN, STEP_AGAIN_ANY_ORDER, STEP_FAILED };
-
-/* The newest dump, where this one may be it unchanged: a date that was given for this one says that it is another. */
-static const struct history_dump *known_dump(const struct sync *s)
-{
-    const struct history_dump *newest = history_newest(s->history);
-    const char *given = s->spec->sync.as_of;
-    return newest && (!given || strcmp(given, newest->as_of) == 0) ? newest : NULL;
-}
+enum step { STEP_OVER, STEP_AGAIN, STEP_AGAIN_ANY_ORDER, STEP_OTHER_SOURCE, STEP_FAILED };
 
 static enum step failed(const struct sync_feed *f)
 {
-    return f->fault.changed ? STEP_AGAIN : STEP_FAILED;
+    return f->driver->has_changed(f) ? STEP_AGAIN : STEP_FAILED;
 }
 
-static enum step open_dump(
-    struct sync *s, struct sync_feed *f, struct sync_result *ret, struct db_fault *fault)
-{
-    switch (feed_open(f, known_dump(s), fault)) {
-    case FEED_ROWS:
-        return STEP_AGAIN;
-    case FEED_UNCHANGED:
-        ret->status = "unchanged";
-        f->as_of_from = "record";
-        snprintf(f->as_of, sizeof(f->as_of), "%s", history_newest(s->history)->as_of);
-        return STEP_OVER;
-    case FEED_MISSING:
-        return STEP_OVER;
-    case FEED_FAILED:
-        break;
-    }
-    return STEP_FAILED;
-}
-
-static enum step try_dump(
+static enum step try_rows(
     struct sync *s, struct sync_feed *f, bool any_order, struct sync_result *ret, struct db_fault *fault)
 {
-    enum step opened = open_dump(s, f, ret, fault);
-    if (opened != STEP_AGAIN)
-        return opened == STEP_FAILED ? failed(f) : opened;
-    int loaded = is_loaded(s, f, fault);
+    int loaded = f->driver->is_loaded(f, fault);
     if (loaded > 0)
         ret->status = "unchanged";
     if (loaded)
         return loaded < 0 ? failed(f) : STEP_OVER;
-    if (f->hashed && feed_open(f, NULL, fault) != FEED_ROWS)
-        return failed(f);
     switch (load_rows(s, f, any_order, ret, fault)) {
     case HISTORY_LOADED:
         ret->status = s->spec->dry_run ? "dry-run" : "loaded";
@@ -180,17 +114,36 @@ static enum step try_dump(
     return failed(f);
 }
 
-static enum step load_dump(
+static enum step try_feed(
+    struct sync *s, struct sync_feed *f, bool any_order, struct sync_result *ret, struct db_fault *fault)
+{
+    switch (f->driver->open(f, fault)) {
+    case FEED_ROWS:
+        return try_rows(s, f, any_order, ret, fault);
+    case FEED_UNCHANGED:
+        ret->status = "unchanged";
+        return STEP_OVER;
+    case FEED_MISSING:
+        return STEP_OVER;
+    case FEED_OTHER:
+        return STEP_OTHER_SOURCE;
+    case FEED_FAILED:
+        break;
+    }
+    return failed(f);
+}
+
+static enum step load_feed(
     struct sync *s, struct sync_feed *f, struct sync_result *ret, struct db_fault *fault)
 {
     bool any_order = false;
     for (int starts = 1;; starts++) {
-        enum step step = try_dump(s, f, any_order, ret, fault);
+        enum step step = try_feed(s, f, any_order, ret, fault);
         if (step == STEP_AGAIN_ANY_ORDER && !any_order) {
             any_order = true; /* that is known from now on, and counts for no start */
             starts--;
         }
-        if (step == STEP_OVER || step == STEP_FAILED)
+        if (step != STEP_AGAIN && step != STEP_AGAIN_ANY_ORDER)
             return step;
         if (starts >= STARTS_MAX) {
             error_prefix(
@@ -200,36 +153,50 @@ static enum step load_dump(
     }
 }
 
+/* Loads it, and puts down what became of it. */
+static enum step sync_feed(struct sync *s, struct sync_feed *f, struct db_fault *fault)
+{
+    struct sync_result result = {.began_us = clock_mono_us()};
+    enum step step = load_feed(s, f, &result, fault);
+    if (result.status)
+        stats_add(&s->stats, f, &result, s->history);
+    s->dry_run_over = s->spec->dry_run && result.status;
+    free(result.notes);
+    return step;
+}
+
 /* -- all of them ----------------------------------------------------------------------------------------- */
 
-static void name_stage(struct sync_feed *f, size_t i, size_t n)
+static void name_stage(struct sync_feed *f, const struct sync_plan *plan, size_t i)
 {
-    const char *slash = strrchr(f->dump->url, '/');
-    if (f->dump->date[0] && n > 1)
-        snprintf(f->stage, sizeof(f->stage), "%s (%u of %u)", f->dump->date, (unsigned)i + 1, (unsigned)n);
+    const struct sync_dump *dump = &plan->dumps[i];
+    const char *slash = strrchr(dump->url, '/');
+    if (dump->date[0] && plan->n > 1)
+        snprintf(f->stage, sizeof(f->stage), "%s (%u of %u)", dump->date, (unsigned)i + 1, (unsigned)plan->n);
     else
         snprintf(f->stage, sizeof(f->stage), "%.40s",
-            f->dump->date[0]                 ? f->dump->date
+            dump->date[0]                    ? dump->date
             : slash && !strpbrk(slash, "?@") ? slash + 1
                                              : "dump");
 }
 
+static int sync_rest(struct sync *s, struct db_fault *fault)
+{
+    _cleanup_(feed_freep) struct sync_feed *f = feed_of_rest(&s->spec->sync, s->history);
+    return sync_feed(s, f, fault) == STEP_FAILED ? -1 : 0;
+}
+
 static int sync_dump(struct sync *s, const struct sync_plan *plan, size_t i, struct db_fault *fault)
 {
-    _cleanup_feed_ struct sync_feed f = {.sync = &s->spec->sync, .dump = &plan->dumps[i]};
-    struct sync_result result = {.began_us = clock_mono_us()};
-    name_stage(&f, i, plan->n);
-    report_progress(f.stage, "", 0, -1);
-    if (load_dump(s, &f, &result, fault) == STEP_FAILED) {
-        if (s->stats.n_loaded > 0)
-            error_prefix(&fault->error, "%s (the %zu before it are loaded)", f.stage, s->stats.n_loaded);
-        return -1;
-    }
-    if (result.status)
-        stats_add(&s->stats, &f, &result, s->history);
-    s->dry_run_over = s->spec->dry_run && result.status;
-    free(result.notes);
-    return 0;
+    _cleanup_(feed_freep) struct sync_feed *f = feed_of_dump(&s->spec->sync, s->history, &plan->dumps[i]);
+    name_stage(f, plan, i);
+    report_progress(f->stage, "", 0, -1);
+    enum step step = sync_feed(s, f, fault);
+    if (step == STEP_OTHER_SOURCE)
+        return sync_rest(s, fault);
+    if (step == STEP_FAILED && s->stats.n_loaded > 0)
+        error_prefix(&fault->error, "%s (the %zu before it are loaded)", f->stage, s->stats.n_loaded);
+    return step == STEP_FAILED ? -1 : 0;
 }
 
 static int check_spec(const struct job_spec *spec, struct db_fault *fault)
@@ -248,13 +215,10 @@ static void note_others(struct sync *s, const struct sync_plan *plan, size_t fro
     stats_note(&s->stats, words);
 }
 
-static int work(struct sync *s, struct db_fault *fault)
+static int sync_dumps(struct sync *s, struct db_fault *fault)
 {
     char today[DATE_SIZE];
     _cleanup_sync_plan_ struct sync_plan plan = {0};
-    report_progress("look", "", 0, -1);
-    if (open_history(s, fault) < 0)
-        return -1;
     date_of_time(clock_wall_us(), today);
     const struct history_dump *newest = history_newest(s->history);
     if (sync_plan_make(&s->spec->sync, newest ? newest->as_of : NULL, today, &plan, fault) < 0)
@@ -268,6 +232,15 @@ static int work(struct sync *s, struct db_fault *fault)
         }
     }
     return 0;
+}
+
+static int work(struct sync *s, struct db_fault *fault)
+{
+    const struct job_rest *rest = &s->spec->sync.rest;
+    report_progress("look", "", 0, -1);
+    if (open_history(s, fault) < 0)
+        return -1;
+    return rest->rows && !rest->if_json ? sync_rest(s, fault) : sync_dumps(s, fault);
 }
 
 static int sync_run(const struct job_spec *spec, cJSON **ret_stats, struct db_fault *fault)

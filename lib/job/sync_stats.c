@@ -87,10 +87,10 @@ void stats_add(struct sync_stats *s, const struct sync_feed *f, const struct syn
     add_counts(dump, &result->counts);
     add_seconds(dump, result->began_us);
     cJSON_AddStringToObject(dump, "status", result->status);
-    cJSON_AddItemToObject(dump, "notes", new_notes(result->notes));
+    cJSON *notes = new_notes(result->notes);
+    f->driver->add_stats(f, dump, notes);
+    cJSON_AddItemToObject(dump, "notes", notes);
     cJSON_AddItemToArray(s->dumps, dump);
-    if (f->dump->note)
-        stats_note(s, f->dump->note);
     add_sum(&s->sum, &result->counts);
     s->n_loaded += strcmp(result->status, "loaded") == 0;
     if (cJSON_GetArraySize(s->dumps) > LISTED_MAX) {

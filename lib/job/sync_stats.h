@@ -1,11 +1,10 @@
 #pragma once
 /* What a sync did, dump by dump and in all: its statistics, which `ingestctl` shows and a run keeps. */
-#include "history/history.h"
-#include "job/sync_dump.h"
+#include "job/sync_feed.h"
 
 struct cJSON;
 
-/* What became of a dump. */
+/* What became of a dump, or of a pass. */
 struct sync_result {
     const char *status; /* "loaded", "unchanged", "dry-run"; NULL: there is none of that date */
     struct history_counts counts;
@@ -26,6 +25,7 @@ void stats_add(struct sync_stats *s, const struct sync_feed *f, const struct syn
     const struct history *history);
 /* To the last dump. */
 void stats_note(struct sync_stats *s, const char *note);
-/* {"dumps": [{"source", "as_of", "as_of_from", "key", "rows", …, "seconds", "status", "notes"}], "rows", …, "seconds"}:
+/* {"dumps": [{"source", "as_of", "as_of_from", "key", "rows", …, "seconds", "status", "notes",
+ * and what the driver adds}], "rows", …, "seconds"}:
  * the sums last. A new object. */
 struct cJSON *stats_end(struct sync_stats *s, bool dry_run);

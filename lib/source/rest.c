@@ -140,8 +140,11 @@ static void facts(const struct source *s, struct source_facts *ret)
 void rest_facts(const struct source *s, struct rest_facts *ret)
 {
     const struct rest *r = rest_of(s);
-    *ret = (struct rest_facts){
-        .requests = r->wire.requests, .pages = r->pages, .again = r->again, .newest = r->newest};
+    *ret = (struct rest_facts){.requests = r->wire.requests,
+        .pages = r->pages,
+        .again = r->again,
+        .newest = r->newest,
+        .restart = r->has_failed && r->failure.restart};
 }
 
 static void release(struct source *s)

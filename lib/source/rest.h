@@ -32,7 +32,10 @@ struct rest_options {
     double per_second;          /* requests at most; 0: no limit */
     const char *const *headers; /* "Name: value"; never shown */
     size_t n_headers;
-    const char *token_file; /* its content goes into Authorization: Bearer; or NULL */
+    /* Each its first line, of a file that others cannot read; or NULL. Of the last two one at most. */
+    const char *header_file;      /* one more header */
+    const char *token_file;       /* goes into Authorization: Bearer */
+    const char *credentials_file; /* "user:password", basic */
     /* The members to keep, in this order; n_fields 0: all that the first page has. */
     const char *const *fields;
     size_t n_fields;
@@ -62,6 +65,7 @@ struct rest_facts {
     int64_t requests, pages;
     int64_t again; /* rows that were seen a second time because pages shifted */
     const char
-        *newest; /* the greatest `updated` when the pass began: the next pass by cursor begins with it */
+        *newest;  /* the greatest `updated` when the pass began: the next pass by cursor begins with it */
+    bool restart; /* it failed with that */
 };
 void rest_facts(const struct source *s, struct rest_facts *ret_facts);

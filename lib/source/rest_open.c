@@ -1,12 +1,10 @@
 /* The beginning of a pass: what is wished for, the newest there is, and the first page with the columns. */
 #include "source/rest_inside.h"
 
+#include "config/config.h"
 #include "util/clock.h"
 #include "util/url.h"
 
-#include <errno.h>
-
-#define TOKEN_MAX     65536
 #define PAGE_SIZE_MAX 1000000
 
 /* ---- wishes ---- */
@@ -34,21 +32,45 @@ static int add_header(struct rest *r, const char *line, struct source_fault *fau
     return 0;
 }
 
+/* The file's first line; what is wrong with it names the file alone. */
+static int read_line(const struct rest *r, const char *path, char **ret, struct source_fault *fault)
+{
+    struct error err;
+    if (config_read_secret(path, ret, &err) == 0)
+        return 0;
+    return error_set(&fault->error, "%s: %s", r->label, err.text);
+}
+
 static int add_token(struct rest *r, const char *path, struct source_fault *fault)
 {
-    _cleanup_free_ char *token = xcalloc(TOKEN_MAX, 1);
-    _cleanup_fclose_ FILE *f = fopen(path, "re");
-    size_t n = f ? fread(token, 1, TOKEN_MAX - 1, f) : 0;
-    if (!f || ferror(f))
-        return error_set(
-            &fault->error, "%s: its token cannot be read from %s: %s", r->label, path, strerror(errno));
-    while (n > 0 && strchr(" \t\r\n", token[n - 1]))
-        token[--n] = '\0';
-    if (n == 0 || strlen(token) != n || token[strcspn(token, "\r\n")])
-        return error_set(&fault->error, "%s: %s holds no token: one line of text", r->label, path);
+    _cleanup_free_ char *token = NULL;
+    if (read_line(r, path, &token, fault) < 0)
+        return -1;
     _cleanup_free_ char *line = xasprintf("Authorization: Bearer %s", token);
     r->wire.credentials = false;
     return add_header(r, line, fault);
+}
+
+static int add_secret_header(struct rest *r, const char *path, struct source_fault *fault)
+{
+    _cleanup_free_ char *line = NULL;
+    return read_line(r, path, &line, fault) < 0 ? -1 : add_header(r, line, fault);
+}
+
+static int add_credentials(struct rest *r, const char *path, struct source_fault *fault)
+{
+    _cleanup_free_ char *line = NULL;
+    struct target *t = &r->wire.target;
+    if (read_line(r, path, &line, fault) < 0)
+        return -1;
+    char *colon = strchr(line, ':');
+    if (!colon)
+        return error_set(&fault->error, "%s: the first line of %s is no user:password", r->label, path);
+    free(t->user);
+    free(t->password);
+    t->user = xstrndup(line, (size_t)(colon - line));
+    t->password = xstrdup(colon + 1);
+    return 0;
 }
 
 static int take_headers(struct rest *r, const struct rest_options *o, struct source_fault *fault)
@@ -59,6 +81,10 @@ static int take_headers(struct rest *r, const struct rest_options *o, struct sou
     for (size_t i = 0; i < o->n_headers; i++)
         if (add_header(r, o->headers[i], fault) < 0)
             return -1;
+    if (o->header_file && add_secret_header(r, o->header_file, fault) < 0)
+        return -1;
+    if (o->credentials_file && add_credentials(r, o->credentials_file, fault) < 0)
+        return -1;
     return o->token_file ? add_token(r, o->token_file, fault) : 0;
 }
 

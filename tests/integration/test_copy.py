@@ -521,7 +521,7 @@ def test_a_url_is_said_once(server, sink, body, behaviour, words):
     (["--source", "https://h/a.csv"], "--sink is missing"),
     (["--source", "npi.csv", "--sink", "mysql://h/d/t"], "not a URL"),
     (["--source", "ftp://h/a.csv", "--sink", "mysql://h/d/t"], "ftp"),
-    (["--source", "https://h/a.csv", "--sink", "oracle://h/d/t"], "mysql://… or postgresql://…"),
+    (["--source", "https://h/a.csv", "--sink", "oracle://h/d/t"], "mysql://…, postgresql://… or duckdb"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d"], "a database and a table"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t/u"], "a database and a table"),
     (["--source", "https://h/a.csv", "--sink", "mysql://h/d/t", "--as-of", "yesterday"], "a date"),

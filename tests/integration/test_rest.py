@@ -75,6 +75,12 @@ def document(api, rows, path="/x", **wishes):
     return read(api.url(path), paging="next", **wishes)
 
 
+def secret(path, text):
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
 # The stand-in is as SYSTEMS section 3 says.
 
 def test_the_stand_in_is_what_it_stands_for(api):
@@ -395,11 +401,27 @@ def test_credentials_are_sent_and_not_shown(api, tmp_path):
     read(api.url("/x", user="dr:s3cret"), paging="next", header="X-Key: k").good()
     sent = api.requests[-1][2]
     assert sent["Authorization"] == "Basic " + base64.b64encode(b"dr:s3cret").decode() and sent["X-Key"] == "k"
-    (tmp_path / "token").write_text(f"{MARKER}\n")
+    secret(tmp_path / "token", f"{MARKER}\n")
     read(api.url("/x", user="dr:s3cret"), paging="next", token_file=tmp_path / "token").good()
     assert api.requests[-1][2]["Authorization"] == f"Bearer {MARKER}"
     assert "s3cret" not in read(api.url("/404", user="dr:s3cret"), token_file=tmp_path / "token").bad("404").fault
-    read(api.url("/x"), paging="next", token_file=tmp_path / "none").bad("token cannot be read")
+    read(api.url("/x"), paging="next", token_file=tmp_path / "none").bad("none cannot be read")
+
+
+def test_credentials_and_headers_from_files(api, tmp_path):
+    import base64
+    api.put("/x", {"data": [{"id": 1}]})
+    word, header = secret(tmp_path / "word", f"dr:a:{MARKER}\nmore\n"), secret(tmp_path / "header", f"X-Key: {MARKER}\n")
+    read(api.url("/x", user="another:one"), paging="next", credentials_file=word, header_file=header).good()
+    sent = api.requests[-1][2]
+    assert sent["Authorization"] == "Basic " + base64.b64encode(f"dr:a:{MARKER}".encode()).decode() and sent["X-Key"] == MARKER
+    for wish in ("token_file", "credentials_file", "header_file"):
+        read(api.url("/x"), paging="next", **{wish: secret(tmp_path / "bad", "")}).bad("is empty")
+        word.chmod(0o644)
+        read(api.url("/x"), paging="next", **{wish: word}).bad("open to every user of this machine")
+        word.chmod(0o600)
+    read(api.url("/x"), paging="next", credentials_file=secret(tmp_path / "bad", MARKER)).bad("no user:password")
+    read(api.url("/x"), paging="next", header_file=secret(tmp_path / "bad", MARKER)).bad("a header to send is none")
 
 
 def test_requests_are_limited(api):

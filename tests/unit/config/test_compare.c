@@ -78,6 +78,9 @@ END_TEST
 
 #define JOB_BASE POSTGRES "databases: {w: {url: host=w}}\njobs:\n  a:\n    kind: query\n    sql: /q.sql\n"
 
+#define REST(more)                                                                                           \
+    POSTGRES "jobs: {s: {kind: sync, source: 'https://h/v1', table: t, key: id, rest: {" more "}}}\n"
+
 START_TEST(what_makes_a_job_another)
 {
     static const char *const others[] = {"schedule: every 1h", "time_zone: Europe/Berlin", "catch_up: all",
@@ -105,9 +108,22 @@ START_TEST(what_makes_a_job_another)
 }
 END_TEST
 
+START_TEST(what_makes_a_rest_resource_another)
+{
+    static const char *const others[] = {"rows: x", "paging: page", "page_size: 7", "updated: u",
+        "full_every: 1d", "headers: 'A: b'", "token_file: /t", "page: p"};
+    _cleanup_(config_freep) struct config *c = parse_good(REST(""));
+    for (size_t i = 0; i < N_ELEMENTS(others); i++) {
+        _cleanup_free_ char *text = xasprintf(REST("%s"), others[i]);
+        _cleanup_(config_freep) struct config *other = parse_good(text);
+        ck_assert_msg(!config_job_equal(&c->jobs[0], &other->jobs[0]), "%s", others[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {
-        what_needs_a_restart, what_makes_a_stream_another, what_makes_a_job_another};
+    const TTest *const tests[] = {what_needs_a_restart, what_makes_a_stream_another, what_makes_a_job_another,
+        what_makes_a_rest_resource_another};
     return run_tests("config-compare", tests, N_ELEMENTS(tests));
 }

@@ -414,6 +414,51 @@ END_TEST
 #define SYNC(more)             SYNC_INTO("t", more)
 #define SYNC_INTO(table, more) POSTGRES "jobs:\n  a:\n    kind: sync\n    table: " table "\n" more
 
+#define REST(more) SYNC("    source: https://h/v1\n    key: id\n" more)
+
+START_TEST(rest_resources)
+{
+    static const struct mistake list[] = {
+        {REST("    rest: 1\n"), "8:11", "jobs.a.rest: a mapping of keys"},
+        {REST("    rest: {token: /x}\n"), "8:12", "jobs.a.rest: the key \"token\" is not known"},
+        {REST("    rest: {table: t}\n"), "8:12",
+            "does not belong here, but under streams.NAME or under jobs.NAME"},
+        {REST("    rest: {paging: pages}\n"), "8:20", "did you mean page?"},
+        {REST("    rest: {page_size: 0}\n"), "8:23", "too little"},
+        {REST("    rest: {order: '?a=b'}\n"), "8:19", "without ? before them"},
+        {REST("    rest: {order: 'a=b#c'}\n"), "8:19", "without ? before them"},
+        {REST("    rest: {headers: s3cret}\n"), "8:21", "this is no header"},
+        {REST("    rest: {headers: 'A: b, C:'}\n"), "8:21", NULL},
+        {REST("    rest: {headers: 'A:'}\n"), "8:21", "this is no header"},
+        {REST("    rest: {token_file: x}\n"), "8:24", "absolute path"},
+        {REST("    rest: {updated_order: a=b}\n"), "8:5", "updated_order needs updated"},
+        {REST("    rest: {token_file: /a, credentials_file: /b}\n"), "8:5", "leave out the other"},
+        {REST("    rest: {}\n    pattern: '*%Y%m*'\n"), "9:5", "this key is for dumps"},
+        {REST("    rest: {}\n    since: 2016-01-01\n"), "9:5", "this key is for dumps"},
+        {REST("    rest: {}\n    member: a\n"), "9:5", "this key is for dumps"},
+        {REST("    rest: {}\n    'null': NA\n"), "9:5", "this key is for dumps"},
+        {REST("    rest: {}\n    delimiter: tab\n"), "9:5", "this key is for dumps"},
+        {SYNC("    source: https://h/v1\n    rest: {}\n"), "3:3", "a REST resource has one key"},
+        {SYNC("    source: https://h/v1\n    rest: {}\n    key: a,b\n"), "8:5",
+            "a REST resource has one key"},
+        {SYNC("    source: file:///v1\n    rest: {}\n    key: a\n"), "6:5", "a REST resource is https://"},
+        {SYNC("    source: https://h/%Y-%m\n    rest: {}\n    key: a\n"), "6:5",
+            "a date in it, which is for dumps"},
+        {QUERY("    rest: {}\n"), "6:5", "this key is for sync jobs"},
+        {REST("    types: id\n"), "8:12", "a column and its type"},
+        {REST("    types: id=bigint\n"), "8:5", "they are for a DuckDB database"},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(list); i++)
+        if (list[i].words)
+            expect_mistake(list[i].text, list[i].place, list[i].words);
+        else
+            expect_good(list[i].text); /* the second is part of the first's value */
+    expect_good(REST("    rest: {headers: 'A: b, https://x, C-D: e'}\n"));
+    expect_good(REST("    types: id=bigint,x=text\n    database: d\n    rest: {}\n"
+                     "databases: {d: {url: 'duckdb:///x/y'}}\n"));
+}
+END_TEST
+
 START_TEST(syncs)
 {
     static const struct mistake list[] = {
@@ -592,8 +637,8 @@ int main(void)
 {
     const TTest *const tests[] = {not_yaml, a_nul_byte, a_thousand_laughs, too_large, a_list_of_mistakes_ends,
         keys, values, variables, a_value_cannot_grow_without_limit, sources, a_bad_url_is_not_repeated,
-        streams, columns, databases, jobs, tables_of_rollups, syncs, the_url_of_a_source_is_not_repeated,
-        schedules, what_jobs_name, the_url_of_a_database_is_not_repeated, time_zones,
-        all_are_found_in_one_pass_and_in_order, what_is_quoted_is_safe_to_print};
+        streams, columns, databases, jobs, tables_of_rollups, syncs, rest_resources,
+        the_url_of_a_source_is_not_repeated, schedules, what_jobs_name, the_url_of_a_database_is_not_repeated,
+        time_zones, all_are_found_in_one_pass_and_in_order, what_is_quoted_is_safe_to_print};
     return run_tests("config-mistakes", tests, N_ELEMENTS(tests));
 }

@@ -71,6 +71,7 @@ START_TEST(defaults_of_syncs_are_filled_in)
     ck_assert_uint_eq(s->max_removed, 20);
     ck_assert_uint_eq(s->max_rejected, 10);
     ck_assert_int_eq(s->time_limit_us, INT64_C(6) * 3600 * 1000000);
+    ck_assert(!s->rest.rows && !s->types);
     ck_assert(!s->sql && !s->key && !s->pattern && !s->member && !s->since && !s->delimiter);
 }
 END_TEST
@@ -80,6 +81,34 @@ START_TEST(no_null_token_is_not_the_default_one)
     _cleanup_(config_freep) struct config *c =
         parse_good(POSTGRES "jobs: {s: {kind: sync, source: 'https://h/a.csv', table: npi, 'null': \"\"}}\n");
     ck_assert_str_eq(c->jobs[0].null_tokens, "");
+}
+END_TEST
+
+#define REST(more)                                                                                           \
+    POSTGRES "jobs: {s: {kind: sync, source: 'https://h/v1', table: t, key: id, rest: {" more "}}}\n"
+
+START_TEST(a_rest_resource)
+{
+    _cleanup_(config_freep) struct config *c = parse_good(REST(""));
+    const struct config_rest *d = &c->jobs[0].rest;
+    ck_assert_str_eq(d->rows, "data");
+    ck_assert_str_eq(d->paging, "offset");
+    ck_assert(d->page_size == 1000 && d->first_page == 1 && d->parallel == 4 && d->per_second == 0);
+    ck_assert_int_eq(d->full_every_us, INT64_C(7) * 86400 * 1000000);
+    ck_assert(!d->order && !d->updated && !d->updated_order && !d->fields && !d->headers && !d->token_file);
+    _cleanup_(config_freep) struct config *all = parse_good(REST(
+        "rows: ., paging: cursor, page_size: 7, first_page: 0, parallel: 64, per_second: 9, order: a=b&c=d,"
+        " updated: u, updated_order: e=f, full_every: 0s, fields: 'a,b', headers: 'A: b, c, D: e',"
+        " header_file: /h, token_file: /t, next: meta.n, cursor: c, limit: l, offset: o, page: p"));
+    const struct config_rest *r = &all->jobs[0].rest;
+    const char *texts[] = {r->rows, ".", r->paging, "cursor", r->order, "a=b&c=d", r->updated, "u",
+        r->updated_order, "e=f", r->fields, "a,b", r->headers, "A: b, c, D: e", r->header_file, "/h",
+        r->token_file, "/t", r->next, "meta.n", r->cursor, "c", r->limit, "l", r->offset, "o", r->page, "p"};
+    for (size_t i = 0; i < N_ELEMENTS(texts); i += 2)
+        ck_assert_str_eq(texts[i], texts[i + 1]);
+    ck_assert(r->page_size == 7 && r->first_page == 0 && r->parallel == 64 && r->per_second == 9);
+    ck_assert_int_eq(r->full_every_us, 0);
+    ck_assert(!config_job_equal(&c->jobs[0], &all->jobs[0]));
 }
 END_TEST
 
@@ -308,27 +337,34 @@ START_TEST(the_shipped_example_is_good)
 }
 END_TEST
 
-START_TEST(the_example_of_a_sync_is_good)
+static struct config *example_of_one_job(const char *path)
 {
     struct config *c = NULL;
     struct config_problems problems = {0};
     unsetenv("DATABASE_URL");
-    int result = config_read(EXAMPLES "/npi-history.yaml", &c, &problems);
+    int result = config_read(path, &c, &problems);
     ck_assert_msg(result == 0, "%s", problems.n ? problems.list[0].text : "");
     ck_assert_uint_eq(c->n_jobs, 1);
-    ck_assert_str_eq(c->jobs[0].pattern, "npi-sample-%Y-%m-%d.csv");
-    config_free(c);
     config_problems_done(&problems);
+    return c;
+}
+
+START_TEST(the_examples_of_syncs_are_good)
+{
+    _cleanup_(config_freep) struct config *npi = example_of_one_job(EXAMPLES "/npi-history.yaml");
+    ck_assert_str_eq(npi->jobs[0].pattern, "npi-sample-%Y-%m-%d.csv");
+    _cleanup_(config_freep) struct config *clinic = example_of_one_job(EXAMPLES "/clinic.yaml");
+    ck_assert_str_eq(clinic->jobs[0].rest.updated, "updated_at");
 }
 END_TEST
 
 int main(void)
 {
     const TTest *const tests[] = {defaults_are_filled_in, defaults_of_jobs_are_filled_in, every_key_is_taken,
-        defaults_of_syncs_are_filled_in, no_null_token_is_not_the_default_one, every_key_of_jobs_is_taken,
-        files_begin_at_the_configuration, the_consumer_is_the_host_and_the_name,
+        defaults_of_syncs_are_filled_in, no_null_token_is_not_the_default_one, a_rest_resource,
+        every_key_of_jobs_is_taken, files_begin_at_the_configuration, the_consumer_is_the_host_and_the_name,
         max_entry_follows_a_small_memory, variables_are_replaced, a_variable_is_not_replaced_twice,
         one_source_may_feed_two_groups, a_file_without_streams_is_read, quoted_nothing_is_a_word,
-        the_shipped_example_is_good, the_example_of_a_sync_is_good};
+        the_shipped_example_is_good, the_examples_of_syncs_are_good};
     return run_tests("config-read", tests, N_ELEMENTS(tests));
 }

@@ -13,6 +13,8 @@ static const char whole[] =
     "workers: 7\nkeep_runs: 36h\n"
     "databases:\n  w: {url: 'mysql://u@h/db', password_file: /p}\n"
     "jobs:\n"
+    "  s: {kind: sync, source: 'https://h/v1', table: t, key: id, rest: {updated: u, page_size: 7, fields: "
+    "'a,b'}}\n"
     "  r: {kind: rollup, schedule: every 10m, sql: 'a $${x}.sql', table: t}\n"
     "  q: {kind: query, schedule: '0 6 * * *', sql: /q.sql, database: w, transaction: no, retries: 0}\n";
 
@@ -28,9 +30,11 @@ START_TEST(yaml_reads_back_the_same)
     ck_assert(config_stream_equal(&c->streams[0], &again->streams[0]));
     ck_assert(config_stream_equal(&c->streams[1], &again->streams[1]));
     ck_assert_uint_eq(again->n_databases, 1);
-    ck_assert_uint_eq(again->n_jobs, 2);
-    ck_assert(config_job_equal(&c->jobs[0], &again->jobs[0]));
-    ck_assert(config_job_equal(&c->jobs[1], &again->jobs[1]));
+    ck_assert_uint_eq(again->n_jobs, 3);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert(config_job_equal(&c->jobs[i], &again->jobs[i]));
+    ck_assert_uint_eq(again->jobs[0].rest.page_size, 7);
+    ck_assert(!again->jobs[1].rest.rows);
     ck_assert_uint_eq(again->workers, 7);
     ck_assert_str_eq(c->streams[0].consumer, "q\"x\\ #: ${x} \xc3\xa9");
     ck_assert_uint_eq(again->memory_max, 65537 * 1024);
@@ -77,6 +81,17 @@ START_TEST(json_shows_what_is_in_force)
 }
 END_TEST
 
+START_TEST(no_header_is_shown)
+{
+    _cleanup_(config_freep) struct config *c =
+        parse_good(POSTGRES "jobs: {s: {kind: sync, source: 'https://u:s3cret@h/v1', table: t, key: id,"
+                            " rest: {headers: 'X-Key: s3cret, s3cret, Other: s3cret', token_file: /t}}}\n");
+    _cleanup_free_ char *yaml = config_to_yaml(c);
+    ck_assert_msg(strstr(yaml, "X-Key: …, Other: …") && strstr(yaml, "/t"), "%s", yaml);
+    ck_assert_ptr_null(strstr(yaml, "s3cret"));
+}
+END_TEST
+
 START_TEST(no_password_is_shown)
 {
     static const char *const databases[] = {"postgresql://u:s3cret@h/db", "postgres://u:s3c?ret/s3cret@h/db",
@@ -107,6 +122,6 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {yaml_reads_back_the_same, a_file_without_streams_reads_back,
-        json_shows_what_is_in_force, no_password_is_shown};
+        json_shows_what_is_in_force, no_header_is_shown, no_password_is_shown};
     return run_tests("config-show", tests, N_ELEMENTS(tests));
 }

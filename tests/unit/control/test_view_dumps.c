@@ -116,6 +116,12 @@ START_TEST(dumps)
         "2016-03-13", ", \"status\": \"unchanged\"") "], \"rows\": 2000, \"not_listed\": 3}");
     ck_assert_msg(strstr(two, "in all                2,000"), "%s", two);
     ck_assert_msg(strstr(two, "(is loaded already)") && strstr(two, "3 earlier dumps"), "%s", two);
+    _cleanup_free_ char *pass = dumps_of(
+        "{\"dumps\": [{\"source\": \"https://h/v1/patients\", \"as_of\": \"2026-01-02 03:04:05.6\", "
+        "\"as_of_from\": \"begin\", \"key\": [\"id\"], \"status\": \"unchanged\", \"pass\": \"cursor\"}]}");
+    ck_assert_msg(strstr(pass, "2026-01-02 03:04:05.6  its beginning") &&
+                      strstr(pass, "patients, key id (nothing changed)"),
+        "%s", pass);
 }
 END_TEST
 

@@ -32,7 +32,29 @@ static struct job_spec example(void)
             .key = {key, N_ELEMENTS(key)},
             .null_tokens = {tokens, N_ELEMENTS(tokens)},
             .max_removed = 20,
-            .max_rejected = 10},
+            .max_rejected = 10,
+            .types = {key, N_ELEMENTS(key)},
+            .rest = {.rows = S("."),
+                .paging = S("next"),
+                .page_size = 1,
+                .first_page = 2,
+                .parallel = 3,
+                .per_second = 4,
+                .order = S("a=b"),
+                .updated = S("u"),
+                .updated_order = S("c=d"),
+                .full_every_us = 5,
+                .fields = {key, N_ELEMENTS(key)},
+                .headers = {tokens, N_ELEMENTS(tokens)},
+                .header_file = S("/h"),
+                .token_file = S("/t"),
+                .credentials_file = S("/c"),
+                .next = S("n"),
+                .cursor = S("c"),
+                .limit = S("l"),
+                .offset = S("o"),
+                .page = S("p"),
+                .full = true}},
         .words = {cells, N_ELEMENTS(cells)},
         .database = {S("postgresql://dataeng:" SECRET "@db/x"), NULL},
         .books = {S("postgresql://db/y"), S("/run/secret")},
@@ -57,6 +79,24 @@ static void same_words(const struct job_words *a, const struct job_words *b)
         ck_assert_str_eq(a->list[i], b->list[i]);
 }
 
+static void same_rest(const struct job_rest *a, const struct job_rest *b)
+{
+    const char *texts[] = {a->rows, b->rows, a->paging, b->paging, a->order, b->order, a->updated, b->updated,
+        a->updated_order, b->updated_order, a->header_file, b->header_file, a->token_file, b->token_file,
+        a->credentials_file, b->credentials_file, a->next, b->next, a->cursor, b->cursor, a->limit, b->limit,
+        a->offset, b->offset, a->page, b->page};
+    for (size_t i = 0; i < N_ELEMENTS(texts); i += 2)
+        same_string(texts[i], texts[i + 1]);
+    ck_assert_uint_eq(a->page_size, b->page_size);
+    ck_assert_uint_eq(a->first_page, b->first_page);
+    ck_assert_uint_eq(a->parallel, b->parallel);
+    ck_assert_uint_eq(a->per_second, b->per_second);
+    ck_assert_int_eq(a->full_every_us, b->full_every_us);
+    same_words(&a->fields, &b->fields);
+    same_words(&a->headers, &b->headers);
+    ck_assert(a->full == b->full && a->if_json == b->if_json);
+}
+
 static void same_sync(const struct job_sync *a, const struct job_sync *b)
 {
     same_string(a->source, b->source);
@@ -69,6 +109,8 @@ static void same_sync(const struct job_sync *a, const struct job_sync *b)
     same_words(&a->null_tokens, &b->null_tokens);
     ck_assert_uint_eq(a->max_removed, b->max_removed);
     ck_assert_uint_eq(a->max_rejected, b->max_rejected);
+    same_words(&a->types, &b->types);
+    same_rest(&a->rest, &b->rest);
 }
 
 static void same(const struct job_spec *a, const struct job_spec *b)

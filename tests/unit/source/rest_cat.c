@@ -29,7 +29,8 @@ static bool take_text(struct wishes *w, const char *name, const char *value)
         const char *name, **to;
     } texts[] = {{"offset", &o->offset}, {"limit", &o->limit}, {"page", &o->page}, {"next", &o->next},
         {"cursor", &o->cursor}, {"rows", &o->rows}, {"key", &o->key}, {"updated", &o->updated},
-        {"since", &o->since}, {"newest_url", &o->newest_url}, {"token_file", &o->token_file}};
+        {"since", &o->since}, {"newest_url", &o->newest_url}, {"token_file", &o->token_file},
+        {"header_file", &o->header_file}, {"credentials_file", &o->credentials_file}};
     for (size_t i = 0; i < N_ELEMENTS(texts); i++)
         if (strcmp(name, texts[i].name) == 0) {
             *texts[i].to = value;
