@@ -1,12 +1,14 @@
 #include "bar.h"
 #include "copy_rest.h"
 #include "ctl.h"
+#include "every.h"
 #include "view_dumps.h"
 #include "work.h"
 
 #include "config/value.h"
 #include "job/sync_spec.h"
 #include "job/worker_path.h"
+#include "util/clock.h"
 #include "util/date.h"
 #include "util/text.h"
 #include "util/url.h"
@@ -14,14 +16,15 @@
 #include <cjson/cJSON.h>
 #include <strings.h>
 
-#define N_OPTIONS 12 /* beside those of a REST resource */
+#define EVERY_LEAST_US US_PER_SEC
 
 struct request {
     const char *source, *sink, *as_of, *key, *pattern, *since, *member, *delimiter, *max_removed,
-        *max_rejected, *types, *null;
+        *max_rejected, *types, *every, *null;
     struct buffer keys, null_tokens;
     struct copy_rest rest;
     bool dry_run;
+    int64_t every_us;      /* 0: once */
     struct config_job job; /* the options as a configuration would have them: checked, with its defaults */
 };
 
@@ -127,6 +130,8 @@ static int check_request(const struct command *self, struct request *r)
         return ctl_misused(self, "--as-of is for one dump; of many each has its date in its name");
     if (r->as_of && !date_is_good(r->as_of))
         return ctl_misused(self, "--as-of is a date, as 2016-02-07");
+    if (r->every && (text_parse_duration(r->every, &r->every_us) < 0 || r->every_us < EVERY_LEAST_US))
+        return ctl_misused(self, "--every is a duration of at least a second, as 1h");
     int code = take_options(self, r);
     return code ? code : take_rest(self, r);
 }
@@ -171,8 +176,16 @@ static void show(const struct ctl *ctl, const struct request *r, const cJSON *st
     fputs(buffer_string(&text), stdout);
 }
 
-static int copy(const struct ctl *ctl, const struct request *r)
+struct copying {
+    const struct ctl *ctl;
+    const struct request *request;
+};
+
+static int copy(void *arg)
 {
+    const struct copying *c = arg;
+    const struct ctl *ctl = c->ctl;
+    const struct request *r = c->request;
     const struct process_limits limits = {0};
     struct bar bar = {.form = ctl->terminal && !ctl->json ? BAR_DRAWN : BAR_NONE};
     const struct work_events events = {.progress = on_progress, .arg = &bar};
@@ -190,7 +203,7 @@ static int copy(const struct ctl *ctl, const struct request *r)
 static int run(struct ctl *ctl, const struct command *self, int argc, char **argv)
 {
     _cleanup_(request_done) struct request r = {0};
-    struct ctl_option options[N_OPTIONS + SECTION_MAX + 1] = {
+    const struct ctl_option own[] = {
         {"source", NULL, &r.source},
         {"sink", NULL, &r.sink},
         {"as-of", NULL, &r.as_of},
@@ -204,8 +217,11 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         {"max-rejected", NULL, &r.max_rejected},
         {"dry-run", &r.dry_run, NULL},
         {"types", NULL, &r.types},
+        {"every", NULL, &r.every},
     };
-    size_t n = copy_rest_options(&r.rest, options, N_OPTIONS);
+    struct ctl_option options[N_ELEMENTS(own) + SECTION_MAX + 1];
+    memcpy(options, own, sizeof(own));
+    size_t n = copy_rest_options(&r.rest, options, N_ELEMENTS(own));
     int code, first = ctl_options(ctl, self, options, n, argc, argv, &code);
     if (first < 0)
         return code;
@@ -216,7 +232,10 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         return ctl_misused(
             self, "what is %s? The source and the sink are --source URL --sink URL", argv[first]);
     code = check_request(self, &r);
-    return code ? code : copy(ctl, &r);
+    if (code)
+        return code;
+    struct copying c = {ctl, &r};
+    return r.every_us ? every_run(r.every_us, copy, &c) : copy(&c);
 }
 
 const struct command command_copy = {"copy", "--source URL --sink URL [OPTION…]",
@@ -249,6 +268,9 @@ const struct command command_copy = {"copy", "--source URL --sink URL [OPTION…
     "  --types COL=TYPE[,COL=TYPE]\n"
     "                  for DuckDB: bigint, double, date, timestamp, timestamptz, boolean, text; else found "
     "out\n"
+    "  --every TIME    again and again, at the multiples of that time since 1970: for a container without a "
+    "daemon.\n"
+    "                  What failed is tried again sooner, after 10 s, 20 s and so on; SIGTERM ends it\n"
     "  --dry-run       says what it would do, and does nothing; of many dumps it looks at the first, and "
     "counts the rest\n"
     "\n"
