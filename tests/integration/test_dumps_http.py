@@ -205,6 +205,21 @@ def test_it_comes_slowly(npi, web):
     assert_equal(npi.dataset, npi.model)
 
 
+def test_another_load_was_quicker(npi, web):
+    """It has loaded this dump, and gone on to the next: that is no reason to refuse what is there already."""
+    gate = Gate()
+    process = start_copy(web.put(PATH, SECOND.octets, [Slow(gate, piece=SIZE)]), npi.dataset.url, "--key", "id")
+    web.wait_for_requests(1, PATH)
+    third = dataclasses.replace(OTHER, as_of="2020-03-01")
+    npi.take(web.put(f"/other{PATH}", SECOND.octets), SECOND)
+    npi.take(web.put("/npi-2020-03-01.csv", third.octets), third)
+    before = npi.dataset.everything()
+    gate.open_once(100)
+    done = finish(process)
+    assert done.code == 0 and done.nothing_done, done
+    assert npi.dataset.everything() == before
+
+
 class Gate:
     def __init__(self):
         self.passes = threading.Semaphore(0)

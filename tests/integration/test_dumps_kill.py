@@ -220,20 +220,6 @@ def test_two_at_once(sink, files):
         assert sorted(d.said["status"] for d in done) == ["loaded", "unchanged"], done
 
 
-def test_two_loads_of_many_dumps_at_once(sink, files):
-    """Whichever of them loads a dump, the other does not take it for one that came too late."""
-    life = Life(sink, files, 5)
-    page = [life.url(dump) for dump in life.dumps][0].rsplit("/", 1)[0] + "/"
-    for _ in range(2):
-        words = [page, life.dataset.url, "--pattern", f"{life.dataset.table}-%Y-%m-%d.csv", "--key", "id"]
-        both = [start_copy(*words) for _ in range(2)]
-        done = [finish(p) for p in both]
-        assert [d.code for d in done] == [0, 0], done
-    for dump in life.dumps:
-        life.model.load(dump)
-    assert_equal(life.dataset, life.model)
-
-
 def test_many_first_loads_at_once(sink, files):
     """The tables that datasets share are made by several at the same moment."""
     dump = plain_dumps(50, 1, 9)[0]
