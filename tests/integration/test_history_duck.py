@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from dataset import RUN_HISTORY, Bad, DuckDataset, Model, known, write_dump
+from dataset import RUN_HISTORY, Bad, DuckDataset, Model, known, need_duckdb, write_dump
+from test_copy import SAMPLES, ctl, test_the_queries_of_the_readme as queries_of_the_readme
 from test_db import MARKER
 
 _numbers = itertools.count(1)
@@ -33,7 +34,7 @@ def in_tables(db):
 
 
 def column(db, name):
-    return [r[0] for r in db.sql(f"SELECT CAST({name} AS VARCHAR) FROM npi ORDER BY id")]
+    return [r[0] for r in db.sql(f"SELECT CAST(\"{name}\" AS VARCHAR) FROM npi ORDER BY id")]
 
 
 # ---- found out ----
@@ -401,3 +402,38 @@ def test_faults_and_notes_name_no_cell(db):
     assert MARKER not in json.dumps([r[3] for r in db.rejects()])
     refused = db.refused(["id", "v"], [["1", MARKER]], "2020-01-03", "--type", "v=bigint")
     assert "cannot become bigint" in refused and MARKER not in refused
+
+
+# ---- as a person uses it ----
+
+class File:
+    """What test_copy.py needs to know of a database."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def url(self):
+        return f"duckdb://{self.path}"
+
+
+@pytest.mark.skipif(not SAMPLES, reason="the samples are not beside the repository")
+def test_the_queries_of_the_readme_in_a_file(tmp_path, programs_built):
+    need_duckdb()
+    file = File(tmp_path / "clinic")
+    queries_of_the_readme(file, f"{file.url()}/npi")
+    says = ctl("history", f"{file.url()}/npi", "1003000167")
+    assert f"1003000167  of {file.path}/npi\n" in says and "added" in says
+    assert ctl("sql", "--csv", f"{file.url()}/npi", "SELECT count(*) > 18000 AS many FROM npi") == "many\r\ntrue\r\n"
+    assert "no dump that is loaded" in ctl("history", f"{file.url()}/npi", "NPI", code=1)
+
+
+def test_what_only_reads_makes_no_file(tmp_path, programs_built):
+    need_duckdb()
+    assert "no dump was loaded yet" in ctl("history", f"duckdb://{tmp_path}/none.duckdb/npi", "1", code=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("sink, words", [
+    ("duckdb:///patients", "a file and a table"), ("duckdb://", "a file and a table"), ("duckdb:///x/", "a file and a table")])
+def test_sinks_that_are_none(programs_built, sink, words):
+    assert words in ctl("copy", "--source", "file:///nothing.csv", "--sink", sink, code=2)
