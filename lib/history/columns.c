@@ -1,10 +1,10 @@
 #include "history/columns.h"
 
-/* Columns of the tables that are ours, and names that Postgres and InnoDB keep for themselves: in both, so that a header
- * has one name everywhere. */
+/* Columns of the tables that are ours, and names that Postgres, InnoDB and DuckDB keep for themselves: in all, so that
+ * a header has one name everywhere. */
 static const char *const reserved[] = {"valid_from", "valid_to", "opened_by", "closed_by", "opened_dump",
     "closed_dump", "line", "kind", "ctid", "tableoid", "xmin", "xmax", "cmin", "cmax", "db_row_id",
-    "db_trx_id", "db_roll_ptr", "fts_doc_id"};
+    "db_trx_id", "db_roll_ptr", "fts_doc_id", "rowid"};
 
 void columns_done(struct columns *c)
 {

@@ -217,10 +217,12 @@ static int find_schema(struct history *h, struct db_fault *fault)
     return 0;
 }
 
-/* "external@db:3306" with the table behind the database's name */
+/* "external@db:3306" with the table behind the database's name; "/path/to/file/table" */
 static char *make_label(const struct history *h)
 {
     const char *base = db_label(h->db), *at = strchr(base, '@');
+    if (h->place.file)
+        return xasprintf("%s/%s", base, h->place.table);
     at = at ? at : base + strlen(base);
     return xasprintf("%.*s%s%s.%s%s", (int)(at - base), base, h->place.schema ? "." : "",
         h->place.schema ? h->place.schema : "", h->place.table, at);

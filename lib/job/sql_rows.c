@@ -7,8 +7,10 @@
 #include "job/job.h"
 #include "job/report.h"
 #include "util/buffer.h"
+#include "util/url.h"
 
 #include <cjson/cJSON.h>
+#include <sys/stat.h>
 
 struct told {
     struct slice *cells;
@@ -55,6 +57,18 @@ static int ask(const struct job_spec *spec, const char *url, struct told *told, 
     return db_query(db, spec->words.list[0], 0, NULL, &sink, fault);
 }
 
+/* The URL of a sink has a table behind the database; where the database is a file, there is one before the table. */
+static bool is_sink(const char *url, struct history_place *ret_place)
+{
+    struct error ignored;
+    struct stat st;
+    _cleanup_url_ struct url u = {0};
+    if (history_place_parse(url, ret_place, &ignored) < 0)
+        return false;
+    return !ret_place->file || (url_parse(ret_place->database, &u, &ignored) == 0 && stat(u.path, &st) == 0 &&
+                                   S_ISREG(st.st_mode));
+}
+
 static int sql_run(const struct job_spec *spec, cJSON **ret_stats, struct db_fault *fault)
 {
     struct told told = {0};
@@ -62,10 +76,8 @@ static int sql_run(const struct job_spec *spec, cJSON **ret_stats, struct db_fau
     if (spec->words.n != 1)
         return error_set(&fault->error, "one statement is expected, and there are %zu", spec->words.n);
     struct history_place place = {0};
-    struct error ignored;
-    /* The URL of a sink has a table behind the database. */
-    bool sink = history_place_parse(spec->database.url, &place, &ignored) == 0;
-    int r = ask(spec, sink ? place.database : spec->database.url, &told, fault);
+    int r =
+        ask(spec, is_sink(spec->database.url, &place) ? place.database : spec->database.url, &told, fault);
     history_place_done(&place);
     free(told.cells);
     if (r < 0)

@@ -13,6 +13,8 @@ START_TEST(urls_are_taken_apart)
         {"postgres://h/d/s.t", "postgres://h/d", "s", "t"},
         {"postgresql:///d/t?host=/tmp/x", "postgresql:///d?host=/tmp/x", NULL, "t"},
         {"mysql://h/d/%C3%A4%20b", "mysql://h/d", NULL, "ä b"},
+        {"duckdb:///var/lib/x/clinic.duckdb/patients", "duckdb:///var/lib/x/clinic.duckdb", NULL, "patients"},
+        {"duckdb:///clinic/a.b", "duckdb:///clinic", NULL, "a.b"},
     };
     for (size_t i = 0; i < N_ELEMENTS(list); i++) {
         struct history_place place;
@@ -21,6 +23,7 @@ START_TEST(urls_are_taken_apart)
         ck_assert_str_eq(place.database, list[i].database);
         ck_assert_str_eq(place.table, list[i].table);
         ck_assert_pstr_eq(place.schema, list[i].schema);
+        ck_assert_int_eq(place.file, strncmp(list[i].url, "duckdb", 6) == 0);
         history_place_done(&place);
     }
 }
@@ -33,7 +36,9 @@ START_TEST(what_names_no_table_is_refused_without_a_password)
         "mysql://u:secret@h/d/t/x", "mysql://u:secret@h//t", "postgresql://u:secret@h/d/.t",
         "postgresql://u:secret@h/d/s.", "mysql://u:secret@h/d/a%00", "mysql://u:secret@h/d/%ff",
         "mysql://u:secret@h/d/a%60b", "mysql://u:secret@h/d/a%7bb", "mysql://u:secret@h/d/INGEST_dump",
-        "host=h dbname=d password=secret", "http://u:secret@h/d/t",
+        "host=h dbname=d password=secret", "http://u:secret@h/d/t", "duckdb://", "duckdb:///",
+        "duckdb:///patients", "duckdb:///var/clinic.duckdb", "duckdb:///var/clinic.duckdb/",
+        "duckdb:///var/clinic.duckdb/ingest_column",
         "mysql://h/d/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
     for (size_t i = 0; i < N_ELEMENTS(list); i++) {
         struct history_place place;

@@ -1,8 +1,7 @@
-/* Types: what a cell says of its column, what two columns make, and which cells mean the same. */
-#include "history/types.h"
+/* What a cell says of its column, what two types make, and which cells mean the same. */
+#include "../util/suite.h"
+#include "history/columns.h"
 #include "util/cleanup.h"
-
-#include <check.h>
 
 static struct db_value cell(const char *text)
 {
@@ -112,18 +111,20 @@ static const struct {
     {"Ada", TYPE_TEXT},
 };
 
-START_TEST(test_the_type_of_a_cell)
+START_TEST(a_cell_has_the_narrowest_type_that_takes_it)
 {
-    enum type t = type_of(cells[_i].text);
-    ck_assert_msg(
-        t == cells[_i].type, "%s is %s, not %s", cells[_i].text, type_word(t), type_word(cells[_i].type));
-    struct db_value v = cell(cells[_i].text);
-    ck_assert(type_takes(t, &v));
-    ck_assert(type_takes(TYPE_TEXT, &v));
+    for (size_t i = 0; i < N_ELEMENTS(cells); i++) {
+        enum type t = type_of(cells[i].text);
+        ck_assert_msg(
+            t == cells[i].type, "%s is %s, not %s", cells[i].text, type_word(t), type_word(cells[i].type));
+        struct db_value v = cell(cells[i].text);
+        ck_assert(type_takes(t, &v));
+        ck_assert(type_takes(TYPE_TEXT, &v));
+    }
 }
 END_TEST
 
-START_TEST(test_wider_types_take_cells_of_narrower_ones)
+START_TEST(wider_types_take_cells_of_narrower_ones)
 {
     struct db_value small = cell("9007199254740992"), big = cell("9007199254740993"),
                     below = cell("-9007199254740993"), day = cell("2024-01-01"),
@@ -138,7 +139,7 @@ START_TEST(test_wider_types_take_cells_of_narrower_ones)
 }
 END_TEST
 
-START_TEST(test_a_cell_is_not_ended_by_nul)
+START_TEST(a_cell_is_not_ended_by_nul)
 {
     struct db_value v = {"12345", 3};
     ck_assert_int_eq(type_of_cell(&v), TYPE_BIGINT);
@@ -149,7 +150,7 @@ START_TEST(test_a_cell_is_not_ended_by_nul)
 }
 END_TEST
 
-START_TEST(test_joins)
+START_TEST(two_types_make_the_narrowest_of_both)
 {
     ck_assert_int_eq(type_join(TYPE_BIGINT, TYPE_DOUBLE, false), TYPE_DOUBLE);
     ck_assert_int_eq(type_join(TYPE_DOUBLE, TYPE_BIGINT, false), TYPE_DOUBLE);
@@ -192,14 +193,16 @@ static const struct {
     {TYPE_NONE, "1.5", "1.50", false},
 };
 
-START_TEST(test_what_means_the_same)
+START_TEST(cells_are_the_same_by_what_they_mean)
 {
-    struct db_value a = cell(pairs[_i].a), b = cell(pairs[_i].b);
-    ck_assert_int_eq(type_same(pairs[_i].type, &a, &b), pairs[_i].same);
+    for (size_t i = 0; i < N_ELEMENTS(pairs); i++) {
+        struct db_value a = cell(pairs[i].a), b = cell(pairs[i].b);
+        ck_assert_msg(type_same(pairs[i].type, &a, &b) == pairs[i].same, "%s and %s", pairs[i].a, pairs[i].b);
+    }
 }
 END_TEST
 
-START_TEST(test_the_order_of_keys)
+START_TEST(numbers_are_in_their_order_and_texts_in_that_of_bytes)
 {
     static const char *const numbers[] = {
         "-9223372036854775808", "-10", "-9", "-1", "0", "1", "9", "10", "9223372036854775807"};
@@ -219,7 +222,7 @@ START_TEST(test_the_order_of_keys)
 }
 END_TEST
 
-START_TEST(test_words)
+START_TEST(words_of_types_are_read_back)
 {
     for (enum type t = TYPE_BIGINT; t < N_TYPES; t++)
         ck_assert_int_eq(type_of_word(type_word(t), strlen(type_word(t))), t);
@@ -229,21 +232,65 @@ START_TEST(test_words)
 }
 END_TEST
 
+static struct column seen(const char *const *texts)
+{
+    struct column c = {0};
+    for (size_t i = 0; texts[i]; i++) {
+        struct db_value v = cell(texts[i]);
+        column_see(&c, &v, (int64_t)i + 2);
+    }
+    return c;
+}
+
+START_TEST(a_column_becomes_as_wide_as_its_cells)
+{
+    static const struct {
+        const char *cells[5];
+        enum type wide;
+    } list[] = {{{NULL}, TYPE_NONE}, {{"1", "2"}, TYPE_BIGINT}, {{"1", "2.5"}, TYPE_DOUBLE},
+        {{"9007199254740993", "2.5"}, TYPE_TEXT}, {{"2.5", "9007199254740993"}, TYPE_TEXT},
+        {{"1", "9007199254740993", "1", "0.5"}, TYPE_TEXT},
+        {{"2024-01-01", "2024-01-01T00:00:00"}, TYPE_TIMESTAMP}, {{"true", "1"}, TYPE_TEXT}};
+    for (size_t i = 0; i < N_ELEMENTS(list); i++) {
+        struct column c = seen(list[i].cells);
+        ck_assert_msg(c.wide == list[i].wide, "%zu: %s", i, type_word(c.wide));
+    }
+    struct column c = seen((const char *const[]){"1", "2", "x", "y", NULL});
+    ck_assert_int_eq(c.wide_line, 2);
+}
+END_TEST
+
+START_TEST(a_text_remembers_what_it_was_of)
+{
+    static const struct {
+        const char *before, *now, *after;
+        enum type type, form;
+    } list[] = {{"", "1", "bigint", TYPE_BIGINT, TYPE_BIGINT}, {"bigint", "x", "text", TYPE_TEXT, TYPE_TEXT},
+        {"double", "x", "text/double", TYPE_TEXT, TYPE_DOUBLE}, {"date", "x", "text", TYPE_TEXT, TYPE_TEXT},
+        {"timestamp", "x", "text/timestamp", TYPE_TEXT, TYPE_TIMESTAMP},
+        {"text/timestamptz", "x", "text/timestamptz", TYPE_TEXT, TYPE_TIMESTAMPTZ},
+        {"text", "1", "text", TYPE_TEXT, TYPE_TEXT}, {"bigint", "1.5", "double", TYPE_DOUBLE, TYPE_DOUBLE}};
+    for (size_t i = 0; i < N_ELEMENTS(list); i++) {
+        char after[COLUMN_TYPE_MAX];
+        struct column c = {0};
+        struct db_value v = cell(list[i].now);
+        column_read_type(&c, list[i].before);
+        column_see(&c, &v, 2);
+        column_widened(&c);
+        column_write_type(&c, after);
+        ck_assert_str_eq(after, list[i].after);
+        ck_assert_int_eq(c.type, list[i].type);
+        ck_assert_int_eq(c.form, list[i].form);
+    }
+}
+END_TEST
+
 int main(void)
 {
-    TCase *tc = tcase_create("types");
-    tcase_add_loop_test(tc, test_the_type_of_a_cell, 0, N_ELEMENTS(cells));
-    tcase_add_test(tc, test_wider_types_take_cells_of_narrower_ones);
-    tcase_add_test(tc, test_a_cell_is_not_ended_by_nul);
-    tcase_add_test(tc, test_joins);
-    tcase_add_loop_test(tc, test_what_means_the_same, 0, N_ELEMENTS(pairs));
-    tcase_add_test(tc, test_the_order_of_keys);
-    tcase_add_test(tc, test_words);
-    Suite *s = suite_create("types");
-    suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? 0 : 1;
+    const TTest *const tests[] = {a_cell_has_the_narrowest_type_that_takes_it,
+        wider_types_take_cells_of_narrower_ones, a_cell_is_not_ended_by_nul,
+        two_types_make_the_narrowest_of_both, cells_are_the_same_by_what_they_mean,
+        numbers_are_in_their_order_and_texts_in_that_of_bytes, words_of_types_are_read_back,
+        a_column_becomes_as_wide_as_its_cells, a_text_remembers_what_it_was_of};
+    return run_tests("history-types", tests, N_ELEMENTS(tests));
 }
