@@ -21,7 +21,7 @@ class MariaDB(Process):
         self.socket = self.home / "sock"
         self.port = port or free_port()
         self.settings = {"port": self.port, "bind-address": HOST, "socket": self.socket, "datadir": self.data,
-                         "pid-file": self.home / "pid", "innodb-flush-log-at-trx-commit": "0",
+                         "pid-file": self.home / "pid", "innodb-flush-log-at-trx-commit": "2",
                          "innodb-buffer-pool-size": "32M", "innodb-log-file-size": "16M", "skip-name-resolve": "1",
                          "performance-schema": "OFF", "tmpdir": self.home, "character-set-server": "utf8mb4",
                          "innodb-use-native-aio": "0", **dict(settings)}

@@ -367,6 +367,8 @@ def test_a_partial_dump_waits_for_a_whole_one(db):  # noqa: F811
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["worker", "server"])
 def test_a_partial_load_that_is_killed_leaves_the_last_good_state(db, victim):  # noqa: F811
+    if victim == "server" and db.name == "duckdb":
+        return  # the worker is the server
     draw, model = random.Random(), Model()
     dumps = list(growing_dumps(4, 4000))
     model.load(*dumps[0], DAYS[0])
