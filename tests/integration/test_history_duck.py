@@ -423,7 +423,7 @@ def test_the_queries_of_the_readme_in_a_file(tmp_path, programs_built):
     queries_of_the_readme(file, f"{file.url()}/npi")
     says = ctl("history", f"{file.url()}/npi", "1003000167")
     assert f"1003000167  of {file.path}/npi\n" in says and "added" in says
-    assert ctl("sql", "--csv", f"{file.url()}/npi", "SELECT count(*) > 18000 AS many FROM npi") == "many\r\ntrue\r\n"
+    assert ctl("sql", "--csv", f"{file.url()}/npi", "SELECT count(*) > 18000 AS many FROM npi") .split() == ["many", "true"]
     assert "no dump that is loaded" in ctl("history", f"{file.url()}/npi", "NPI", code=1)
 
 
