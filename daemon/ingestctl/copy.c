@@ -82,10 +82,12 @@ static const char *wrong_sink(const char *text)
     _cleanup_url_ struct url u = {0};
     if (url_parse(text, &u, NULL) < 0)
         return "the sink is not a URL";
-    if (strcasecmp(u.scheme, "duckdb") == 0)
-        return !u.host && strrchr(u.path, '/') > u.path && !strchr("/", u.path[strlen(u.path) - 1])
+    if (strncasecmp(text, "duckdb://", 9) == 0) {
+        const char *last = strrchr(u.path, '/');
+        return last && last > u.path && last[1]
                    ? NULL
-                   : "the sink names a file and a table: duckdb:///path/to/file.duckdb/table";
+                   : "the sink names a file and a table: duckdb:///path/to/clinic.duckdb/patients";
+    }
     const char *slash = u.path[0] == '/' && u.path[1] ? strchr(u.path + 1, '/') : NULL;
     return slash && slash[1] && !strchr(slash + 1, '/')
                ? NULL

@@ -470,6 +470,24 @@ def test_a_job_with_a_schedule(office, api, tmp_path):
     assert MARKER not in shown and "X-Key" in shown and "token_file" in shown and MARKER not in json.dumps(runs(office), default=str)
 
 
+def test_a_job_into_a_file(office, lake):
+    """With the memory that a job has unless told otherwise."""
+    timer(office, {"patients": {"kind": "sync", "schedule": "every 1s", "source": lake.api.url(LIST), "key": "id", "database": "clinic",
+                                "table": "patients", "rest": {"order": "sort_field=id&sort_dir=asc", "updated": "updated_at"}}},
+          databases={"clinic": {"url": lake.db.url()}})
+    first = wait_runs(office, 1, "patients")[0]
+    assert first["stats"]["added"] == 2500 and first["stats"]["dumps"][0]["pass"] == "full"
+    lake.api.clinic.update(77)
+    changed = wait_until(lambda: [r for r in runs(office, "patients", "done") if r["stats"]["changed"]], 30, "the change")[0]
+    assert changed["stats"]["dumps"][0]["pass"] == "cursor" and runs(office, "patients", "failed") == []
+
+
+def test_a_file_that_is_no_database(lake):
+    lake.db.path.write_bytes(b"planted-marker-4410" * 1000)
+    assert str(lake.db.path) in lake.sync(*ORDER, code=1)
+    assert lake.db.path.read_bytes() == b"planted-marker-4410" * 1000
+
+
 @pytest.mark.parametrize("job, words", [
     ({"rest": {}, "key": "id", "delimiter": ";"}, "this key is for dumps"),
     ({"rest": {}}, "a REST resource has one key"),
