@@ -29,7 +29,7 @@ const struct duck_library *duck_library(struct db_fault *fault)
 {
     if (loaded)
         return &library;
-    void *handle = dlopen("libduckdb.so", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    void *handle = dlopen("libduckdb.so", RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle) {
         db_fault_set(fault, "", false,
             "DuckDB cannot be used: its library libduckdb.so cannot be loaded (%.200s). It belongs beside "
