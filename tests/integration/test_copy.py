@@ -267,6 +267,28 @@ def test_one_that_changes_while_it_is_read(server, sink):
 
 # ---- many dumps ----
 
+def test_again_and_again(sink, tmp_path):
+    """With a source that is not there yet: it is tried again soon, then waits for the next time, until it is told to end."""
+    source = tmp_path / "npi-2026-02-01.csv"
+    command = subprocess.Popen([INGESTCTL, "copy", "--source", f"file://{source}", "--sink", sink, "--every", "1s"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert "No such file" in command.stderr.readline()
+        assert command.stderr.readline().startswith("tried again at 20")
+        source.with_suffix(".part").write_text(FEBRUARY, encoding="utf-8")
+        source.with_suffix(".part").rename(source)
+        while not (line := command.stderr.readline()).startswith("next at 20"):
+            assert line, "it ended"
+        while "loaded already" not in (line := command.stdout.readline()):
+            assert line, "it ended"
+        command.send_signal(signal.SIGTERM)
+        assert command.wait(30) in (0, 130)
+    finally:
+        command.kill()
+        command.communicate()
+    assert "--every" in ctl("copy", "--source", "file:///x", "--sink", sink, "--every", "often", code=2)
+
+
 def test_an_index_page(db, server, sink):
     names = ["npi-2016-04-10.csv", "npi-2016-02-07.csv", "other-2016-01-01.csv", "npi-2016-03-13.csv", "README"]
     for name, body in zip(["npi-2016-02-07.csv", "npi-2016-03-13.csv", "npi-2016-04-10.csv"], [FEBRUARY, MARCH, APRIL]):
