@@ -15,7 +15,7 @@ from programs import INGESTCTL
 from servers import wait_until
 from test_copy import built, counts, ctl, one  # noqa: F401: a fixture
 from test_db import MariaDB, Postgres
-from test_duckdb import DUCKDB, DuckDB
+from test_duckdb import DUCKDB, SANITIZED, DuckDB
 from test_rest import MARKER, cells, secret
 from timer import runs, timer, wait_runs
 
@@ -471,9 +471,10 @@ def test_a_job_with_a_schedule(office, api, tmp_path):
 
 
 def test_a_job_into_a_file(office, lake):
-    """With the memory that a job has unless told otherwise."""
+    """With the memory that a job has unless told otherwise; sanitizers need more."""
     timer(office, {"patients": {"kind": "sync", "schedule": "every 1s", "source": lake.api.url(LIST), "key": "id", "database": "clinic",
-                                "table": "patients", "rest": {"order": "sort_field=id&sort_dir=asc", "updated": "updated_at"}}},
+                                "table": "patients", "rest": {"order": "sort_field=id&sort_dir=asc", "updated": "updated_at"},
+                                **({"memory_max": "1GB"} if SANITIZED else {})}},
           databases={"clinic": {"url": lake.db.url()}})
     first = wait_runs(office, 1, "patients")[0]
     assert first["stats"]["added"] == 2500 and first["stats"]["dumps"][0]["pass"] == "full"
