@@ -1,6 +1,8 @@
 /* Jobs, and the databases they name. */
 #include "config/config.h"
 #include "config/entry.h"
+#include "util/cleanup.h"
+#include "util/text.h"
 
 const struct config_job *config_find_job(const struct config *c, const char *name)
 {
@@ -14,7 +16,8 @@ const struct config_database *config_find_database(const struct config *c, const
 
 bool config_is_one_key(const char *key)
 {
-    return key && !strchr(key, ',');
+    _cleanup_free_ char *first = text_next_word(&key);
+    return first && *first && !key;
 }
 
 const char *config_rest_wrong(const struct config_rest *rest)

@@ -109,6 +109,8 @@ START_TEST(a_rest_resource)
     ck_assert(r->page_size == 7 && r->first_page == 0 && r->parallel == 64 && r->per_second == 9);
     ck_assert_int_eq(r->full_every_us, 0);
     ck_assert(!config_job_equal(&c->jobs[0], &all->jobs[0]));
+    ck_assert(config_is_one_key("\"City, State\"") && config_is_one_key("id"));
+    ck_assert(!config_is_one_key("id,City") && !config_is_one_key(NULL) && !config_is_one_key(""));
 }
 END_TEST
 
