@@ -53,11 +53,12 @@ struct dialect {
     /* What a cell of a row costs at most where it must stand, and how much room is there: n bytes of text cost
      * n + 1, or at most cell_most. */
     size_t cell_most, row_most;
-    const char *analyze;        /* SQL after the differences are loaded; NULL: not needed */
-    const char *snapshot;       /* begins a transaction whose statements all see the same */
-    const char *const *session; /* SQL that a session begins with; may be refused */
-    const char *const *reader;  /* the same for one that reads all rows in order */
-    const char *limit_waits;    /* SQL: no longer than {lock_ms} for others' locks; NULL */
+    const char *analyze;         /* SQL after the differences are loaded; NULL: not needed */
+    const char *const *compared; /* SQL once all is compared; may be refused */
+    const char *snapshot;        /* begins a transaction whose statements all see the same */
+    const char *const *session;  /* SQL that a session begins with; may be refused */
+    const char *const *reader;   /* the same for one that reads all rows in order */
+    const char *limit_waits;     /* SQL: no longer than {lock_ms} for others' locks; NULL */
 };
 
 /* NULL when there is none for the driver. */

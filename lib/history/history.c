@@ -7,8 +7,8 @@
 #include <stdarg.h>
 #include <sys/resource.h>
 
-/* Of a database that computes in our own process: a third of what that may have, as much goes to what it keeps beside it. */
-#define MEMORY_MAX (INT64_C(96) << 20)
+#define MEMORY_MAX   (INT64_C(96) << 20) /* where we have no limit */
+#define MEMORY_LEAST (INT64_C(24) << 20)
 
 int history_fault(struct db_fault *fault, bool transient, const char *fmt, ...)
 {
@@ -147,6 +147,15 @@ static void mark_tables(struct history *h)
     mark_table(h, "cursor", NULL, "cursor", ""); /* a word of MySQL's */
 }
 
+/* What a database that computes in our own process may have: a third of our own limit, as much goes to what it keeps
+ * beside it. */
+static int64_t memory_max(void)
+{
+    struct rlimit limit;
+    bool limited = getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return limited ? MAX((int64_t)limit.rlim_cur / 3, MEMORY_LEAST) : MEMORY_MAX;
+}
+
 /* ---- types ---- */
 
 static int mark_types(struct history *h, struct db_fault *fault)
@@ -172,6 +181,7 @@ static int mark_types(struct history *h, struct db_fault *fault)
     marks_set(&h->marks, "type of column", d->types ? ", type" : "");
     _cleanup_free_ char *type = d->types ? xasprintf(", type %s", d->name) : NULL;
     marks_set(&h->marks, "column type", type);
+    marks_set_int(&h->marks, "memory", memory_max());
     marks_set_int(&h->marks, "lock_ms", h->lock_timeout_us / US_PER_MS + 1); /* 0 would be for ever */
     marks_set_int(&h->marks, "lock_s", h->lock_timeout_us / US_PER_SEC + 1);
     return 0;
@@ -188,12 +198,10 @@ static void begin_session(const struct history *h, struct db *db)
 
 int history_connect(const struct history *h, struct db **ret_db, struct db_fault *fault)
 {
-    struct rlimit limit;
-    bool limited = getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
     struct db_options options = {.password_file = h->password_file,
         .application_name = h->application_name,
         .connect_timeout_us = h->place.file ? h->lock_timeout_us : 0,
-        .memory_max = limited ? (int64_t)limit.rlim_cur / 3 : MEMORY_MAX,
+        .memory_max = memory_max(),
         .read_only = h->read_only};
     if (db_open(h->place.database, &options, ret_db, fault) < 0)
         return -1;

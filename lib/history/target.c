@@ -95,7 +95,7 @@ static int take_file(struct history_place *place, const char *url, struct error 
     place->database = xasprintf("%.*s%s", (int)(slash - url), url, end);
     if (take_names(place, slash + 1, (size_t)(end - slash - 1), false, err) < 0)
         return -1;
-    const char *dot = strrchr(place->table, '.');
+    const char *dot = place->table ? strrchr(place->table, '.') : NULL;
     if (dot && (strcmp(dot, ".duckdb") == 0 || strcmp(dot, ".db") == 0))
         return refuse(err, "names no table behind its file");
     return 0;
