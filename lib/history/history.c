@@ -89,7 +89,8 @@ char *history_value_list(const struct history *h)
     _cleanup_buffer_ struct buffer out = {0};
     for (size_t i = 0; i < h->columns.n; i++) {
         _cleanup_free_ char *name = db_quote_name(h->db, NULL, h->columns.list[i].name);
-        bool cast = type_rewrites(h->columns.list[i].type) || h->columns.list[i].type == TYPE_DATE;
+        enum type type = h->columns.list[i].type;
+        bool cast = type_rewrites(type) && type != TYPE_BIGINT;
         buffer_printf(&out, "%s%s%s%s", i ? ", " : "", cast ? "CAST(" : "",
             h->columns.list[i].stored ? name : "NULL", cast ? " AS VARCHAR)" : "");
     }

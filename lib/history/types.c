@@ -316,7 +316,7 @@ enum type type_join(enum type a, enum type b, bool big)
 
 bool type_rewrites(enum type t)
 {
-    return t == TYPE_DOUBLE || t == TYPE_TIMESTAMP || t == TYPE_TIMESTAMPTZ;
+    return t >= TYPE_BIGINT && t <= TYPE_TIMESTAMPTZ;
 }
 
 bool type_same(enum type t, const struct db_value *on_record, const struct db_value *v)
@@ -326,11 +326,11 @@ bool type_same(enum type t, const struct db_value *on_record, const struct db_va
     case TYPE_BIGINT:
     case TYPE_DOUBLE:
         return type_takes(TYPE_DOUBLE, on_record) && type_takes(TYPE_DOUBLE, v) &&
-               number_of(on_record) == number_of(v);
+               (t == TYPE_DOUBLE || is_bigint(on_record)) && number_of(on_record) == number_of(v);
     case TYPE_DATE:
     case TYPE_TIMESTAMP:
-        return type_takes(TYPE_TIMESTAMP, on_record) && type_takes(TYPE_TIMESTAMP, v) &&
-               read_moment(on_record, &a) && read_moment(v, &b) && a.micros == b.micros;
+        return type_takes(t, on_record) && type_takes(TYPE_TIMESTAMP, v) && read_moment(on_record, &a) &&
+               read_moment(v, &b) && a.micros == b.micros;
     case TYPE_TIMESTAMPTZ:
         return read_moment(on_record, &a) && read_moment(v, &b) && a.type == t && b.type == t &&
                a.micros == b.micros;

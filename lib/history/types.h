@@ -35,8 +35,8 @@ bool type_is_big(const struct db_value *v);
 /* The narrowest type of a column that has cells of both; big: an integer among them is. */
 enum type type_join(enum type a, enum type b, bool big);
 
-/* A column of this type that becomes text does not hold its cells as they were written: what is compared afterwards is
- * still what they mean. */
+/* Cells of a column of this type may have been written in other ways than it holds them ("1.0" for 1): when it becomes
+ * text, what is compared is still what they mean. */
 bool type_rewrites(enum type t);
 
 /* Do two cells mean the same? The first is on record in a column that is, or was before it was text, of type t. */

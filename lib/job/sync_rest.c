@@ -12,6 +12,8 @@
 
 #include <cjson/cJSON.h>
 
+#define DUE_BEFORE 100 /* a full pass is due already when only so small a part of its interval is left */
+
 struct rest_feed {
     struct sync_feed feed;
     bool is_planned, by_cursor;
@@ -86,20 +88,30 @@ static char *reason_for_full(const struct rest_feed *r)
     return field ? xasprintf("the field %.100s is a new one", field) : NULL;
 }
 
-static void choose_pass(struct rest_feed *r)
+/* The passes of a schedule begin now earlier, now later: one that would be due a little after this one is due now. Where the
+ * clock was set back, what it said before is nothing to wait for. */
+static char *reason_by_clock(const struct rest_feed *r, int64_t due_us)
 {
     char moment[MOMENT_SIZE], every[32];
-    int64_t due;
+    int64_t now_us = clock_wall_us(), every_us = r->feed.sync->rest.full_every_us;
+    moment_format(due_us, moment);
+    if (due_us - every_us > now_us)
+        return xstrdup("the last one was later than it is now: the clock was set back");
+    if (due_us - every_us / DUE_BEFORE > now_us)
+        return NULL;
+    return xasprintf("one is due every %s, that is at %s", text_duration(every_us, every), moment);
+}
+
+static void choose_pass(struct rest_feed *r)
+{
+    char moment[MOMENT_SIZE];
+    int64_t due_us;
     char *why = reason_for_full(r);
+    if (!why)
+        why = next_full(r, &due_us) ? reason_by_clock(r, due_us) : xstrdup("none is on record");
     if (why)
         return plan(r, NULL, why);
-    if (!next_full(r, &due))
-        return plan(r, NULL, xstrdup("none is on record"));
-    moment_format(due, moment);
-    if (due <= clock_wall_us())
-        return plan(r, NULL,
-            xasprintf("one is due every %s, and was at %s",
-                text_duration(r->feed.sync->rest.full_every_us, every), moment));
+    moment_format(due_us, moment);
     plan(r, history_newest(r->feed.history)->cursor, xasprintf("a full pass is due at %s", moment));
 }
 

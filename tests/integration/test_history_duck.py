@@ -92,15 +92,15 @@ def test_the_same_in_any_order(db):
 # ---- widening ----
 
 WIDER = [  # on record, then; the type afterwards; is the new cell another one?
-    ("1", "2.5", "double", True), ("1", "1.0", "bigint", False), ("9007199254740993", "2.5", "text", True),
-    ("1", "x", "text", True), ("1.50", "x", "text/double", True), ("1.50", "9007199254740993", "text/double", True),
+    ("1", "2.5", "double", True), ("1", "1.0", "bigint", False), ("9007199254740993", "2.5", "text/bigint", True),
+    ("1", "x", "text/bigint", True), ("1.50", "x", "text/double", True), ("1.50", "9007199254740993", "text/double", True),
     ("1.50", "1.5", "double", False), ("2024-01-01", "2024-01-02T10:00:00", "timestamp", True),
     ("2024-01-01", "2024-01-01T00:00:00", "date", False), ("2024-01-01T10:00:00", "2024-01-01 10:00:00.000", "timestamp", False),
-    ("2024-01-01", "soon", "text", True), ("2024-01-01T10:00:00", "soon", "text/timestamp", True),
+    ("2024-01-01", "soon", "text/date", True), ("2024-01-01T10:00:00", "soon", "text/timestamp", True),
     ("2024-01-01T10:00:00Z", "2024-01-01T12:00:00+02:00", "timestamptz", False),
     ("2024-01-01T10:00:00Z", "2024-01-01T10:00:00", "text/timestamptz", True), ("true", "1", "text", True),
     ("false", "2024-01-01", "text", True), (None, "1.5", "double", True), (None, "x", "text", True),
-    ("1", "12345678901234567890", "text", True), ("2024-01-01", "2024-02-30", "text", True)]
+    ("1", "12345678901234567890", "text/bigint", True), ("2024-01-01", "2024-02-30", "text/date", True)]
 
 
 @pytest.mark.parametrize("before, after, became, is_change", WIDER)
@@ -136,6 +136,17 @@ def test_what_a_text_was_of_is_not_forgotten(db):
     assert (said["unchanged"], said["changed"]) == (1, 1)
     said = db.good(["id", "at"], [["1", "2024-01-01T10:00:01"], ["2", "2024-01-01 11:00:00.5"]], "2020-01-04")
     assert (said["unchanged"], said["changed"]) == (1, 1)
+
+
+@pytest.mark.parametrize("was, otherwise, wider", [
+    ("5", "5.0", "x"), ("5", "5.0", "9223372036854775808"), ("2024-01-01", "2024-01-01T00:00:00", "x")])
+def test_what_was_no_change_is_none_when_the_column_has_become_text(db, was, otherwise, wider):
+    """A cell is written in another way, which opens no version, and is not on record as it is now; then another row widens."""
+    db.good(["id", "v"], [["1", was], ["2", was]], "2020-01-01")
+    for day, other, n_changed in (("2020-01-02", otherwise, 0), ("2020-01-03", wider, 1), ("2020-01-04", wider, 0)):
+        said = db.good(["id", "v"], [["1", otherwise], ["2", other]], day)
+        assert (said["changed"], said["unchanged"]) == (n_changed, 2 - n_changed), (day, said)
+    assert len(db.versions()) == 3
 
 
 def test_a_column_that_is_not_in_the_dump_keeps_its_values(db):

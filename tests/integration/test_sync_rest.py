@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 from clinic_api import Body, Churn, Clinic, ClinicApi, Half, Reset, Stall, Status, Truncate
+from dataset import RUN_SQL
 from programs import INGESTCTL
 from servers import wait_until
 from test_copy import built, counts, ctl, one  # noqa: F401: a fixture
@@ -170,6 +171,19 @@ def test_a_full_pass_is_due(site):
     assert second["pass"] == "full" and "one is due every" in second["why"] and counts(second)["removed"] == 1
     assert site.sync(*BY_CURSOR, "--full-every", "1h")["pass"] == "cursor"
     assert site.sync(*BY_CURSOR, "--full-every", "0s")["pass"] == "full"
+
+
+@pytest.mark.parametrize("ago, words", [
+    ("59 minutes 45 seconds", "one is due every 1h"), ("58 minutes", "a full pass is due at"), ("-3650 days", "the clock was set back")])
+def test_a_full_pass_is_due_by_the_clock(lake, ago, words):
+    """One of an hourly schedule that begins a little earlier than the last; and the clock was ten years ahead once."""
+    lake.sync(*BY_CURSOR)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    alter = f"UPDATE ingest_dump SET as_of = TIMESTAMP '{now}' - INTERVAL '{ago}'"
+    subprocess.run([RUN_SQL, lake.db.url()], input=alter, text=True, check=True, capture_output=True)
+    second = lake.sync(*BY_CURSOR, "--full-every", "1h")
+    assert words in second["why"] and second["pass"] == ("cursor" if ago.startswith("58") else "full")
+    lake.same()
 
 
 def test_without_updated_each_pass_is_full(site):

@@ -174,6 +174,7 @@ static const struct {
 } pairs[] = {
     {TYPE_BIGINT, "3", "3.0", true},
     {TYPE_BIGINT, "3", "3.1", false},
+    {TYPE_BIGINT, "1.1", "1.10", false}, /* of a text that was of integers */
     {TYPE_BIGINT, "9007199254740993", "9007199254740992.0", false},
     {TYPE_DOUBLE, "1.5", "1.50", true},
     {TYPE_DOUBLE, "100000.0", "1e5", true},
@@ -183,6 +184,7 @@ static const struct {
     {TYPE_DOUBLE, "9007199254740992.0", "9007199254740993", false},
     {TYPE_DATE, "2024-01-01", "2024-01-01T00:00:00", true},
     {TYPE_DATE, "2024-01-01", "2024-01-01T00:00:01", false},
+    {TYPE_DATE, "2024-01-01T08:00:00", "2024-01-01 08:00:00", false},
     {TYPE_TIMESTAMP, "2024-01-01 08:00:00.1", "2024-01-01T08:00:00.100", true},
     {TYPE_TIMESTAMP, "2024-01-01 00:00:00", "2024-01-01", true},
     {TYPE_TIMESTAMP, "2024-01-01 00:00:00", "2024-01-01 00:00:00Z", false},
@@ -265,11 +267,14 @@ START_TEST(a_text_remembers_what_it_was_of)
     static const struct {
         const char *before, *now, *after;
         enum type type, form;
-    } list[] = {{"", "1", "bigint", TYPE_BIGINT, TYPE_BIGINT}, {"bigint", "x", "text", TYPE_TEXT, TYPE_TEXT},
-        {"double", "x", "text/double", TYPE_TEXT, TYPE_DOUBLE}, {"date", "x", "text", TYPE_TEXT, TYPE_TEXT},
+    } list[] = {{"", "1", "bigint", TYPE_BIGINT, TYPE_BIGINT},
+        {"bigint", "x", "text/bigint", TYPE_TEXT, TYPE_BIGINT},
+        {"double", "x", "text/double", TYPE_TEXT, TYPE_DOUBLE},
+        {"date", "x", "text/date", TYPE_TEXT, TYPE_DATE},
         {"timestamp", "x", "text/timestamp", TYPE_TEXT, TYPE_TIMESTAMP},
         {"text/timestamptz", "x", "text/timestamptz", TYPE_TEXT, TYPE_TIMESTAMPTZ},
-        {"text", "1", "text", TYPE_TEXT, TYPE_TEXT}, {"bigint", "1.5", "double", TYPE_DOUBLE, TYPE_DOUBLE}};
+        {"boolean", "x", "text", TYPE_TEXT, TYPE_TEXT}, {"text", "1", "text", TYPE_TEXT, TYPE_TEXT},
+        {"bigint", "1.5", "double", TYPE_DOUBLE, TYPE_DOUBLE}};
     for (size_t i = 0; i < N_ELEMENTS(list); i++) {
         char after[COLUMN_TYPE_MAX];
         struct column c = {0};
