@@ -530,7 +530,7 @@ def test_a_cell_of_any_length(db):
     (packed({"a.csv": FEBRUARY}), Status(404), "404"),
     (b"<html>moved</html>", OK, "no CSV"),
     (FEBRUARY.encode(), Redirect("ftp://h/x"), "redirects"),
-])
+], ids=("damaged", "cut", "zip", "missing", "html", "redirect"))  # gzip has the time in it
 def test_a_url_is_said_once(server, sink, body, behaviour, words):
     url = server.put("/npi-2016-02-07.csv", body, [behaviour])
     for source in (url, url.replace("http://", "http://me:s3cret@")):
