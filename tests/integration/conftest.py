@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import tempfile
+import zlib
 
 import pytest
 
@@ -22,6 +23,34 @@ _numbers = itertools.count(1)
 def pytest_configure(config):
     servers.adopt_orphans()
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+
+
+DATABASES = {"postgres", "mysql", "duckdb"}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--sample", action="store_true",
+                     help="without the slow tests, and each of those that run on several databases on one of them")
+
+
+def of_databases(item):
+    """A test's name without the database that it runs on; and that."""
+    words = item.callspec.id.split("-") if hasattr(item, "callspec") else []
+    rest = "-".join(w for w in words if w not in DATABASES)
+    return f"{item.path.name} {item.originalname} {rest}", [w for w in words if w in DATABASES]
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--sample"):
+        return
+    twins = {}
+    for item in items:
+        name, databases = of_databases(item)
+        twins.setdefault(name if databases else item.nodeid, []).append(item)
+    kept = {id(group[zlib.crc32(name.encode()) % len(group)]) for name, group in twins.items()}
+    chosen = [i for i in items if id(i) in kept and not i.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=[i for i in items if i not in chosen])
+    items[:] = chosen
 
 
 def pytest_report_header(config):
