@@ -222,6 +222,32 @@ def test_chosen_fields(site):
     assert counts(more) == {"changed": 2500} and first["rows"] == 2500
 
 
+def test_a_field_that_comes_back(lake):
+    """While it was away a row has changed in it."""
+    fields = [*BY_CURSOR, "--fields"]
+    lake.sync(*fields, "id,updated_at,total_visits")
+    lake.api.clinic.update(7)
+    assert lake.sync(*fields, "id,updated_at")["pass"] == "cursor"
+    back = lake.sync(*fields, "id,updated_at,total_visits")
+    assert back["pass"] == "full" and "field total_visits is a new one" in back["why"]
+    every = lake.sync(*BY_CURSOR)
+    assert every["pass"] == "full" and "all members are kept now" in every["why"]
+    lake.same()
+    assert lake.sync(*fields, "id,updated_at")["pass"] == "cursor", "with less there is nothing to read again"
+
+
+def test_a_cursor_is_of_one_member(lake):
+    """Ids and times have no order among each other: what changed would be behind the first row."""
+    lake.sync(*ORDER, "--updated", "id")
+    lake.api.clinic.update(7)
+    second = lake.sync(*BY_CURSOR)
+    assert second["pass"] == "full" and second["why"] == "the last one's cursor is of id"
+    lake.same()
+    cursor, = lake.select("SELECT cursor FROM ingest_dump WHERE status = 'loaded' ORDER BY id DESC LIMIT 1")
+    assert json.loads(cursor["cursor"]) == {"updated": "updated_at", "since": lake.api.clinic.updated_at(7)}
+    assert lake.sync(*BY_CURSOR)["status"] == "unchanged"
+
+
 # What an API has beside rows that change.
 
 def put_chain(api, *pages):
