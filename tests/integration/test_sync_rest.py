@@ -276,6 +276,22 @@ def test_rows_without_their_key_and_others_that_cannot_be_taken(site):
     assert sorted(row["reason"] for row in site.rows("ingest_reject")) == ["not_an_object", "nul_byte", "null_key"]
 
 
+def test_a_row_that_cannot_be_taken_is_not_gone(site):
+    """Neither by a NUL, nor by half of a character, nor by a member that is there twice; it stays as it was."""
+    rows = [json.dumps({"id": n, "a": "x"}) for n in range(1, 100)]
+    put = lambda: site.api.put("/c", ('{"data": [' + ", ".join(rows) + "]}").encode())  # noqa: E731
+    put()
+    site.sync("--paging", "next", path="/c")
+    good = rows[:]
+    rows[4], rows[5], rows[6] = r'{"id": 5, "a": "\u0000"}', r'{"a": "\ud800", "id": 6}', '{"id": 7, "a": "y", "a": "z"}'
+    put()
+    assert counts(site.sync("--paging", "next", path="/c")) == {"rejected": 3, "unchanged": 96}
+    rows[:] = good
+    put()
+    assert counts(site.sync("--paging", "next", path="/c")) == {"unchanged": 99}
+    assert all(len(life) == 1 for life in site.lives().values())
+
+
 def test_every_kind_of_paging(site):
     for page in range(1, 4):
         site.api.put(f"/u?p={page}", {"result": {"users": [{"id": page * 10 + i} for i in range(10 if page < 3 else 0)]}})
