@@ -1,12 +1,14 @@
 """A REST resource into a table with its history: passes that are full and by cursor, on every sink, by copy and by the daemon."""
 import contextlib
 import datetime
+import http.server
 import json
 import os
 import random
 import re
 import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -318,6 +320,28 @@ def test_json_needs_no_option(site):
     assert "read as a REST resource" in ctl("copy", "--source", site.api.url(LIST), "--sink", site.sink)
     site.api.put("/list.csv", b"id,name\n1,x\n", **{"Content-Type": "text/csv"})
     assert "pass" not in one(json.loads(ctl("copy", "--source", site.api.url("/list.csv"), "--sink", site.sink + "2", "--json")))
+
+
+def test_json_of_a_server_that_has_one_connection_at_a_time(lake):
+    class Page(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            body = json.dumps({"data": [{"id": n} for n in range(10)] if "offset=9" not in self.path else [{"id": 9}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        said = ctl("copy", "--source", f"http://127.0.0.1:{server.server_port}/list", "--sink", lake.sink, "--key", "id", "--json")
+        server.shutdown()
+    assert counts(one(json.loads(said))) == {"added": 10}
 
 
 def test_the_key_is_known_after_the_first_run(site):
