@@ -109,7 +109,7 @@ static char *reason_by_clock(const struct rest_feed *r, int64_t due_us)
 static void choose_pass(struct rest_feed *r)
 {
     char moment[MOMENT_SIZE];
-    int64_t due_us;
+    int64_t due_us = 0;
     _cleanup_free_ char *since = NULL;
     char *why = reason_for_full(r, &since);
     if (!why)
