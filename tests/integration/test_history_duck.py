@@ -86,7 +86,7 @@ def test_the_same_in_any_order(db):
     random.Random(1).shuffle(rows)
     assert db.good(["id", "a", "b"], rows, "2020-01-01", "--retry")["added"] == 3000
     assert db.good(["id", "a", "b"], rows, "2020-01-02", "--retry")["unchanged"] == 3000
-    assert db.types() == {"id": "bigint", "a": "double", "b": "text"}
+    assert db.types() == {"id": "bigint", "a": "double", "b": "text/date"}
 
 
 # ---- widening ----
