@@ -20,11 +20,21 @@ static char *redact_headers(const char *text)
     return xstrdup(buffer_string(&out));
 }
 
+/* Parameters are masked as behind a URL, which has some of them too. */
+static char *redact_query(const char *text)
+{
+    static const char url[] = "http://h/?";
+    _cleanup_free_ char *whole = xasprintf("%s%s", url, text), *shown = url_redact(whole);
+    return xstrdup(shown + strlen(url));
+}
+
 /* A new string; NULL where there is nothing secret in it. */
 static char *redact(const struct key *key, const char *text)
 {
     if (key->type == KEY_HEADERS)
         return redact_headers(text);
+    if (key->type == KEY_QUERY)
+        return redact_query(text);
     bool url = key->type == KEY_DATABASE || key->type == KEY_ANY_DATABASE || key->type == KEY_SOURCE ||
                key->type == KEY_DUMPS;
     return url ? url_redact_connection(text) : NULL;

@@ -206,7 +206,8 @@ int work_next_load(struct work *w, struct db_fault *fault)
 {
     struct tables tables;
     history_mark_columns(w->h);
-    if (work_begin_merge(w, true, fault) < 0 || make_delta(w, fault) < 0 || fill_delta(w, fault) < 0)
+    if (work_sample_again(w, fault) < 0 || work_begin_merge(w, true, fault) < 0 || make_delta(w, fault) < 0 ||
+        fill_delta(w, fault) < 0)
         return -1;
     end_reader(w);
     if (work_complete(w, fault) < 0 || check_removed(w, fault) < 0 || mark_reactivated(w, fault) < 0 ||

@@ -69,6 +69,7 @@ int work_commit(struct work *w, struct db_fault *fault)
     marks_set_int(&h->marks, "number", w->dump_id);
     if (write_rejects(w, fault) < 0 || books_end_dump(h, &a, fault) < 0)
         return -1;
+    work_forget_key(w);
     if (note_first_dump(w, fault) < 0 || books_write_types(h, fault) < 0)
         return -1;
     return history_run(h, "COMMIT", 0, NULL, NULL, fault);

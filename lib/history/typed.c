@@ -49,6 +49,8 @@ static void watch(struct work *w)
 {
     struct screen *s = &w->screen;
     const struct columns *columns = &w->h->columns;
+    free(s->watched);
+    s->n_watched = 0;
     s->columns = columns->list;
     s->watched = xcalloc(columns->n, sizeof(*s->watched));
     for (size_t i = 0; i < columns->n; i++)
@@ -87,25 +89,49 @@ static void look(void *arg, const struct source_row *row)
     }
 }
 
-int work_sample(struct work *w, struct db_fault *fault)
+/* The key's columns are what they are from then on. */
+static int sample(struct work *w, struct db_fault *fault)
 {
     struct columns *columns = &w->h->columns;
     struct source_fault why = {0};
-    if (!w->h->dialect->types)
-        return 0;
     if (sample_open(w->load->source, look, w, &w->sample, &why) < 0) {
         *fault = (struct db_fault){.error = why.error, .transient = why.transient || why.restart};
         return -1;
     }
-    for (size_t i = 0; i < columns->n; i++) {
-        struct column *c = &columns->list[i];
-        if (c->is_key && c->wide != TYPE_BIGINT)
-            c->wide = TYPE_TEXT;
-        column_widened(c);
-    }
+    for (size_t i = 0; i < columns->n; i++)
+        if (columns->list[i].is_key && columns->list[i].wide != TYPE_BIGINT)
+            columns->list[i].wide = TYPE_TEXT;
     w->screen.source = w->sample;
     watch(w);
     return 0;
+}
+
+int work_sample(struct work *w, struct db_fault *fault)
+{
+    struct columns *columns = &w->h->columns;
+    if (!w->h->dialect->types)
+        return 0;
+    if (sample(w, fault) < 0)
+        return -1;
+    for (size_t i = 0; i < columns->n; i++)
+        column_widened(&columns->list[i]);
+    return 0;
+}
+
+int work_sample_again(struct work *w, struct db_fault *fault)
+{
+    return w->h->dialect->types && w->h->columns.list[w->key[0]].type == TYPE_NONE ? sample(w, fault) : 0;
+}
+
+void work_forget_key(struct work *w)
+{
+    bool forgets = w->sample && w->counts.added + w->counts.reactivated == 0;
+    for (size_t i = 0; i < w->n_key; i++) {
+        const struct column *c = &w->h->columns.list[w->key[i]];
+        forgets = forgets && c->type == TYPE_TEXT && !c->given;
+    }
+    for (size_t i = 0; forgets && i < w->n_key; i++)
+        w->h->columns.list[w->key[i]].type = TYPE_NONE;
 }
 
 /* ---- widening ---- */

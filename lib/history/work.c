@@ -99,7 +99,7 @@ static void choose_types(struct work *w)
         return;
     w->types = xcalloc(c->n, sizeof(*w->types));
     for (size_t i = 0; i < c->n; i++)
-        w->types[i] = c->list[i].is_key ? c->list[i].type : c->list[i].form;
+        w->types[i] = c->list[i].is_key ? c->list[i].wide : c->list[i].form;
 }
 
 static int open_sides(struct work *w, bool staged, bool on_record, struct db_fault *fault)

@@ -73,6 +73,10 @@ int work_take_keys(struct work *w, struct db_fault *fault);
 int work_give_types(struct work *w, bool known, struct db_fault *fault);
 /* Those of a first dump, out of its first rows. */
 int work_sample(struct work *w, struct db_fault *fault);
+/* The key's type out of the first rows of a later dump, where no dump before had a row; */
+int work_sample_again(struct work *w, struct db_fault *fault);
+/* this one has none either: its key has no type yet. */
+void work_forget_key(struct work *w);
 /* The cells of an added or changed row; false: a column has to be widened for them. */
 bool work_see(struct work *w, const struct merge_event *e);
 /* All rows are seen: what the columns become, and the notes of it. */

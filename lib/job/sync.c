@@ -192,8 +192,10 @@ static int sync_dump(struct sync *s, const struct sync_plan *plan, size_t i, str
     name_stage(f, plan, i);
     report_progress(f->stage, "", 0, -1);
     enum step step = sync_feed(s, f, fault);
-    if (step == STEP_OTHER_SOURCE)
+    if (step == STEP_OTHER_SOURCE) {
+        feed_free(TAKE(f)); /* with its connection: a server may have one at a time */
         return sync_rest(s, fault);
+    }
     if (step == STEP_FAILED && s->stats.n_loaded > 0)
         error_prefix(&fault->error, "%s (the %zu before it are loaded)", f->stage, s->stats.n_loaded);
     return step == STEP_FAILED ? -1 : 0;

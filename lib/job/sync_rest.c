@@ -4,6 +4,7 @@
  */
 #include "job/member.h"
 #include "job/report.h"
+#include "job/sync_cursor.h"
 #include "job/sync_feed.h"
 #include "source/rest.h"
 #include "util/clock.h"
@@ -19,6 +20,7 @@ struct rest_feed {
     bool is_planned, by_cursor;
     bool at_end;            /* all its rows were read */
     char *since;            /* of a pass by cursor */
+    char *cursor;           /* what the next one begins with, for the record */
     char *why;              /* it is of this kind, for a person */
     struct job_words known; /* members that were found too late */
 };
@@ -30,11 +32,12 @@ static struct rest_feed *rest_of(const struct sync_feed *f)
 
 /* -- which pass ------------------------------------------------------------------------------------------ */
 
-static void plan(struct rest_feed *r, const char *since, char *why)
+/* Both are taken; by cursor: with a since. */
+static void plan(struct rest_feed *r, char *since, char *why)
 {
     r->is_planned = true;
     r->by_cursor = since != NULL;
-    r->since = xstrdup(since);
+    r->since = since;
     r->why = why;
 }
 
@@ -69,8 +72,8 @@ static bool next_full(const struct rest_feed *r, int64_t *ret_us)
     return true;
 }
 
-/* Why the pass must be full; NULL: it need not. A new string. */
-static char *reason_for_full(const struct rest_feed *r)
+/* Why the pass must be full; NULL: it need not, and has a since. New strings. */
+static char *reason_for_full(const struct rest_feed *r, char **ret_since)
 {
     const struct job_rest *rest = &r->feed.sync->rest;
     const struct history_dump *newest = history_newest(r->feed.history);
@@ -85,7 +88,8 @@ static char *reason_for_full(const struct rest_feed *r)
         return xstrdup("the last one left no cursor");
     if (newest->url && strcmp(newest->url, r->feed.shown) != 0)
         return xstrdup("the source is another one than before");
-    return field ? xasprintf("the field %.100s is a new one", field) : NULL;
+    return field ? xasprintf("the field %.100s is a new one", field)
+                 : sync_cursor_read(rest, newest->cursor, ret_since);
 }
 
 /* The passes of a schedule begin now earlier, now later: one that would be due a little after this one is due now. Where the
@@ -105,14 +109,15 @@ static char *reason_by_clock(const struct rest_feed *r, int64_t due_us)
 static void choose_pass(struct rest_feed *r)
 {
     char moment[MOMENT_SIZE];
-    int64_t due_us;
-    char *why = reason_for_full(r);
+    int64_t due_us = 0;
+    _cleanup_free_ char *since = NULL;
+    char *why = reason_for_full(r, &since);
     if (!why)
         why = next_full(r, &due_us) ? reason_by_clock(r, due_us) : xstrdup("none is on record");
     if (why)
         return plan(r, NULL, why);
     moment_format(due_us, moment);
-    plan(r, history_newest(r->feed.history)->cursor, xasprintf("a full pass is due at %s", moment));
+    plan(r, TAKE(since), xasprintf("a full pass is due at %s", moment));
 }
 
 /* -- opening --------------------------------------------------------------------------------------------- */
@@ -282,10 +287,12 @@ static int64_t received(const struct source *s)
 static void complete(struct sync_feed *f, struct history_dump *dump)
 {
     struct rest_facts facts;
+    struct rest_feed *r = rest_of(f);
     rest_facts(f->source, &facts);
-    dump->cursor = facts.newest;
+    free(r->cursor);
+    dump->cursor = r->cursor = sync_cursor_write(&f->sync->rest, facts.newest);
     dump->bytes = received(f->source);
-    rest_of(f)->at_end = true;
+    r->at_end = true;
 }
 
 /* -- for people ------------------------------------------------------------------------------------------ */
@@ -356,6 +363,7 @@ static void release(struct sync_feed *f)
     close_pass(r);
     job_words_done(&r->known);
     free(r->since);
+    free(r->cursor);
     free(r->why);
     free(f->shown);
     free(r);

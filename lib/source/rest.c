@@ -68,13 +68,11 @@ static int take_row(
     r->n_new++;
     if (r->surveying)
         return 0;
-    *ret = (struct source_row){.line = ++r->rows};
-    if (row.reason != SOURCE_TAKEN) {
+    /* Also of a row that cannot be taken: its key tells which one stays as it is. */
+    *ret = (struct source_row){
+        .line = ++r->rows, .n_cells = row.cells ? r->source.n_columns : 0, .cells = row.cells};
+    if (row.reason != SOURCE_TAKEN)
         reject(r, t, row.reason, ret);
-        return 1;
-    }
-    ret->n_cells = r->source.n_columns;
-    ret->cells = row.cells;
     return 1;
 }
 

@@ -86,7 +86,7 @@ def test_the_same_in_any_order(db):
     random.Random(1).shuffle(rows)
     assert db.good(["id", "a", "b"], rows, "2020-01-01", "--retry")["added"] == 3000
     assert db.good(["id", "a", "b"], rows, "2020-01-02", "--retry")["unchanged"] == 3000
-    assert db.types() == {"id": "bigint", "a": "double", "b": "text"}
+    assert db.types() == {"id": "bigint", "a": "double", "b": "text/date"}
 
 
 # ---- widening ----
@@ -235,6 +235,23 @@ def test_a_key_that_is_no_number_is_rejected(db):
     assert (said["unchanged"], said["rejected"], said["current"]) == (2, 3, 2)
     assert [r[1:4] for r in db.rejects()] == [
         [line, "wrong_type", "column id is bigint, and the cell is none"] for line in ("3", "4", "6")]
+
+
+@pytest.mark.parametrize("keys, kind", [(["9", "10", "11"], "bigint"), (["10", "9", "a"], "text")])
+@pytest.mark.parametrize("partial", [(), ("--partial", "--cursor", "x")])
+def test_a_key_has_no_type_before_the_first_row(db, keys, kind, partial):
+    day = "2020-01-01 00:00:0{}".format
+    for i, rows in enumerate(([], [[None, "1"]], [])):
+        db.good(["id", "v"], rows, day(i), "--key", "id")
+        assert not db.types()["id"]
+    rows = [[k, "1"] for k in keys]
+    assert db.good(["id", "v"], rows, day(4), *partial)["added"] == 3
+    assert db.types() == {"id": kind, "v": "bigint"} and in_tables(db)["id"] == SQL[kind]
+    assert db.good(["id", "v"], [*rows, ["b", "1"]], day(5))["rejected"] == (kind == "bigint")
+    assert db.good(["id", "v"], [], day(6), "--max-removed", "1")["removed"] == 3 + (kind == "text")
+    db.good(["id", "v"], [], day(7))
+    assert db.types()["id"] == kind, "there are rows on record of it"
+    assert db.good(["id", "v"], rows, day(8))["reactivated"] == 3
 
 
 def test_a_key_of_numbers_and_text(db):

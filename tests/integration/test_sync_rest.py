@@ -1,12 +1,14 @@
 """A REST resource into a table with its history: passes that are full and by cursor, on every sink, by copy and by the daemon."""
 import contextlib
 import datetime
+import http.server
 import json
 import os
 import random
 import re
 import signal
 import subprocess
+import threading
 
 import pytest
 
@@ -222,6 +224,32 @@ def test_chosen_fields(site):
     assert counts(more) == {"changed": 2500} and first["rows"] == 2500
 
 
+def test_a_field_that_comes_back(lake):
+    """While it was away a row has changed in it."""
+    fields = [*BY_CURSOR, "--fields"]
+    lake.sync(*fields, "id,updated_at,total_visits")
+    lake.api.clinic.update(7)
+    assert lake.sync(*fields, "id,updated_at")["pass"] == "cursor"
+    back = lake.sync(*fields, "id,updated_at,total_visits")
+    assert back["pass"] == "full" and "field total_visits is a new one" in back["why"]
+    every = lake.sync(*BY_CURSOR)
+    assert every["pass"] == "full" and "all members are kept now" in every["why"]
+    lake.same()
+    assert lake.sync(*fields, "id,updated_at")["pass"] == "cursor", "with less there is nothing to read again"
+
+
+def test_a_cursor_is_of_one_member(lake):
+    """Ids and times have no order among each other: what changed would be behind the first row."""
+    lake.sync(*ORDER, "--updated", "id")
+    lake.api.clinic.update(7)
+    second = lake.sync(*BY_CURSOR)
+    assert second["pass"] == "full" and second["why"] == "the last one's cursor is of id"
+    lake.same()
+    cursor, = lake.select("SELECT cursor FROM ingest_dump WHERE status = 'loaded' ORDER BY id DESC LIMIT 1")
+    assert json.loads(cursor["cursor"]) == {"updated": "updated_at", "since": lake.api.clinic.updated_at(7)}
+    assert lake.sync(*BY_CURSOR)["status"] == "unchanged"
+
+
 # What an API has beside rows that change.
 
 def put_chain(api, *pages):
@@ -250,6 +278,22 @@ def test_rows_without_their_key_and_others_that_cannot_be_taken(site):
     assert sorted(row["reason"] for row in site.rows("ingest_reject")) == ["not_an_object", "nul_byte", "null_key"]
 
 
+def test_a_row_that_cannot_be_taken_is_not_gone(site):
+    """Neither by a NUL, nor by half of a character, nor by a member that is there twice; it stays as it was."""
+    rows = [json.dumps({"id": n, "a": "x"}) for n in range(1, 100)]
+    put = lambda: site.api.put("/c", ('{"data": [' + ", ".join(rows) + "]}").encode())  # noqa: E731
+    put()
+    site.sync("--paging", "next", path="/c")
+    good = rows[:]
+    rows[4], rows[5], rows[6] = r'{"id": 5, "a": "\u0000"}', r'{"a": "\ud800", "id": 6}', '{"id": 7, "a": "y", "a": "z"}'
+    put()
+    assert counts(site.sync("--paging", "next", path="/c")) == {"rejected": 3, "unchanged": 96}
+    rows[:] = good
+    put()
+    assert counts(site.sync("--paging", "next", path="/c")) == {"unchanged": 99}
+    assert all(len(life) == 1 for life in site.lives().values())
+
+
 def test_every_kind_of_paging(site):
     for page in range(1, 4):
         site.api.put(f"/u?p={page}", {"result": {"users": [{"id": page * 10 + i} for i in range(10 if page < 3 else 0)]}})
@@ -276,6 +320,28 @@ def test_json_needs_no_option(site):
     assert "read as a REST resource" in ctl("copy", "--source", site.api.url(LIST), "--sink", site.sink)
     site.api.put("/list.csv", b"id,name\n1,x\n", **{"Content-Type": "text/csv"})
     assert "pass" not in one(json.loads(ctl("copy", "--source", site.api.url("/list.csv"), "--sink", site.sink + "2", "--json")))
+
+
+def test_json_of_a_server_that_has_one_connection_at_a_time(lake):
+    class Page(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            body = json.dumps({"data": [{"id": n} for n in range(10)] if "offset=9" not in self.path else [{"id": 9}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        said = ctl("copy", "--source", f"http://127.0.0.1:{server.server_port}/list", "--sink", lake.sink, "--key", "id", "--json")
+        server.shutdown()
+    assert counts(one(json.loads(said))) == {"added": 10}
 
 
 def test_the_key_is_known_after_the_first_run(site):

@@ -81,13 +81,15 @@ START_TEST(json_shows_what_is_in_force)
 }
 END_TEST
 
-START_TEST(no_header_is_shown)
+START_TEST(no_secret_of_a_rest_resource_is_shown)
 {
-    _cleanup_(config_freep) struct config *c =
-        parse_good(POSTGRES "jobs: {s: {kind: sync, source: 'https://u:s3cret@h/v1', table: t, key: id,"
-                            " rest: {headers: 'X-Key: s3cret, s3cret, Other: s3cret', token_file: /t}}}\n");
+    _cleanup_(config_freep) struct config *c = parse_good(
+        POSTGRES "jobs: {s: {kind: sync, source: 'https://u:s3cret@h/v1', table: t, key: id,"
+                 " rest: {headers: 'X-Key: s3cret, s3cret, Other: s3cret', token_file: /t,"
+                 " order: 'api_key=s3cret&sort=id', updated: u, updated_order: 'token=s3cret'}}}\n");
     _cleanup_free_ char *yaml = config_to_yaml(c);
     ck_assert_msg(strstr(yaml, "X-Key: …, Other: …") && strstr(yaml, "/t"), "%s", yaml);
+    ck_assert_msg(strstr(yaml, "api_key=…&sort=id"), "%s", yaml);
     ck_assert_ptr_null(strstr(yaml, "s3cret"));
 }
 END_TEST
@@ -122,6 +124,6 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {yaml_reads_back_the_same, a_file_without_streams_reads_back,
-        json_shows_what_is_in_force, no_header_is_shown, no_password_is_shown};
+        json_shows_what_is_in_force, no_secret_of_a_rest_resource_is_shown, no_password_is_shown};
     return run_tests("config-show", tests, N_ELEMENTS(tests));
 }

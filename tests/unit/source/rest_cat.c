@@ -96,7 +96,7 @@ static void print_row(const struct source *s, const struct source_row *row)
 {
     _cleanup_buffer_ struct buffer out = {0};
     buffer_printf(&out, "[%lld", (long long)row->line);
-    for (size_t i = 0; i < row->n_cells; i++) {
+    for (size_t i = 0; !row->reason && i < row->n_cells; i++) {
         buffer_put_string(&out, ",");
         if (row->cells[i].p)
             put_text(&out, row->cells[i].p, row->cells[i].n);
