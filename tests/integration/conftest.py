@@ -29,8 +29,8 @@ DATABASES = {"postgres", "mysql", "duckdb"}
 
 
 def pytest_addoption(parser):
-    parser.addoption("--sample", action="store_true",
-                     help="without the slow tests, and each of those that run on several databases on one of them")
+    parser.addoption("--part", choices=("sample", "rest"),
+                     help="sample: without the slow tests, and each of those that run on several databases on one of them")
 
 
 def of_databases(item):
@@ -41,16 +41,18 @@ def of_databases(item):
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--sample"):
+    part = config.getoption("--part")
+    if not part:
         return
     twins = {}
     for item in items:
         name, databases = of_databases(item)
         twins.setdefault(name if databases else item.nodeid, []).append(item)
     kept = {id(group[zlib.crc32(name.encode()) % len(group)]) for name, group in twins.items()}
-    chosen = [i for i in items if id(i) in kept and not i.get_closest_marker("slow")]
-    config.hook.pytest_deselected(items=[i for i in items if i not in chosen])
-    items[:] = chosen
+    sample = [i for i in items if id(i) in kept and not i.get_closest_marker("slow")]
+    rest = [i for i in items if i not in sample]
+    config.hook.pytest_deselected(items=rest if part == "sample" else sample)
+    items[:] = sample if part == "sample" else rest
 
 
 def pytest_report_header(config):
