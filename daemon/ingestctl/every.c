@@ -30,10 +30,11 @@ static void say_when(int64_t at_us, bool again)
     fprintf(stderr, "%s at %s\n", again ? "tried again" : "next", when);
 }
 
-/* False when a signal told us to end. They are blocked, so that none is lost, and a container's first process has them too. */
-static bool wait_until(int64_t at_us, const sigset_t *ends)
+/* False when a signal told us to end. They are blocked, so that none is lost, and a container's first process has them too.
+ * Longer than most is not waited for: the clock was set back then. */
+static bool wait_until(int64_t at_us, int64_t most_us, const sigset_t *ends)
 {
-    for (int64_t left; (left = at_us - clock_wall_us()) > 0;) {
+    for (int64_t left; (left = at_us - clock_wall_us()) > 0 && left <= most_us;) {
         int64_t nap = MIN(left, NAP_US);
         const struct timespec time = {nap / US_PER_SEC, nap % US_PER_SEC * 1000};
         if (sigtimedwait(ends, NULL, &time) > 0)
@@ -60,7 +61,7 @@ int every_run(int64_t interval_us, int (*work)(void *arg), void *arg)
         failures = code == CTL_DONE ? 0 : failures + 1;
         int64_t at_us = failures ? next_try(interval_us, failures) : next_multiple(interval_us);
         say_when(at_us, failures > 0);
-        on = wait_until(at_us, &ends);
+        on = wait_until(at_us, interval_us, &ends);
     }
     sigprocmask(SIG_SETMASK, &before, NULL);
     return code;

@@ -59,6 +59,7 @@ class ClinicServer:
         self.patients, self.latency, self.requests = patients, 0.0, 0
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # a page that was asked for in vain: its reader has hung up
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1/patients"
