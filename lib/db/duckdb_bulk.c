@@ -6,18 +6,17 @@
 #include "db/duckdb_inside.h"
 
 #include "util/buffer.h"
-#include "util/text.h"
 
 #include <inttypes.h>
 
 #define ROWS_FUNCTION "ingestd_rows"
-#define CHUNK_MAX     ((size_t)1 << 20) /* bytes; a row that is larger is a chunk of its own */
 
 /* ---- load ---- */
 
 struct loading {
     struct duck *duck;
     const struct db_load *load;
+    struct duck_feed *feed;
     int64_t n_rows, chunk_from; /* rows that were handed over; how many of them before the last chunk */
     bool broke_off;             /* fault is of the rows, not of DuckDB */
     struct db_fault *fault;
@@ -44,50 +43,15 @@ static void init_rows(duckdb_init_info info)
     duck_library_loaded()->init_set_max_threads(info, 1);
 }
 
-static void put_null(const struct duck_library *l, duckdb_vector vector, idx_t row)
-{
-    l->vector_ensure_validity_writable(vector);
-    l->validity_set_row_invalid(l->vector_get_validity(vector), row);
-}
-
-/* Adds the row's bytes to *n_bytes. */
-static int put_row(
-    struct loading *g, const struct db_value *values, duckdb_data_chunk chunk, idx_t row, size_t *n_bytes)
-{
-    const struct duck_library *l = g->duck->library;
-    for (size_t i = 0; i < g->load->n_columns; i++) {
-        const struct db_value *v = &values[i];
-        duckdb_vector vector = l->data_chunk_get_vector(chunk, i);
-        if (v->p && !text_is_utf8(v->p, v->n))
-            return db_fault_set(g->fault, "22021", false,
-                "%s: loading into the table %.100s, column %.100s, row %" PRId64 ": text that is not UTF-8",
-                g->duck->base.label, g->load->table, g->load->columns[i], g->n_rows + 1);
-        if (v->p)
-            l->vector_assign_string_element_len(vector, row, v->p, v->n);
-        else
-            put_null(l, vector, row);
-        *n_bytes += v->n;
-    }
-    return 0;
-}
-
 /* DuckDB asks for the next chunk: from one of its threads, never from two at once. */
 static void put_rows(duckdb_function_info info, duckdb_data_chunk chunk)
 {
     struct loading *g = current;
     const struct duck_library *l = duck_library_loaded();
-    idx_t n = 0, most = l->vector_size();
-    size_t n_bytes = 0;
-    int more = 1;
+    idx_t n;
+    int more = duck_feed_take(g->feed, chunk, &n, g->fault);
     g->chunk_from = g->n_rows;
-    for (; n < most && n_bytes < CHUNK_MAX; n++, g->n_rows++) {
-        const struct db_value *values;
-        more = g->load->next(g->load->arg, &values, g->fault);
-        if (more > 0 && put_row(g, values, chunk, n, &n_bytes) < 0)
-            more = -1;
-        if (more <= 0)
-            break;
-    }
+    g->n_rows += (int64_t)n;
     l->data_chunk_set_size(chunk, n);
     if (more < 0) {
         g->broke_off = true;
@@ -149,11 +113,15 @@ int duck_load(struct db *db, const struct db_load *load, int64_t *ret_rows, stru
     _cleanup_free_ char *columns = db_quote_columns(db, load);
     _cleanup_free_ char *sql =
         xasprintf("INSERT INTO %s (%s) SELECT * FROM " ROWS_FUNCTION "()", table, columns);
+    g.feed = duck_feed_new(g.duck, load, fault);
+    if (!g.feed)
+        return -1;
     current = &g;
     duck_limit_start(g.duck->limit);
     int r = insert(&g, sql);
     bool over = duck_limit_stop(g.duck->limit);
     current = NULL;
+    duck_feed_free(g.feed);
     if (r < 0)
         return over && !g.broke_off ? duck_say_limit(g.duck, fault) : load_failed(&g);
     *ret_rows = g.n_rows;

@@ -59,6 +59,16 @@ int duck_fault_open(struct db_fault *fault, const char *path, const char *text);
 /* Another process has the file open. */
 bool duck_is_locked(const char *text);
 
+/* ---- duckdb_feed.c ---- */
+
+/* Begins to pull the rows of a load, in a thread of its own. NULL with the fault. */
+struct duck_feed;
+struct duck_feed *duck_feed_new(struct duck *duck, const struct db_load *load, struct db_fault *fault);
+/* Waits for the end of the row that is pulled. */
+void duck_feed_free(struct duck_feed *f);
+/* The next of them, as many as fit. 1; 0: there are no more behind these; -1: they broke off, with the fault. */
+int duck_feed_take(struct duck_feed *f, duckdb_data_chunk chunk, idx_t *ret_rows, struct db_fault *fault);
+
 /* ---- duckdb_limit.c ---- */
 
 /* A thread that interrupts the connection's statement when its time is over. */

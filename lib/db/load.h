@@ -6,8 +6,8 @@
  */
 #include "db/db.h"
 
-/* The next row, as many values as columns, valid until the next call: 1; 0 at the end; -1 with the fault. DuckDB calls it
- * from threads of its own, never from two at once, while db_load() waits. */
+/* The next row, as many values as columns, valid until the next call: 1; 0 at the end; -1 with the fault. For DuckDB it is
+ * called from a thread of its own, ahead of what DuckDB has taken, while db_load() waits. */
 typedef int db_next_row(void *arg, const struct db_value **ret_values, struct db_fault *fault);
 
 /*
