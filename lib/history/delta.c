@@ -174,11 +174,9 @@ static int mark_reactivated(struct work *w, struct db_fault *fault)
 /* The rows on record are read to their end: the transaction of that reader must not stand in the way of ALTER TABLE. */
 static void end_reader(struct work *w)
 {
-    struct db_fault ignored;
     record_close(&w->record);
     db_close(TAKE(w->reader));
-    for (const char *const *sql = w->h->dialect->compared; *sql; sql++)
-        history_run(w->h, *sql, 0, NULL, NULL, &ignored);
+    history_try(w->h, w->h->dialect->compared);
 }
 
 static bool same_text(const char *a, const char *b)

@@ -33,6 +33,8 @@ static const char *const mysql_keys[] = {"ALTER TABLE {keys} ADD PRIMARY KEY ({k
 static const char *const duckdb_compared[] = {
     "SET memory_limit = '24MiB'", "SET memory_limit = '{memory} B'", NULL};
 
+static const char *const duckdb_matched[] = {"SET memory_limit = '{memory} B'", NULL};
+
 static const char *const duckdb_types[N_TYPES] = {
     "VARCHAR", "BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "BOOLEAN", "VARCHAR"};
 
@@ -81,6 +83,7 @@ static const struct dialect dialects[] = {
         .cell_most = 20,  /* a pointer to where the text is, 18 bytes, and what aligns it */
         .row_most = 7900, /* of 8160, less the row's head and its NULLs */
         .analyze = "ANALYZE {delta}",
+        .matched = none,
         .compared = none,
         .snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         .session = postgres_session,
@@ -123,6 +126,7 @@ static const struct dialect dialects[] = {
         .same = "=",
         .delete_from = "DELETE n FROM {delta} d STRAIGHT_JOIN {current} n ON {n=d} WHERE {chunk} AND d.kind "
                        "IN ('c', 'r')",
+        .matched = none,
         .compared = none,
         .snapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT",
         .session = mysql_session,
@@ -168,6 +172,7 @@ static const struct dialect dialects[] = {
             "DELETE FROM {current} n USING {delta} d WHERE {n=d} AND {chunk} AND d.kind IN ('c', 'r')",
         .apply = none,
         .row_most = SIZE_MAX,
+        .matched = duckdb_matched,
         .compared = duckdb_compared,
         .snapshot = "BEGIN TRANSACTION",
         .session = none,

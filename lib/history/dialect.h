@@ -54,6 +54,7 @@ struct dialect {
      * n + 1, or at most cell_most. */
     size_t cell_most, row_most;
     const char *analyze;         /* SQL after the differences are loaded; NULL: not needed */
+    const char *const *matched;  /* SQL once the columns are known; may be refused */
     const char *const *compared; /* SQL once all is compared; may be refused */
     const char *snapshot;        /* begins a transaction whose statements all see the same */
     const char *const *session;  /* SQL that a session begins with; may be refused */

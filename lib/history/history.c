@@ -7,8 +7,9 @@
 #include <stdarg.h>
 #include <sys/resource.h>
 
-#define MEMORY_MAX   (INT64_C(96) << 20) /* where we have no limit */
-#define MEMORY_LEAST (INT64_C(24) << 20)
+#define MEMORY_MAX    (INT64_C(96) << 20) /* where we have no limit */
+#define MEMORY_LEAST  (INT64_C(24) << 20)
+#define MEMORY_COLUMN (INT64_C(512) << 10)
 
 int history_fault(struct db_fault *fault, bool transient, const char *fmt, ...)
 {
@@ -44,6 +45,13 @@ int history_run(struct history *h, const char *sql, int n, const char *const *pa
     history_mark_now(h);
     _cleanup_free_ char *text = marks_expand(&h->marks, sql);
     return db_query(h->db, text, n, parameters, sink, fault);
+}
+
+void history_try(struct history *h, const char *const *templates)
+{
+    struct db_fault ignored;
+    for (; *templates; templates++)
+        history_run(h, *templates, 0, NULL, NULL, &ignored);
 }
 
 static bool count_rows(void *arg, const char *tag, int64_t rows)
@@ -110,6 +118,16 @@ static char *key_equality(const struct history *h, const char *a, const char *b)
     return xstrdup(buffer_string(&out));
 }
 
+/* What a database that computes in our own process may have: a third of our own limit, as much goes to what it keeps
+ * beside it. Where we have none, more for a table of many columns, each of which has blocks in hand. */
+static int64_t memory_max(size_t n_columns)
+{
+    struct rlimit limit;
+    bool limited = getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    return limited ? MAX((int64_t)limit.rlim_cur / 3, MEMORY_LEAST)
+                   : MEMORY_MAX + (int64_t)n_columns * MEMORY_COLUMN;
+}
+
 void history_mark_columns(struct history *h)
 {
     static const struct {
@@ -122,6 +140,7 @@ void history_mark_columns(struct history *h)
         marks_set(&h->marks, lists[i].mark, list);
     }
     _cleanup_free_ char *current = key_equality(h, "n", "d"), *past = key_equality(h, "p", "d");
+    marks_set_int(&h->marks, "memory", memory_max(h->columns.n));
     marks_set(&h->marks, "n=d", current);
     marks_set(&h->marks, "p=d", past);
 }
@@ -146,15 +165,6 @@ static void mark_tables(struct history *h)
     mark_table(h, "stage", h->dialect->temporary, "ingest_stage", "");
     mark_table(h, "keys", h->dialect->temporary, "ingest_keys", "");
     mark_table(h, "cursor", NULL, "cursor", ""); /* a word of MySQL's */
-}
-
-/* What a database that computes in our own process may have: a third of our own limit, as much goes to what it keeps
- * beside it. */
-static int64_t memory_max(void)
-{
-    struct rlimit limit;
-    bool limited = getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-    return limited ? MAX((int64_t)limit.rlim_cur / 3, MEMORY_LEAST) : MEMORY_MAX;
 }
 
 /* ---- types ---- */
@@ -182,7 +192,7 @@ static int mark_types(struct history *h, struct db_fault *fault)
     marks_set(&h->marks, "type of column", d->types ? ", type" : "");
     _cleanup_free_ char *type = d->types ? xasprintf(", type %s", d->name) : NULL;
     marks_set(&h->marks, "column type", type);
-    marks_set_int(&h->marks, "memory", memory_max());
+    marks_set_int(&h->marks, "memory", memory_max(h->columns.n));
     marks_set_int(&h->marks, "lock_ms", h->lock_timeout_us / US_PER_MS + 1); /* 0 would be for ever */
     marks_set_int(&h->marks, "lock_s", h->lock_timeout_us / US_PER_SEC + 1);
     return 0;
@@ -202,7 +212,7 @@ int history_connect(const struct history *h, struct db **ret_db, struct db_fault
     struct db_options options = {.password_file = h->password_file,
         .application_name = h->application_name,
         .connect_timeout_us = h->place.file ? h->lock_timeout_us : 0,
-        .memory_max = memory_max(),
+        .memory_max = memory_max(0),
         .read_only = h->read_only};
     if (db_open(h->place.database, &options, ret_db, fault) < 0)
         return -1;

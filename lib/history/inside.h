@@ -43,6 +43,8 @@ int history_connect(const struct history *h, struct db **ret_db, struct db_fault
 /* Runs a template on our connection. sink may be NULL; ret_rows, which may be NULL, counts what was changed. */
 int history_run(struct history *h, const char *sql, int n, const char *const *parameters,
     const struct db_sink *sink, struct db_fault *fault);
+/* Runs some that may be refused, up to a NULL. */
+void history_try(struct history *h, const char *const *templates);
 int history_change(struct history *h, const char *sql, int64_t *ret_rows, struct db_fault *fault);
 int history_value(struct history *h, const char *sql, int n, const char *const *parameters, char **ret_value,
     struct db_fault *fault);

@@ -234,6 +234,7 @@ static int match_columns(struct work *w, bool known, struct db_fault *fault)
     note_columns(w, known);
     sort_columns(w);
     history_mark_columns(h);
+    history_try(h, h->dialect->matched);
     screen_init(&w->screen, h->columns.n);
     w->screen.source = source;
     w->screen.map = w->map;

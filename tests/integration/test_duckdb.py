@@ -423,8 +423,8 @@ def test_hundreds_of_columns_in_little_memory(db):
     columns = [f"c{i}" for i in range(330)]
     well(db.url(), f"CREATE TABLE w ({', '.join(c + ' text' for c in columns)})")
     said = fine(db.url(), "", "--first", "BEGIN", "--rows", 5_000, "--load", "w", *columns, "--then", "COMMIT",
-                "--memory-max", 32, timeout=120)
-    peak(said, 110_000)
+                "--memory-max", 64, timeout=120)
+    peak(said, 140_000)
 
 
 def test_what_does_not_fit_goes_to_the_disk_and_is_gone_after(db):
