@@ -30,14 +30,16 @@ DATABASES = {"postgres", "mysql", "duckdb"}
 
 def pytest_addoption(parser):
     parser.addoption("--part", choices=("sample", "rest"),
-                     help="sample: without the slow tests, and each of those that run on several databases on one of them")
+                     help="sample: without the slow tests, and of those that run on several databases, or with several"
+                          " seeds, one each")
 
 
-def of_databases(item):
-    """A test's name without the database that it runs on; and that."""
-    words = item.callspec.id.split("-") if hasattr(item, "callspec") else []
-    rest = "-".join(w for w in words if w not in DATABASES)
-    return f"{item.path.name} {item.originalname} {rest}", [w for w in words if w in DATABASES]
+def name_of_twins(item):
+    """A test's name without the database that it runs on, and without the seed of what is random in it."""
+    spec = getattr(item, "callspec", None)
+    words = spec.id.split("-") if spec else []
+    left_out = DATABASES | {str(v) for k, v in (spec.params if spec else {}).items() if k == "seed"}
+    return " ".join([item.path.name, item.originalname, *(w for w in words if w not in left_out)])
 
 
 def pytest_collection_modifyitems(config, items):
@@ -46,8 +48,7 @@ def pytest_collection_modifyitems(config, items):
         return
     twins = {}
     for item in items:
-        name, databases = of_databases(item)
-        twins.setdefault(name if databases else item.nodeid, []).append(item)
+        twins.setdefault(name_of_twins(item), []).append(item)
     kept = {id(group[zlib.crc32(name.encode()) % len(group)]) for name, group in twins.items()}
     sample = [i for i in items if id(i) in kept and not i.get_closest_marker("slow")]
     rest = [i for i in items if i not in sample]
