@@ -53,9 +53,10 @@ static int put_row(struct duck_feed *f, struct batch *b, const struct db_value *
     size_t *lengths = (size_t *)(void *)(b->lengths.p + b->lengths.n);
     for (size_t i = 0; i < n; i++) {
         lengths[i] = values[i].p ? values[i].n : IS_NULL;
-        if (values[i].p)
-            memcpy(b->bytes.p + b->bytes.n, values[i].p, values[i].n);
-        b->bytes.n += values[i].p ? values[i].n : 0;
+        if (!values[i].p || !values[i].n) /* before the first byte the buffer has no memory */
+            continue;
+        memcpy(b->bytes.p + b->bytes.n, values[i].p, values[i].n);
+        b->bytes.n += values[i].n;
     }
     b->lengths.n += n * sizeof(*lengths);
     b->n_rows++;

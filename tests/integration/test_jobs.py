@@ -105,14 +105,21 @@ def test_a_run_ordered_for_the_time_of_a_firing_is_no_earlier_than_that(office):
 
 
 def test_a_run_that_is_over_by_the_time_of_a_firing_is_no_overlap(office):
+    """It waits a quarter of a second before the firing. On a slow machine it may not be over then, and is tried again."""
     timer(office, {"tick": query(office, "SELECT 1", schedule="every 2s")})
     wait_runs(office, 1)
-    at = office.sql("INSERT INTO ingest.run (job, scheduled_for, cause, status, created, not_before)"
-                    " SELECT 'tick', at - interval '200 ms', 'manual', 'waiting', now(), at - interval '200 ms' FROM"
-                    " (SELECT to_timestamp(floor(extract(epoch FROM now()) / 2) * 2 + 4)) t(at) RETURNING scheduled_for")[0][0]
-    later = wait_until(lambda: [r for r in runs(office) if r["scheduled_for"] > at and r["finished"]], 10, "the firing after it")
-    assert later[0]["status"] == "done" and later[0]["scheduled_for"].microsecond == 0
-    assert runs(office, "tick", "skipped") == []
+    for _ in range(10):
+        number = office.sql("INSERT INTO ingest.run (job, scheduled_for, cause, status, created, not_before)"
+                            " SELECT 'tick', at - interval '200 ms', 'manual', 'waiting', now(), at - interval '200 ms' FROM"
+                            " (SELECT to_timestamp(floor(extract(epoch FROM now()) / 2) * 2 + 4)) t(at) RETURNING id")[0][0]
+        own = wait_until(lambda: [r for r in runs(office, "tick", "done") if r["id"] == number], 10, "the run")[0]
+        firing = own["scheduled_for"] + datetime.timedelta(milliseconds=200)
+        next_one = wait_until(lambda: [r for r in runs(office) if r["scheduled_for"] == firing and r["finished"]], 10, "the firing")[0]
+        if own["finished"] < firing - datetime.timedelta(milliseconds=60):
+            break
+    else:
+        pytest.skip("no run of SELECT 1 was over within 200 ms on this machine")
+    assert next_one["status"] == "done"
 
 
 def test_a_cron_line_in_its_zone_shows_its_next_firings(office):
