@@ -65,9 +65,30 @@ struct config_rest {
     char *next, *cursor, *limit, *offset, *page; /* names of members and parameters; or NULL */
 };
 
+/* A pair of columns that a match compares. */
+struct config_rule {
+    char *name; /* [a-z0-9_], unique among its kind in the job; what the pair is called in the table */
+    char *left, *right; /* columns; default: the name */
+    char *
+        normalise; /* of trim, blanks, case, nfc, underscore, with commas; default "trim, blanks, case, nfc"; "": none */
+    int line;
+};
+
+/* One side of a match: a query (database and sql), or a REST resource (source and perhaps rest). */
+struct config_side {
+    char *name;              /* before its columns in the table; default "left", "right" */
+    char *database;          /* one of `databases:`, or "postgres"; NULL: it is a REST resource */
+    char *sql;               /* file with one SELECT; absolute once read */
+    char *source;            /* URL; NULL: it is a query */
+    struct config_rest rest; /* rows default "data"; its order, updated and full_every are for a sync alone */
+    char *id;                /* column or member; default "id" */
+    char *active;            /* the date somebody was last active; or NULL */
+    char *columns;           /* to carry, with commas between; or NULL: none */
+};
+
 struct config_job {
     char *name;      /* as a stream's, unique among jobs and streams */
-    char *kind;      /* "rollup", "query" or "sync" */
+    char *kind;      /* "rollup", "query", "sync" or "match" */
     char *schedule;  /* "every 10m" or a five-field cron line; NULL: by hand alone (not for a rollup) */
     char *time_zone; /* of a cron line, and of timestamps without time zone in a rollup; default "UTC" */
     char *catch_up;  /* "none", "last", "all"; default: rollup "all", else "last" */
@@ -79,18 +100,28 @@ struct config_job {
     char *since;    /* sync: a date, no dump before it is of interest; or NULL */
     char *member;   /* sync: a glob of the file in a zip; or NULL */
     char *key;      /* sync: headers, with commas between them; NULL: the first column */
-    char *null_tokens;       /* sync: with commas between them; default "NULL", "": none */
-    char *delimiter;         /* sync: one character; NULL: found out */
-    uint64_t max_removed;    /* sync: percent of the keys; default 20 */
-    uint64_t max_rejected;   /* sync: percent of the rows; default 10 */
-    char *types;             /* sync: "header=type,…" for DuckDB; or NULL */
-    struct config_rest rest; /* sync: with its rows NULL the source is dumps */
-    int64_t time_limit_us;   /* default 10m, for a sync 6h */
-    uint64_t retries;        /* attempts after the first; default 3 */
-    int64_t retry_after_us;  /* the first wait, doubled each time, at most an hour; default 10s */
-    uint64_t memory_max;     /* of its worker; default 128MB */
-    uint64_t result_rows;    /* query: rows of the result that are kept on record; default 20 */
-    char *transaction;       /* query: "yes" (default) or "no" */
+    char *null_tokens;              /* sync: with commas between them; default "NULL", "": none */
+    char *delimiter;                /* sync: one character; NULL: found out */
+    uint64_t max_removed;           /* sync: percent of the keys; default 20 */
+    uint64_t max_rejected;          /* sync: percent of the rows; default 10 */
+    char *types;                    /* sync: "header=type,…" for DuckDB; or NULL */
+    struct config_rest rest;        /* sync: with its rows NULL the source is dumps */
+    struct config_side left, right; /* match */
+    struct config_rule *keys;       /* match: at least one */
+    size_t n_keys;
+    struct config_rule *tie_breaks; /* match: in order, at most 6 */
+    size_t n_tie_breaks;
+    char *report_date;       /* match: "2017-02-02", or "today" (the default) */
+    uint64_t active_days;    /* match: default 30 */
+    uint64_t batch_fraction; /* match: millionths; written "0.1" (the default, and the most), "0.05" */
+    char *
+        outcomes; /* match: which go into the table; default "matched, ambiguous, left_only, right_only, rejected" */
+    int64_t time_limit_us;  /* default 10m, for a sync 6h */
+    uint64_t retries;       /* attempts after the first; default 3 */
+    int64_t retry_after_us; /* the first wait, doubled each time, at most an hour; default 10s */
+    uint64_t memory_max;    /* of its worker; default 128MB */
+    uint64_t result_rows;   /* query: rows of the result that are kept on record; default 20 */
+    char *transaction;      /* query: "yes" (default) or "no" */
     int line;
 };
 

@@ -29,6 +29,8 @@ int db_load(struct db *db, const struct db_load *load, int64_t *ret_rows, struct
  * before the end, the server is told to stop, which in Postgres fails the transaction that is open. */
 struct db_cursor;
 int db_cursor_open(struct db *db, const char *sql, struct db_cursor **ret_cursor, struct db_fault *fault);
+/* Its columns, as the server names them; valid as long as the cursor. */
+const char *const *db_cursor_columns(const struct db_cursor *c, size_t *ret_n);
 /* 1 and the row, valid until the next call; 0 at the end; -1. */
 int db_cursor_next(struct db_cursor *c, const struct db_value **ret_values, struct db_fault *fault);
 void db_cursor_free(struct db_cursor *c);

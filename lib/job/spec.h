@@ -6,7 +6,7 @@
  *
  * The members are named as the fields; windows are [[start_us, end_us], …]. A whole number is a JSON number up to
  * 2^53, where every reader holds it exactly, and a string of its digits beyond. A member that is unknown, missing
- * or there twice is an error; `table`, `sync`, `words` and `password_file` may be absent. Messages name members, never
+ * or there twice is an error; `table`, `sync`, `match`, `words` and `password_file` may be absent. Messages name members, never
  * values.
  */
 #include "util/error.h"
@@ -61,18 +61,45 @@ struct job_sync {
     struct job_rest rest;
 };
 
+struct job_rule {
+    char *name, *left, *right, *normalise;
+};
+
+struct job_side {
+    char *name;
+    struct job_database database; /* of a query; its url NULL: the side is a REST resource */
+    char *sql;                    /* path */
+    char *source;                 /* URL; NULL: it is a query */
+    struct job_rest rest;
+    char *id, *active; /* active may be NULL */
+    struct job_words columns;
+};
+
+/* What a match is told beside its sink, which is the database and the table. */
+struct job_match {
+    struct job_side left, right;
+    struct job_rule *keys, *tie_breaks;
+    size_t n_keys, n_tie_breaks;
+    char *report_date; /* "2017-02-02", or "today"; NULL: it is no match */
+    uint64_t active_days;
+    uint64_t batch_fraction; /* millionths */
+    struct job_words outcomes;
+    char *folder; /* for what is staged: STATE_DIR/match/JOB */
+};
+
 struct job_spec {
     char *job;    /* its name */
-    char *kind;   /* "rollup", "query", "sync"; of ingestctl's own: "probe", "history", "sql" */
+    char *kind;   /* "rollup", "query", "sync", "match"; of ingestctl's own: "probe", "history", "sql" */
     int64_t run;  /* the run's number: of several windows in one pass, the first's */
     int64_t pass; /* this execution's own number: whoever finds another one on record was overtaken */
     int64_t scheduled_us;
     struct job_window *windows; /* of a rollup, in order of time */
     size_t n_windows;
-    char *sql;                    /* path of the file */
-    char *table;                  /* rollup, sync: the [schema.]table it fills; else NULL */
-    char *time_zone;              /* never NULL */
-    struct job_sync sync;         /* its source is NULL where it is none */
+    char *sql;            /* path of the file */
+    char *table;          /* rollup, sync: the [schema.]table it fills; else NULL */
+    char *time_zone;      /* never NULL */
+    struct job_sync sync; /* its source is NULL where it is none */
+    struct job_match match;
     struct job_words words;       /* history: the key's cells; sql: the one statement */
     struct job_database database; /* what the SQL runs against, what a sync fills */
     struct job_database books;    /* where the runs are on record … */

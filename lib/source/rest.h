@@ -54,6 +54,12 @@ struct rest_options {
     int retries;                      /* of one page; -1: 5 */
     int64_t retry_after_us, stall_us; /* as in fetch.h */
     const char *ca_file;              /* or NULL: the system's */
+    /* A folder for the bodies of pages: they go to files there, removed at once, and are read in small pieces, so that
+     * no page is in memory, however large. NULL: they are in memory. */
+    const char *spool_folder;
+    /* A position of an earlier pass that was broken off (facts); 0: the beginning. Pages behind it are asked for, and the one
+     * before it once more, of which the rows come again. Not with REST_NEXT and REST_CURSOR. */
+    int64_t begin_at;
 };
 
 /* Fetches the first page. Cells are text: strings as they are, numbers as they are written, true, false, objects and
@@ -67,5 +73,8 @@ struct rest_facts {
     const char
         *newest;  /* the greatest `updated` when the pass began: the next pass by cursor begins with it */
     bool restart; /* it failed with that */
+    /* When all rows of a page are handed out, and before the first of the next: where another pass could go on, to be given as
+     * begin_at. Else, and where pages are no numbers, -1. */
+    int64_t position;
 };
 void rest_facts(const struct source *s, struct rest_facts *ret_facts);
