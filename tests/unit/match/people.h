@@ -9,7 +9,7 @@
 #define TIES_MAX 3
 
 struct person {
-    char id[16];
+    char id[32];
     const char *key;            /* NULL: none */
     const char *ties[TIES_MAX]; /* NULL: no value */
     bool dropped;
