@@ -6,10 +6,10 @@
 
 /*
  * A row's key in a level: its group, eight bytes; a mark, whether it takes part; the values that are to agree, each with a
- * NUL behind it; its id, so that what is emitted does not depend on the order rows came in. All but the id is its class.
- * Who has no value for one of those takes no part: its class ends at the mark.
+ * NUL behind it; its id, so that what is emitted does not depend on the order rows came in; a byte, whether it is ambiguous
+ * already. All up to the id is its class. Who has no value for one of those takes no part: its class ends at the mark.
  */
-enum { GROUP_SIZE = 8, MARK_NO_PART = 0, MARK_PART = 1 };
+enum { GROUP_SIZE = 8, MARK_NO_PART = 0, MARK_PART = 1, IS_OPEN = 0, IS_AMBIGUOUS = 1 };
 
 struct level_side {
     struct sorter *now, *next; /* rows of the level that is settled, and of the one below it */
@@ -28,6 +28,7 @@ struct levels {
     char *reason;    /* of its matches */
     char *tied;      /* of those that cannot be told apart in it */
     uint64_t group;
+    int64_t n_waiting; /* left rows of the class that wait to be emitted */
     struct late *late;
     struct buffer key;
 };
@@ -96,7 +97,7 @@ static bool takes_part(const struct levels *l, const struct match_row *row)
 }
 
 static int put_next(struct levels *l, int side, uint64_t group, const struct match_row *row,
-    struct slice bytes, struct error *err)
+    struct slice bytes, char state, struct error *err)
 {
     bool part = takes_part(l, row);
     struct slice id = join_id(row);
@@ -109,6 +110,7 @@ static int put_next(struct levels *l, int side, uint64_t group, const struct mat
             buffer_put(&l->key, "", 1);
         }
     buffer_put(&l->key, id.p, id.n);
+    buffer_put(&l->key, &state, 1);
     return sorter_put(l->sides[side].next, (struct slice){l->key.p, l->key.n}, bytes, err);
 }
 
@@ -116,7 +118,7 @@ int levels_put(struct levels *l, int side, uint64_t group, const struct match_ro
     struct error *err)
 {
     l->join->counts.contested++;
-    return put_next(l, side, group, row, bytes, err);
+    return put_next(l, side, group, row, bytes, IS_OPEN, err);
 }
 
 static int find_class(struct levels *l, int side, struct error *err)
@@ -164,33 +166,46 @@ static bool is_in_group(const struct levels *l, int side)
     return l->sides[side].at.more && group_at(l, side) == l->group;
 }
 
-/* One of a class that cannot be told apart. Right ones come when the left ones have been named. */
-static int tie_row(
-    struct levels *l, int side, const struct match_row *row, struct slice bytes, struct error *err)
+static char state_of(struct slice key)
+{
+    return key.p[key.n - 1];
+}
+
+/* One of a class that cannot be told apart. Right ones come when the left ones have been named. It stays in the way at the
+ * levels below: nobody who agrees with it there is told from others. */
+static int tie_row(struct levels *l, int side, const struct match_row *row, struct slice key,
+    struct slice bytes, struct error *err)
 {
     const struct names *lefts = &l->sides[JOIN_LEFT].names;
-    int done = side == JOIN_LEFT ? late_left(l->late, bytes, err)
-                                 : join_ambiguous(l->join, side, row, l->tied, lefts, err);
+    int done = 0;
+    if (state_of(key) == IS_OPEN && side == JOIN_LEFT) {
+        l->n_waiting++;
+        done = late_left(l->late, bytes, err);
+    } else if (state_of(key) == IS_OPEN) {
+        done = join_ambiguous(l->join, side, row, l->tied, lefts, err);
+    }
     if (done < 0)
         return -1;
     names_add(&l->sides[side].names, join_id(row));
-    return late_ambiguous(l->late, side, l->group, join_id(row), err);
+    return l->now > 0 ? put_next(l, side, l->group, row, bytes, IS_AMBIGUOUS, err) : 0;
 }
 
-/* Both hands have the first row of the class, and at least one cursor stands on another. */
+/* Both hands have the first row of the class. */
 static int tie_class(struct levels *l, struct slice class, struct error *err)
 {
+    l->n_waiting = 0;
     for (int side = 0; side < 2; side++) {
         const struct hand *h = &l->sides[side].hand;
         const struct cursor *c = &l->sides[side].at;
-        if (tie_row(l, side, &h->row, (struct slice){h->bytes.p, h->bytes.n}, err) < 0)
+        struct slice key = {h->key.p, h->key.n}, bytes = {h->bytes.p, h->bytes.n};
+        if (tie_row(l, side, &h->row, key, bytes, err) < 0)
             return -1;
         while (is_in_class(l, side, class))
-            if (tie_row(l, side, &c->row, c->bytes, err) < 0 || step(l, side, err) < 0)
+            if (tie_row(l, side, &c->row, c->key, c->bytes, err) < 0 || step(l, side, err) < 0)
                 return -1;
     }
     struct names *lefts = &l->sides[JOIN_LEFT].names, *rights = &l->sides[JOIN_RIGHT].names;
-    if (late_class(l->late, l->now, lefts->n, rights, err) < 0)
+    if (l->n_waiting > 0 && late_class(l->late, l->now, l->n_waiting, rights, err) < 0)
         return -1;
     names_clear(lefts);
     names_clear(rights);
@@ -208,9 +223,11 @@ static int settle_class(struct levels *l, struct error *err)
     }
     const struct hand *left = &l->sides[JOIN_LEFT].hand, *right = &l->sides[JOIN_RIGHT].hand;
     struct slice class = {left->key.p, n_class};
-    if (!is_in_class(l, JOIN_LEFT, class) && !is_in_class(l, JOIN_RIGHT, class))
-        return join_matched(l->join, &left->row, &right->row, l->reason, err);
-    return tie_class(l, class, err);
+    struct slice left_key = {left->key.p, left->key.n}, right_key = {right->key.p, right->key.n};
+    if (is_in_class(l, JOIN_LEFT, class) || is_in_class(l, JOIN_RIGHT, class) ||
+        state_of(left_key) != IS_OPEN || state_of(right_key) != IS_OPEN)
+        return tie_class(l, class, err);
+    return join_matched(l->join, &left->row, &right->row, l->reason, err);
 }
 
 /* Whose row at the cursor nobody of the other side agrees with; -1: they agree. One at least is in the group. */
@@ -237,18 +254,19 @@ static int settle_group(struct levels *l, struct error *err)
             continue;
         }
         const struct cursor *c = &l->sides[alone].at;
-        if (put_next(l, alone, l->group, &c->row, c->bytes, err) < 0 || step(l, alone, err) < 0)
+        if (put_next(l, alone, l->group, &c->row, c->bytes, state_of(c->key), err) < 0 ||
+            step(l, alone, err) < 0)
             return -1;
     }
     return 0;
 }
 
-/* The group has none of the other side any more. */
+/* The group has none of the other side any more, and so no ambiguous ones either. */
 static int leave_over(struct levels *l, int side, struct error *err)
 {
     const struct cursor *c = &l->sides[side].at;
     while (is_in_group(l, side))
-        if (late_over(l->late, side, l->group, &c->row, c->bytes, err) < 0 || step(l, side, err) < 0)
+        if (join_alone(l->join, side, &c->row, "taken", err) < 0 || step(l, side, err) < 0)
             return -1;
     return 0;
 }

@@ -17,7 +17,7 @@ struct join {
 
 /* Of the join's half of a side's share. The side's own sorter, which is read first, has 0.3 of the whole. */
 #define JOIN_PART_LEVEL 0.12 /* one that is read and one that is filled */
-#define JOIN_PART_LATE  0.08 /* of three */
+#define JOIN_PART_LATE  0.08 /* of what waits */
 
 /* Each of the files has as much. */
 static inline size_t join_memory(const struct join *j)

@@ -96,7 +96,15 @@ START_TEST(nothing_is_guessed)
         "ambiguous keys - 7 of 2: 1 2\n");
     expect(1, "1 ann x\n", "7 ann x\n8 ann x\n9 ann y\n",
         "ambiguous location 1 - of 2: 7 8\nambiguous location - 7 of 1: 1\nambiguous location - 8 of 1: 1\n"
-        "ambiguous left_over - 9 of 1: 1\n");
+        "ambiguous keys - 9 of 1: 1\n");
+    /* 9 and 4 are the only two left, but 4 may be 7 or 8 as well. */
+    expect(1, "1 ann x\n4 ann z\n", "7 ann x\n8 ann x\n9 ann y\n",
+        "ambiguous location 1 - of 2: 7 8\nambiguous location - 7 of 1: 1\nambiguous location - 8 of 1: 1\n"
+        "ambiguous keys 4 - of 3: 7 8 9\nambiguous keys - 9 of 2: 1 4\n");
+    /* 4 agrees with 9 in the specialty, but with 8 as well, which may be 1. */
+    expect(2, "1 ann x q\n4 ann z s\n", "7 ann x p\n8 ann x s\n9 ann y s\n",
+        "ambiguous location 1 - of 2: 7 8\nambiguous location - 7 of 1: 1\nambiguous location - 8 of 1: 1\n"
+        "ambiguous specialty 4 - of 2: 8 9\nambiguous specialty - 9 of 1: 4\n");
 }
 END_TEST
 
@@ -123,7 +131,7 @@ START_TEST(who_is_left_over)
     expect(1, "1 ann x\n2 ann y\n", "7 ann x\n8! ann y\n", "matched location 1 7\nleft_only taken 2 -\n");
     expect(1, "1 ann x\n2 ann x\n3 ann y\n", "7 ann x\n",
         "ambiguous location 1 - of 1: 7\nambiguous location 2 - of 1: 7\nambiguous location - 7 of 2: 1 2\n"
-        "ambiguous left_over 3 - of 1: 7\n");
+        "ambiguous keys 3 - of 1: 7\n");
 }
 END_TEST
 

@@ -9,7 +9,7 @@
 #define MOST 24
 
 struct fate {
-    bool free; /* nothing has become of it yet */
+    bool free; /* it is not matched */
     bool ambiguous;
 };
 
@@ -25,7 +25,7 @@ static bool same(const char *a, const char *b)
     return a && b && strcmp(a, b) == 0;
 }
 
-/* Of one side those that are free, have the key of p, and agree with it in the tie-breaks. */
+/* Of one side those that are not matched, have the key of p, and agree with it in the tie-breaks. */
 static size_t find_agreeing(
     const struct model *m, int side, const struct person *p, const bool *agree, size_t ret[MOST])
 {
@@ -79,20 +79,22 @@ static void settle(struct model *m, size_t at, const bool *agree, const char *no
         n[side] = find_agreeing(m, side, &m->sides[0].list[at], agree, found[side]);
     if (n[0] == 0 || n[1] == 0)
         return;
-    if (n[0] == 1 && n[1] == 1) {
+    if (n[0] == 1 && n[1] == 1 && !m->fates[0][found[0][0]].ambiguous &&
+        !m->fates[1][found[1][0]].ambiguous) {
         name_level(m, agree, none, &reason);
         _cleanup_free_ char *line = xasprintf("matched %s %s %s", buffer_string(&reason),
             m->sides[0].list[found[0][0]].id, m->sides[1].list[found[1][0]].id);
         lines_add(&m->lines, line);
+        m->fates[0][found[0][0]].free = m->fates[1][found[1][0]].free = false;
+        return;
     }
+    name_level(m, agree, "keys", &reason);
     for (int side = 0; side < 2; side++)
         for (size_t i = 0; i < n[side]; i++) {
-            m->fates[side][found[side][i]].free = false;
-            if (n[0] + n[1] == 2)
-                continue;
-            m->fates[side][found[side][i]].ambiguous = true;
-            name_level(m, agree, "keys", &reason);
-            add_ambiguous(m, side, found[side][i], buffer_string(&reason), found[!side], n[!side]);
+            struct fate *fate = &m->fates[side][found[side][i]];
+            if (!fate->ambiguous)
+                add_ambiguous(m, side, found[side][i], buffer_string(&reason), found[!side], n[!side]);
+            fate->ambiguous = true;
         }
 }
 
@@ -111,22 +113,12 @@ static void settle_levels(struct model *m, bool *agree, size_t told)
             settle(m, i, agree, "elimination");
 }
 
-static void add_left_over(struct model *m, int side, size_t i)
+static void add_alone(struct model *m, int side, size_t i)
 {
     const struct person *p = &m->sides[side].list[i];
-    size_t ambiguous[MOST], n = 0, others = 0;
-    for (size_t k = 0; k < m->sides[!side].n; k++) {
-        const struct person *q = &m->sides[!side].list[k];
-        if (q->dropped || !same(p->key, q->key))
-            continue;
-        others++;
-        if (m->fates[!side][k].ambiguous)
-            ambiguous[n++] = k;
-    }
-    if (n) {
-        add_ambiguous(m, side, i, "left_over", ambiguous, n);
-        return;
-    }
+    bool others = false;
+    for (size_t k = 0; k < m->sides[!side].n; k++)
+        others = others || (!m->sides[!side].list[k].dropped && same(p->key, m->sides[!side].list[k].key));
     const char *reason = !p->key ? "no_key" : others ? "taken" : "no_counterpart";
     _cleanup_free_ char *line = xasprintf(
         "%s %s %s %s", side ? "right_only" : "left_only", reason, side ? "-" : p->id, side ? p->id : "-");
@@ -151,8 +143,8 @@ static void settle_all(struct model *m)
     settle_levels(m, agree, 0);
     for (int side = 0; side < 2; side++)
         for (size_t i = 0; i < m->sides[side].n; i++)
-            if (m->fates[side][i].free)
-                add_left_over(m, side, i);
+            if (m->fates[side][i].free && !m->fates[side][i].ambiguous)
+                add_alone(m, side, i);
     lines_sort(&m->lines);
 }
 
