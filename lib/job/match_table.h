@@ -16,7 +16,7 @@ void match_table_free(struct match_table *t);
 DEFINE_CLEANUP(struct match_table *, match_table_freep, match_table_free)
 
 /* Makes the table, or adds to it what may come, and finds out whether it can be written to. A dry run changes nothing.
- * notes: an array of strings, which gets what was done, or would be. */
+ * notes: an array of strings, which gets what was done, or would be; or NULL. */
 int match_table_prepare(struct match_table *t, struct cJSON *notes, struct db_fault *fault);
 
 /* The rows of that date become those of next(), a value for each column. ret_replaced: how many there were before. */

@@ -15,6 +15,8 @@ static void note(cJSON *notes, const char *fmt, ...) _printf_(2, 3);
 static void note(cJSON *notes, const char *fmt, ...)
 {
     char words[400];
+    if (!notes)
+        return;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(words, sizeof(words), fmt, ap);
