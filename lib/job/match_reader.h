@@ -25,7 +25,7 @@ struct match_reader {
     struct match_side *side;
     int64_t position; /* where its source is gone on with; -1: it is staged to its end */
     struct match_requests before, now;
-    cJSON *seen; /* columns that ever had a value */
+    struct cJSON *seen; /* columns that ever had a value */
     struct db *db;
     struct source *source; /* a watch */
     struct source_fault fault;
