@@ -45,18 +45,13 @@ static struct source_cell flag(bool is_so)
     return text(is_so ? "1" : "0");
 }
 
-static bool has_value(const struct source_cell *cell)
-{
-    return cell->p && cell->n > 0;
-}
-
 /* Of a match: whether each tie-break agrees, and their share. The cells of a row are its id, then the tie-breaks. */
 static void put_agreement(struct match_record *r, const struct match_row *left, const struct match_row *right)
 {
     size_t n = r->match->n_tie_breaks, agreed = 0;
     for (size_t i = 0; i < n; i++) {
         const struct source_cell *a = &left->cells[1 + i], *b = &right->cells[1 + i];
-        if (!has_value(a) || !has_value(b))
+        if (!a->p || !b->p)
             continue;
         bool agrees = a->n == b->n && memcmp(a->p, b->p, a->n) == 0;
         agreed += agrees;

@@ -21,7 +21,7 @@ int match_state_open(const char *folder, const char *fingerprint, struct cJSON *
 void match_state_free(struct match_state *s);
 DEFINE_CLEANUP(struct match_state *, match_state_freep, match_state_free)
 
-/* What an earlier run saved, or this one; NULL: nothing. Valid until the part is saved again. */
+/* What an earlier run saved; NULL: nothing. Valid until the part is saved again. */
 const struct cJSON *match_state_part(const struct match_state *s, enum match_part part);
 /* Replaces it, on the disk for good; saved is taken. Threads may call it at once, each with a part of its own. */
 int match_state_save(struct match_state *s, enum match_part part, struct cJSON *saved, struct error *err);

@@ -110,6 +110,8 @@ START_TEST(what_is_saved_is_there_for_the_next)
     ck_assert_ptr_null(match_state_part(state, MATCH_PART_LEFT));
     ck_assert(is_there("right-rows"));
     save(state, MATCH_PART_RIGHT, 8);
+    match_state_free(state);
+    state = open_it("a", NULL);
     ck_assert_int_eq(value_of(state, MATCH_PART_RIGHT), 8);
     match_state_clear(state);
     ck_assert(!is_there("right-rows") && !is_there("state.json") && is_there("lock"));
