@@ -199,7 +199,7 @@ static int take_options(struct match_reader *r, struct error *err)
         return -1;
     r->options = (struct side_options){
         .folder = match->folder,
-        .name = r->which == MATCH_LEFT ? "left" : "right",
+        .name = r->spec->name,
         .fraction = (double)match->batch_fraction / 1e6,
         .memory = (size_t)(r->all->spec->memory_max / 64 * 5),
         .id = r->spec->id,
