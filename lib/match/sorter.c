@@ -1,8 +1,7 @@
+#include "match/saved.h"
 #include "match/sorter_inside.h"
 
-#include <cjson/cJSON.h>
 #include <endian.h>
-#include <math.h>
 
 #define MEMORY_LEAST ((size_t)64 << 10)
 #define MEMORY_MOST  ((size_t)1 << 30) /* places in the arena are 32 bits */
@@ -281,19 +280,12 @@ int sorter_save(struct sorter *s, struct cJSON **ret_saved, struct error *err)
     return 0;
 }
 
-/* A whole number that a double holds exactly; -1: it is none. */
-static int64_t number_in(const cJSON *item)
-{
-    double n = cJSON_IsNumber(item) ? item->valuedouble : -1;
-    return n >= 0 && n <= 9007199254740992.0 && floor(n) == n ? (int64_t)n : -1;
-}
-
 static bool parse_run(const cJSON *json, int64_t file_size, struct run *ret)
 {
     int64_t n[5];
     const cJSON *item = cJSON_IsArray(json) ? json->child : NULL;
     for (size_t i = 0; i < N_ELEMENTS(n); i++, item = item->next)
-        if (!item || (n[i] = number_in(item)) < 0)
+        if (!item || (n[i] = saved_number(item)) < 0)
             return false;
     *ret = (struct run){n[0], n[1], n[2], n[3], n[4]};
     return ret->at <= file_size && ret->n_bytes <= file_size - ret->at && ret->records > 0 &&
@@ -315,7 +307,7 @@ static int take_runs(struct sorter *s, const cJSON *saved, int64_t size, int64_t
         records += run.records;
         end = MAX(end, run.at + run.n_bytes);
     }
-    s->records = number_in(cJSON_GetObjectItemCaseSensitive(saved, "records"));
+    s->records = saved_number(cJSON_GetObjectItemCaseSensitive(saved, "records"));
     if (!cJSON_IsArray(list) || s->records != records)
         return run_file_damaged(&s->file, "what was saved of it is", err);
     *ret_end = end;
