@@ -241,8 +241,7 @@ static int open_side(struct match_reader *r, struct error *err)
     }
     if (staged) {
         _cleanup_free_ char *note = xasprintf(
-            "what an earlier run had staged of the %s side cannot be gone on with: it is read again",
-            r->spec->name);
+            "what an earlier run had staged of the %s side is read again: %s", r->spec->name, err->text);
         cJSON_AddItemToArray(r->all->notes, cJSON_CreateString(note));
     }
     r->position = 0;

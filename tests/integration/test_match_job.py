@@ -418,4 +418,4 @@ def test_a_damaged_file_is_read_again(pg):
         path.write_bytes(b"")
     stats = pg.run().stats
     assert stats["resumed"] is None and pg.rows() == sorted(ROWS, key=order)
-    assert any("the vendor side cannot be gone on with" in n for n in stats["notes"])
+    assert any("had staged of the vendor side is read again" in n for n in stats["notes"])
