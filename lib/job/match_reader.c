@@ -35,6 +35,7 @@ static int open_database(struct match_reader *r, struct db_fault *fault)
         .application_name = name,
         .memory_max = memory_max(),
         .read_only = true,
+        .temp_folder = r->all->spec->match.folder,
     };
     if (r->spec->source || r->position < 0)
         return 0;
