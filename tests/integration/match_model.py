@@ -18,7 +18,7 @@ import unicodedata
 # Unicode's White_Space.
 BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 SEVERAL = re.compile(f"[{BLANKS}]+")
-DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ].*)?", re.DOTALL)
+DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ].+)?", re.DOTALL)
 USUAL = "trim, blanks, case, nfc"
 NAMED = 10
 
