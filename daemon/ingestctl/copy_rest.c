@@ -36,7 +36,7 @@ static int take_values(const struct command *self, struct copy_rest *r, struct c
         const char *text = r->values[i] ? r->values[i] : key->fallback;
         if (strcmp(key->name, headers) == 0 && r->headers.n > 0)
             text = buffer_string(&r->headers);
-        if (text && value_take(key, text, job, &err) < 0)
+        if (text && value_take(key, text, &job->rest, &err) < 0)
             return ctl_misused(self, "--%s: %s", r->names[i], err.text);
     }
     return CTL_DONE;

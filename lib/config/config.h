@@ -74,16 +74,22 @@ struct config_rule {
     int line;
 };
 
+struct config_rules {
+    struct config_rule *list; /* in the order of the file */
+    size_t n;
+};
+
 /* One side of a match: a query (database and sql), or a REST resource (source and perhaps rest). */
 struct config_side {
-    char *name;              /* before its columns in the table; default "left", "right" */
-    char *database;          /* one of `databases:`, or "postgres"; NULL: it is a REST resource */
-    char *sql;               /* file with one SELECT; absolute once read */
-    char *source;            /* URL; NULL: it is a query */
-    struct config_rest rest; /* rows default "data"; its order, updated and full_every are for a sync alone */
-    char *id;                /* column or member; default "id" */
-    char *active;            /* the date somebody was last active; or NULL */
-    char *columns;           /* to carry, with commas between; or NULL: none */
+    char *name;     /* before its columns in the table; default "left", "right" */
+    char *database; /* one of `databases:`, or "postgres"; NULL: it is a REST resource */
+    char *sql;      /* file with one SELECT; absolute once read */
+    char *source;   /* URL; NULL: it is a query */
+    struct config_rest
+        rest;      /* of a source always there; its order, updated and full_every are for a sync alone */
+    char *id;      /* column or member; default "id" */
+    char *active;  /* the date somebody was last active; or NULL */
+    char *columns; /* to carry, with commas between; or NULL: none */
 };
 
 struct config_job {
@@ -107,16 +113,14 @@ struct config_job {
     char *types;                    /* sync: "header=type,…" for DuckDB; or NULL */
     struct config_rest rest;        /* sync: with its rows NULL the source is dumps */
     struct config_side left, right; /* match */
-    struct config_rule *keys;       /* match: at least one */
-    size_t n_keys;
-    struct config_rule *tie_breaks; /* match: in order, at most 6 */
-    size_t n_tie_breaks;
-    char *report_date;       /* match: "2017-02-02", or "today" (the default) */
-    uint64_t active_days;    /* match: default 30 */
-    uint64_t batch_fraction; /* match: millionths; written "0.1" (the default, and the most), "0.05" */
+    struct config_rules keys;       /* match: at least one */
+    struct config_rules tie_breaks; /* match: at most 6, the strongest first */
+    char *report_date;              /* match: "2017-02-02", or "today" (the default) */
+    uint64_t active_days;           /* match: default 30 */
+    uint64_t batch_fraction;        /* match: millionths; written "0.1" (the default, and the most), "0.05" */
     char *
         outcomes; /* match: which go into the table; default "matched, ambiguous, left_only, right_only, rejected" */
-    int64_t time_limit_us;  /* default 10m, for a sync 6h */
+    int64_t time_limit_us;  /* default 10m, for a sync and a match 6h */
     uint64_t retries;       /* attempts after the first; default 3 */
     int64_t retry_after_us; /* the first wait, doubled each time, at most an hour; default 10s */
     uint64_t memory_max;    /* of its worker; default 128MB */

@@ -72,38 +72,16 @@ bool entry_has(const struct section *section, const struct key *key, const void 
     return !kind || kinds_have(key->only, kind);
 }
 
-/* A section within is in the same struct. */
-static bool values_equal(const struct section *section, const void *a, const void *b)
-{
-    for (size_t i = 0; i < section->n_keys; i++) {
-        const struct key *key = &section->keys[i];
-        if (key->type == KEY_SECTION ? !values_equal(key->section, a, b) : !value_equal(key, a, b))
-            return false;
-    }
-    return true;
-}
-
 bool entry_equal(const struct section *section, const void *a, const void *b)
 {
     return values_equal(section, a, b) && strcmp(entry_name(section, a), entry_name(section, b)) == 0;
-}
-
-static void copy_values(const struct section *section, void *to, const void *from)
-{
-    for (size_t i = 0; i < section->n_keys; i++) {
-        const struct key *key = &section->keys[i];
-        if (key->type == KEY_SECTION)
-            copy_values(key->section, to, from);
-        else
-            value_copy(key, to, from);
-    }
 }
 
 void entry_copy(const struct section *section, void *to, const void *from)
 {
     *name_of(section, to) = xstrdup(entry_name(section, from));
     *(int *)((char *)to + section->named->line) = entry_line(section, from);
-    copy_values(section, to, from);
+    values_copy(section, to, from);
 }
 
 void entry_done(const struct section *section, void *entry)

@@ -12,14 +12,20 @@
 #define AT_STREAM(field)   .offset = offsetof(struct config_stream, field)
 #define AT_DATABASE(field) .offset = offsetof(struct config_database, field)
 #define AT_JOB(field)      .offset = offsetof(struct config_job, field)
+#define AT_REST(field)     .offset = offsetof(struct config_rest, field)
+#define AT_SIDE(field)     .offset = offsetof(struct config_side, field)
+#define AT_RULE(field)     .offset = offsetof(struct config_rule, field)
 
+#define RULE_NAME "`a-z`, `0-9` and `_`, at most 40 characters"
 #define NAME_RULE "`a-z`, `0-9`, `_` and `-`, beginning with a letter or digit, at most 48 characters."
 
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
-static const char *const kinds[] = {"rollup", "query", "sync", NULL};
+static const char *const kinds[] = {"rollup", "query", "sync", "match", NULL};
 static const char *const catch_ups[] = {"none", "last", "all", NULL};
 static const char *const yes_or_no[] = {"yes", "no", NULL};
 static const char *const pagings[] = {"offset", "page", "next", "cursor", NULL};
+static const char *const normals[] = {"trim", "blanks", "case", "nfc", "underscore", NULL};
+static const char *const outcomes[] = {"matched", "ambiguous", "left_only", "right_only", "rejected", NULL};
 
 static const struct key top_keys[] = {
     {"name", KEY_NAME, "ingestd", AT(name), .most = 64, .needs_restart = true,
@@ -106,66 +112,101 @@ static const struct key stream_keys[] = {
 };
 
 static const struct key rest_keys[] = {
-    {"rows", KEY_TEXT, "data", AT_JOB(rest.rows), .most = 500,
+    {"rows", KEY_TEXT, "data", AT_REST(rows), .most = 500,
         .help = "Where the rows are in a page: `data`, or `result.items`; `.` where the page itself is the "
                 "list."},
-    {"paging", KEY_CHOICE, "offset", AT_JOB(rest.paging), .words = pagings,
+    {"paging", KEY_CHOICE, "offset", AT_REST(paging), .words = pagings,
         .help = "How pages go: by `offset` and `limit`, by the number of the `page`, by the URL of the "
                 "`next` in each, or by a "
                 "word (`cursor`) in each that the next request repeats."},
-    {"page_size", KEY_COUNT, "1000", AT_JOB(rest.page_size), .least = 1, .most = 1000000,
+    {"page_size", KEY_COUNT, "1000", AT_REST(page_size), .least = 1, .most = 1000000,
         .help = "Rows of a page; an API that gives fewer is understood."},
-    {"first_page", KEY_COUNT, "1", AT_JOB(rest.first_page), .most = 1000000,
+    {"first_page", KEY_COUNT, "1", AT_REST(first_page), .most = 1000000,
         .help = "The number of the first page, where pages have numbers."},
-    {"parallel", KEY_COUNT, "4", AT_JOB(rest.parallel), .least = 1, .most = 64,
+    {"parallel", KEY_COUNT, "4", AT_REST(parallel), .least = 1, .most = 64,
         .help = "How many pages are under way at once, and in memory."},
-    {"per_second", KEY_COUNT, "0", AT_JOB(rest.per_second), .most = 1000000,
+    {"per_second", KEY_COUNT, "0", AT_REST(per_second), .most = 1000000,
         .help = "So many requests a second at most; with `0` there is no limit."},
-    {"order", KEY_QUERY, AT_JOB(rest.order), .most = 2000, .fallback_note = "as the API has it",
-        .help = "Parameters of a full pass, for an order that never changes: `sort_field=id&sort_dir=asc`."},
-    {"updated", KEY_TEXT, AT_JOB(rest.updated), .most = 500, .fallback_note = "none: every pass is full",
-        .help = "The member that tells when a row was changed. With it a pass reads only what changed, until "
-                "a full pass is due."},
-    {"updated_order", KEY_QUERY, AT_JOB(rest.updated_order), .most = 2000,
-        .fallback_note = "`sort_field=UPDATED&sort_dir=desc`",
-        .help = "Parameters of a pass by cursor, with which the rows that were changed last come first."},
-    {"full_every", KEY_DURATION, "7d", AT_JOB(rest.full_every_us), .most = 36500 * DAY,
-        .help = "A pass is full when the last such is so long ago; it alone sees what is gone. With `0s` "
-                "each is."},
-    {"fields", KEY_WORDS, AT_JOB(rest.fields), .most = 20000, .fallback_note = "all there are",
+    {"fields", KEY_WORDS, AT_REST(fields), .most = 20000, .fallback_note = "all there are",
         .help = "The members to keep, in this order."},
-    {"headers", KEY_HEADERS, AT_JOB(rest.headers), .most = 20000, .fallback_note = "none",
+    {"headers", KEY_HEADERS, AT_REST(headers), .most = 20000, .fallback_note = "none",
         .help = "Sent with each request: `Name: value`, with commas between several. What is secret belongs "
                 "in a file."},
-    {"header_file", KEY_PATH, AT_JOB(rest.header_file), .most = 4000, .fallback_note = "no file",
+    {"header_file", KEY_PATH, AT_REST(header_file), .most = 4000, .fallback_note = "no file",
         .help = "One more header, the first line of this file, which others must not be able to read: "
                 "`X-Api-Key: …`."},
-    {"token_file", KEY_PATH, AT_JOB(rest.token_file), .most = 4000, .fallback_note = "no file",
+    {"token_file", KEY_PATH, AT_REST(token_file), .most = 4000, .fallback_note = "no file",
         .help =
             "The first line of this file, which others must not be able to read, is sent as a bearer token."},
-    {"credentials_file", KEY_PATH, AT_JOB(rest.credentials_file), .most = 4000, .fallback_note = "no file",
+    {"credentials_file", KEY_PATH, AT_REST(credentials_file), .most = 4000, .fallback_note = "no file",
         .help = "The first line of this file, which others must not be able to read, is `user:password`, "
                 "sent as basic "
                 "credentials."},
-    {"next", KEY_TEXT, AT_JOB(rest.next), .most = 500, .fallback_note = "`next`",
+    {"next", KEY_TEXT, AT_REST(next), .most = 500, .fallback_note = "`next`",
         .help = "Where the URL of the next page is, or its word: `meta.next`. A `Link` header is looked at "
                 "as well."},
-    {"cursor", KEY_TEXT, AT_JOB(rest.cursor), .most = 200, .fallback_note = "`cursor`",
+    {"cursor", KEY_TEXT, AT_REST(cursor), .most = 200, .fallback_note = "`cursor`",
         .help = "The parameter that takes that word."},
-    {"limit", KEY_TEXT, AT_JOB(rest.limit), .most = 200,
+    {"limit", KEY_TEXT, AT_REST(limit), .most = 200,
         .fallback_note = "`limit`; but for `offset` none is sent unless named",
         .help = "The parameter that takes the page's size."},
-    {"offset", KEY_TEXT, AT_JOB(rest.offset), .most = 200, .fallback_note = "`offset`",
+    {"offset", KEY_TEXT, AT_REST(offset), .most = 200, .fallback_note = "`offset`",
         .help = "The parameter that takes the number of the rows before the page."},
-    {"page", KEY_TEXT, AT_JOB(rest.page), .most = 200, .fallback_note = "`page`",
+    {"page", KEY_TEXT, AT_REST(page), .most = 200, .fallback_note = "`page`",
         .help = "The parameter that takes the page's number."},
+    /* What follows is a sync's alone: SYNC_ALONE. */
+    {"order", KEY_QUERY, AT_REST(order), .most = 2000, .fallback_note = "as the API has it",
+        .help = "Parameters of a full pass, for an order that never changes: `sort_field=id&sort_dir=asc`."},
+    {"updated", KEY_TEXT, AT_REST(updated), .most = 500, .fallback_note = "none: every pass is full",
+        .help = "The member that tells when a row was changed. With it a pass reads only what changed, until "
+                "a full pass is due."},
+    {"updated_order", KEY_QUERY, AT_REST(updated_order), .most = 2000,
+        .fallback_note = "`sort_field=UPDATED&sort_dir=desc`",
+        .help = "Parameters of a pass by cursor, with which the rows that were changed last come first."},
+    {"full_every", KEY_DURATION, "7d", AT_REST(full_every_us), .most = 36500 * DAY,
+        .help = "A pass is full when the last such is so long ago; it alone sees what is gone. With `0s` "
+                "each is."},
+};
+
+#define SYNC_ALONE 4
+
+static const struct key rule_keys[] = {
+    {"left", KEY_TEXT, AT_RULE(left), .most = 500, .fallback_note = "the name above it",
+        .help = "The column of the left side."},
+    {"right", KEY_TEXT, AT_RULE(right), .most = 500, .fallback_note = "the name above it",
+        .help = "The column of the right side."},
+    {"normalise", KEY_LIST, "trim, blanks, case, nfc", AT_RULE(normalise), .most = 500, .words = normals,
+        .may_be_empty = true,
+        .help =
+            "What is made of both values before they are compared; with `\"\"` nothing. `trim`: no blanks at "
+            "the ends; `blanks`: several are one; `case`: capital and small letters are the same; `nfc`: "
+            "composed characters and their parts are the same; `underscore`: `_` is a blank."},
+};
+
+static const struct key side_keys[] = {
+    {"name", KEY_NAME, AT_SIDE(name), .most = 20, .fallback_note = "`left`, `right`",
+        .help = "Stands before its columns in the table: `vendor_id`. `a-z`, `0-9` and `_`."},
+    {"database", KEY_NAME, AT_SIDE(database), .most = ENTRY_NAME_MAX,
+        .fallback_note = "none: it has a source",
+        .help = "Where `sql` runs: one of `databases:`, or `postgres`."},
+    {"sql", KEY_FILE, AT_SIDE(sql), .most = 4000, .fallback_note = "none: it has a source",
+        .help = "The file with one SELECT, whose rows are the side's."},
+    {"source", KEY_RESOURCE, AT_SIDE(source), .fallback_note = "none: it has a database and sql",
+        .help = "The REST resource whose rows are the side's."},
+    {"rest", KEY_SECTION, AT_SIDE(rest), .section = &section_side_rest,
+        .fallback_note = "as a REST resource usually is",
+        .help = "How the pages of `source` go: the keys of `jobs.NAME.rest`, but for those of a sync alone."},
+    {"id", KEY_TEXT, "id", AT_SIDE(id), .most = 500, .help = "The column that tells the side's users apart."},
+    {"active", KEY_TEXT, AT_SIDE(active), .most = 500, .fallback_note = "none: nobody is known to be active",
+        .help = "The column with the date somebody was last active."},
+    {"columns", KEY_LIST, AT_SIDE(columns), .most = 20000, .fallback_note = "none",
+        .help = "Columns that go into the table as they came, as `NAME_COLUMN`."},
 };
 
 static const struct key job_keys[] = {
     {"kind", KEY_CHOICE, AT_JOB(kind), .words = kinds, .required = true,
         .help = "A `rollup` fills a table window by window; a `query` runs an SQL file; a `sync` loads dumps "
-                "into "
-                "a table with history."},
+                "into a table with history; a `match` finds out who is the same on two sides."},
     {"schedule", KEY_SCHEDULE, AT_JOB(schedule), .most = 500, .required_by = "rollup",
         .fallback_note = "by hand alone; required for a rollup",
         .help = "When it is due. The windows of a rollup lie between one firing and the next."},
@@ -177,14 +218,14 @@ static const struct key job_keys[] = {
     {"sql", KEY_FILE, AT_JOB(sql), .most = 4000, .only = "rollup and query",
         .required_by = "rollup and query", .fallback_note = "required for a rollup and a query",
         .help = "The file of SQL that is run."},
-    {"table", KEY_PLAIN_TABLE, AT_JOB(table), .only = "rollup and sync", .required_by = "rollup and sync",
-        .fallback_note = "required for a rollup and a sync",
+    {"table", KEY_PLAIN_TABLE, AT_JOB(table), .only = "rollup, sync and match",
+        .required_by = "rollup, sync and match", .fallback_note = "required for a rollup, a sync and a match",
         .help = "The table it fills; the schema is `public` unless given. A sync makes it, and its history "
-                "beside it."},
-    {"database", KEY_NAME, "postgres", AT_JOB(database), .most = ENTRY_NAME_MAX, .only = "query and sync",
-        .help =
-            "Where it runs: one of `databases:`, or `postgres` for the one under `postgres:`. A sync needs "
-            "one that is given as a URL."},
+                "beside it; a match makes it too."},
+    {"database", KEY_NAME, "postgres", AT_JOB(database), .most = ENTRY_NAME_MAX,
+        .only = "query, sync and match",
+        .help = "Where it runs, or where its table is: one of `databases:`, or `postgres` for the one under "
+                "`postgres:`. A sync and a match need one that is given as a URL."},
     {"source", KEY_DUMPS, AT_JOB(source), .only = "sync", .required_by = "sync",
         .fallback_note = "required for a sync",
         .help =
@@ -201,7 +242,8 @@ static const struct key job_keys[] = {
         .help = "Dumps of before this date are left alone."},
     {"member", KEY_TEXT, AT_JOB(member), .most = 500, .only = "sync", .fallback_note = "the only one",
         .help = "Which file of a zip is the dump: a glob."},
-    {"rest", KEY_SECTION, .section = &section_rest, .only = "sync", .fallback_note = "the source is dumps",
+    {"rest", KEY_SECTION, AT_JOB(rest), .section = &section_rest, .only = "sync",
+        .fallback_note = "the source is dumps",
         .help =
             "The source is a REST resource: a list in pages of JSON. `rest: {}` takes all as it usually is."},
     {"key", KEY_WORDS, AT_JOB(key), .most = 4000, .only = "sync", .fallback_note = "the first column",
@@ -222,8 +264,28 @@ static const struct key job_keys[] = {
         .help =
             "A dump of which more than so many percent of the rows cannot be taken (and more than 20 rows) "
             "is refused; with `100` none is."},
+    {"left", KEY_SECTION, AT_JOB(left), .section = &section_side, .only = "match", .required_by = "match",
+        .fallback_note = "required for a match", .help = "One side."},
+    {"right", KEY_SECTION, AT_JOB(right), .section = &section_side, .only = "match", .required_by = "match",
+        .fallback_note = "required for a match", .help = "The other side."},
+    {"keys", KEY_RULES, AT_JOB(keys), .section = &section_rule, .most = 16, .only = "match",
+        .required_by = "match", .fallback_note = "required for a match",
+        .help = "Who is equal in all of these is a candidate: a mapping of names (" RULE_NAME
+                ") to the keys of `jobs.NAME.keys.KEY`; `lastname: {}` takes all as it usually is."},
+    {"tie_breaks", KEY_RULES, AT_JOB(tie_breaks), .section = &section_rule, .most = 6, .only = "match",
+        .fallback_note = "none",
+        .help = "What decides among several candidates, the strongest first; written as `keys`. The table "
+                "tells of each match whether it agrees, as `NAME_agrees`."},
+    {"report_date", KEY_REPORT_DATE, "today", AT_JOB(report_date), .only = "match",
+        .help = "The date the table speaks for; its rows are replaced, those of other dates stay."},
+    {"active_days", KEY_COUNT, "30", AT_JOB(active_days), .most = 36500, .only = "match",
+        .help = "Active is who was last active at most so many days before the report date."},
+    {"batch_fraction", KEY_FRACTION, "0.1", AT_JOB(batch_fraction), .least = 1, .most = 100000,
+        .only = "match", .help = "The share of a side's rows that is in memory at most."},
+    {"outcomes", KEY_LIST, "matched, ambiguous, left_only, right_only, rejected", AT_JOB(outcomes),
+        .most = 500, .words = outcomes, .only = "match", .help = "Which outcomes go into the table."},
     {"time_limit", KEY_DURATION, AT_JOB(time_limit_us), .least = SECOND, .most = 30 * DAY,
-        .fallback_note = "10m, for a sync 6h",
+        .fallback_note = "10m, for a sync and a match 6h",
         .help = "A run that takes longer is ended, and counts as failed."},
     {"retries", KEY_COUNT, "3", AT_JOB(retries), .most = 100,
         .help = "How often a run that failed is tried again."},
@@ -274,9 +336,19 @@ const struct section section_job = {
 const struct section section_rest = {"jobs.NAME.rest",
     "A REST resource that a sync reads: how its pages go. docs/rest.md says what it must offer.", rest_keys,
     N_ELEMENTS(rest_keys), NULL};
+const struct section section_side_rest = {"jobs.NAME.left.rest", "A REST resource that a match reads.",
+    rest_keys, N_ELEMENTS(rest_keys) - SYNC_ALONE, NULL, .lacks = "a match reads the whole each time"};
+const struct section section_side = {"jobs.NAME.left",
+    "One side of a match: a query (`database` and `sql`), or a REST resource (`source`). `jobs.NAME.right` "
+    "has "
+    "the same keys. docs/match.md says what becomes of the rows.",
+    side_keys, N_ELEMENTS(side_keys), NULL};
+const struct section section_rule = {"jobs.NAME.keys.KEY",
+    "A pair of columns that a match compares. `jobs.NAME.tie_breaks.TIE_BREAK` has the same keys.", rule_keys,
+    N_ELEMENTS(rule_keys), NULL};
 
-const struct section *const all_sections[6] = {
-    &section_top, &section_postgres, &section_database, &section_stream, &section_job, &section_rest};
+const struct section *const all_sections[N_SECTIONS] = {&section_top, &section_postgres, &section_database,
+    &section_stream, &section_job, &section_rest, &section_side, &section_rule};
 const struct section *const named_sections[N_NAMED] = {
     [NAMED_DATABASES] = &section_database, [NAMED_STREAMS] = &section_stream, [NAMED_JOBS] = &section_job};
 
@@ -286,12 +358,13 @@ _Static_assert(N_ELEMENTS(database_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(stream_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(job_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(rest_keys) <= SECTION_MAX, "raise SECTION_MAX");
+_Static_assert(N_ELEMENTS(side_keys) <= SECTION_MAX, "raise SECTION_MAX");
 
 bool kinds_have(const char *list, const char *kind)
 {
     size_t n = strlen(kind);
     for (const char *at = list; (at = strstr(at, kind)); at += n)
-        if ((at == list || at[-1] == ' ') && (at[n] == '\0' || at[n] == ' '))
+        if ((at == list || at[-1] == ' ') && (at[n] == '\0' || at[n] == ' ' || at[n] == ','))
             return true;
     return false;
 }

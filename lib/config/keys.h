@@ -27,7 +27,11 @@ enum key_type {
     KEY_SOURCE,
     KEY_DUMPS, /* what a sync reads */
     KEY_WORDS, /* with commas between them */
+    KEY_LIST,  /* the same with blanks around them, of the key's words where it has some */
     KEY_DATE,
+    KEY_REPORT_DATE, /* or today */
+    KEY_FRACTION,
+    KEY_RESOURCE, /* a REST one */
     KEY_DELIMITER,
     KEY_QUERY,   /* parameters of a URL */
     KEY_HEADERS, /* of requests; their values are never shown */
@@ -35,6 +39,7 @@ enum key_type {
     KEY_SECTION, /* a mapping of its own keys */
     KEY_NAMED,   /* a mapping of names to such mappings */
     KEY_COLUMNS, /* a mapping of columns to fields */
+    KEY_RULES,   /* a mapping of names to sections, in order: struct config_rules */
     N_KEY_TYPES,
 };
 
@@ -44,15 +49,16 @@ struct key {
     const char *fallback;      /* the default as one would type it; NULL: none, or worked out by the reader */
     const char *fallback_note; /* for people, where the default is worked out */
     const char *help;
-    size_t offset;            /* into struct config, or the struct of an entry (struct config_stream, …) */
-    uint64_t least, most;     /* sizes in bytes, durations in microseconds, texts in bytes; 0: no limit */
-    const char *const *words; /* of KEY_CHOICE, up to a NULL */
-    bool required;            /* has no default and must be given */
-    bool may_be_empty;        /* "" is a value, and means none */
-    bool needs_restart;       /* a reload cannot take it */
-    const char *only;         /* the kinds of entry it makes sense for (see struct named); NULL: any */
-    const char *required_by;  /* the kinds that cannot be without it: "rollup and sync"; NULL: none */
-    const struct section *section; /* of KEY_SECTION and KEY_NAMED */
+    size_t offset; /* into the section's struct: struct config, that of an entry, or the outer's */
+    uint64_t least,
+        most; /* sizes in bytes, durations in us, fractions in millionths, texts in bytes; 0: none */
+    const char *const *words;      /* of KEY_CHOICE and KEY_LIST, up to a NULL */
+    bool required;                 /* has no default and must be given */
+    bool may_be_empty;             /* "" is a value, and means none */
+    bool needs_restart;            /* a reload cannot take it */
+    const char *only;              /* the kinds of entry it makes sense for (see struct named); NULL: any */
+    const char *required_by;       /* the kinds that cannot be without it: "rollup and sync"; NULL: none */
+    const struct section *section; /* of KEY_SECTION, KEY_NAMED and KEY_RULES */
 };
 
 /* The mappings of names, in the order of the reference. */
@@ -77,15 +83,18 @@ struct section {
     const struct key *keys;
     size_t n_keys;
     const struct named *named; /* of a section that stands under names */
+    const char *lacks;         /* why a key that others have is not known here; or NULL */
 };
 
-#define SECTION_MAX    28 /* keys in a section, at most */
+#define SECTION_MAX    36 /* keys in a section, at most */
 #define ENTRY_NAME_MAX 48 /* characters of a stream's, a database's or a job's name */
+#define RULE_NAME_MAX  40 /* of a match's key or tie-break: a column is named after it, NAME_agrees */
 
 extern const struct section section_top, section_postgres, section_database, section_stream, section_job,
-    section_rest;
-/* All of them, and those under names by their index. */
-extern const struct section *const all_sections[6];
+    section_rest, section_side, section_side_rest, section_rule;
+#define N_SECTIONS 8
+/* Those of the reference, and those under names by their index. */
+extern const struct section *const all_sections[N_SECTIONS];
 extern const struct section *const named_sections[N_NAMED];
 
 /* list: as in struct key. */

@@ -23,8 +23,7 @@ static const struct place *place_of(const struct section *section, const struct 
     return at->line ? at : &marks->self;
 }
 
-/* A mistake of the section's entry i; key NULL: of its name. */
-static void _printf_(5, 6) complain_of(
+void complain_of(
     struct reading *r, const struct section *section, size_t i, const char *key, const char *fmt, ...)
 {
     struct error why;
@@ -127,18 +126,24 @@ static const char *nearest_database(const struct config *c, const char *name)
     return near;
 }
 
-static void check_job_database(struct reading *r, size_t i)
+char *no_such_database(const struct config *c, const char *name)
 {
     char quoted[QUOTE_MAX], quoted_near[QUOTE_MAX];
+    if (strcmp(name, "postgres") == 0 || config_find_database(c, name))
+        return NULL;
+    const char *near = nearest_database(c, name);
+    return xasprintf("there is no %s under databases:%s%s%s", quote_text(name, quoted),
+        near ? "; did you mean " : "", near ? quote_text(near, quoted_near) : "", near ? "?" : "");
+}
+
+static void check_job_database(struct reading *r, size_t i)
+{
     const struct config_job *job = &r->config->jobs[i];
-    if (!job->database || strcmp(job->database, "postgres") == 0 ||
-        config_find_database(r->config, job->database) ||
-        !entry_has(&section_job, section_find(&section_job, "database"), job))
+    if (!job->database || !entry_has(&section_job, section_find(&section_job, "database"), job))
         return;
-    const char *near = nearest_database(r->config, job->database);
-    complain_of(r, &section_job, i, "database", "there is no %s under databases:%s%s%s",
-        quote_text(job->database, quoted), near ? "; did you mean " : "",
-        near ? quote_text(near, quoted_near) : "", near ? "?" : "");
+    _cleanup_free_ char *wrong = no_such_database(r->config, job->database);
+    if (wrong)
+        complain_of(r, &section_job, i, "database", "%s", wrong);
 }
 
 /* -- syncs ----------------------------------------------------------------------------------------------- */
@@ -174,8 +179,8 @@ static void check_sink(struct reading *r, size_t i)
         return; /* that is told already */
     if (!strstr(url, "://"))
         complain_of(r, &section_job, i, "database",
-            "a sync needs its database as a URL, postgresql://user@host/database, and %s is given in words",
-            job->database);
+            "a %s needs its database as a URL, postgresql://user@host/database, and %s is given in words",
+            job->kind, job->database);
     if (job->types && strncmp(url, "duckdb://", 9) != 0)
         complain_of(r, &section_job, i, "types", "they are for a DuckDB database; in others all is text");
     if (strncmp(url, "mysql://", 8) == 0 && job->table && strchr(job->table, '.'))
@@ -215,12 +220,23 @@ static void check_rest(struct reading *r, size_t i)
 static void check_sync(struct reading *r, size_t i)
 {
     const struct config_job *job = &r->config->jobs[i];
-    if (!job->kind || strcmp(job->kind, "sync") != 0)
-        return;
     if (job->rest.rows)
         check_rest(r, i);
     else if (job->source)
         check_dates(r, i);
+    check_sink(r, i);
+}
+
+static void check_kind(struct reading *r, size_t i)
+{
+    const char *kind = r->config->jobs[i].kind;
+    if (!kind)
+        return; /* that is told already */
+    if (strcmp(kind, "sync") == 0)
+        check_sync(r, i);
+    if (strcmp(kind, "match") != 0)
+        return;
+    check_match(r, i);
     check_sink(r, i);
 }
 
@@ -245,6 +261,6 @@ void check_neighbours(struct reading *r, const struct marks *top)
         check_job_name(r, i);
         check_schedule(r, i);
         check_job_database(r, i);
-        check_sync(r, i);
+        check_kind(r, i);
     }
 }

@@ -253,6 +253,20 @@ int check_dumps(const struct key *key, const char *text, struct error *err)
     return check_dump_place(&u, err);
 }
 
+int check_resource(const struct key *key, const char *text, struct error *err)
+{
+    _cleanup_url_ struct url u = {0};
+    char quoted[QUOTE_MAX];
+    if (strlen(text) > 4000)
+        return error_set(err, "this URL is too long: at most 4000 bytes");
+    if (url_parse(text, &u, err) < 0)
+        return -1;
+    if (strcmp(u.scheme, "http") != 0 && strcmp(u.scheme, "https") != 0)
+        return error_set(
+            err, "a REST resource is https:// or http://, and %s is neither", quote_text(u.scheme, quoted));
+    return u.host ? 0 : error_set(err, "the host is missing: https://host/path");
+}
+
 const char *source_scheme(const char *source)
 {
     static const char *const schemes[] = {"redis", "fifo"};

@@ -70,8 +70,9 @@ static void unknown_key(struct reading *r, const yaml_node_t *node, const struct
         names[i] = section->keys[i].name;
     const char *near = text_suggest(name, names, section->n_keys);
     put_homes(&homes, name);
-    complain(r, node, where, "the key %s %s%s%s%s%s", quote_text(name, quoted),
+    complain(r, node, where, "the key %s %s%s%s%s%s%s%s", quote_text(name, quoted),
         homes.n ? "does not belong here, but " : "is not known", homes.n ? buffer_string(&homes) : "",
+        homes.n && section->lacks ? ": " : "", homes.n && section->lacks ? section->lacks : "",
         near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
@@ -93,11 +94,13 @@ static void read_value(
     struct error err;
     struct marks marks;
     if (key->type == KEY_SECTION)
-        return read_section(r, node, key->section, base, where, &marks);
+        return read_section(r, node, key->section, section_base(key, base), where, &marks);
     if (key->type == KEY_NAMED)
         return read_named(r, node, key->section, where);
     if (key->type == KEY_COLUMNS)
         return read_columns(r, base, node, where);
+    if (key->type == KEY_RULES)
+        return read_rules(r, node, key, section_base(key, base), where);
     _cleanup_free_ char *text = take_text(r, node, key, &err);
     if (!text || value_take(key, text, base, &err) < 0)
         complain(r, node, where, "%s", err.text);
@@ -121,7 +124,9 @@ static void read_pair(struct reading *r, const yaml_node_pair_t *pair, const str
     }
     marks->at[i].line = node_line(node);
     marks->at[i].column = node_column(node);
+    size_t before = r->problems->n;
     read_value(r, node_at(r, pair->value), key, base, path);
+    marks->at[i].wrong = r->problems->n > before;
 }
 
 static void miss_key(struct reading *r, const yaml_node_t *node, const struct section *section,
@@ -176,6 +181,12 @@ static void fill_consumers(struct config *c)
             c->streams[i].consumer = xasprintf("%s-%s", host, c->name);
 }
 
+static void fill_side(struct config_side *side)
+{
+    if (side->source && !side->rest.rows)
+        values_default(&section_side_rest, &side->rest);
+}
+
 static void fill_jobs(struct config *c)
 {
     for (size_t i = 0; i < c->n_jobs; i++) {
@@ -187,7 +198,21 @@ static void fill_jobs(struct config *c)
             job->null_tokens = NULL;
         }
         if (job->time_limit_us == 0)
-            job->time_limit_us = strcmp(job->kind, "sync") == 0 ? SYNC_LIMIT_US : TIME_LIMIT_US;
+            job->time_limit_us = kinds_have("sync and match", job->kind) ? SYNC_LIMIT_US : TIME_LIMIT_US;
+        fill_side(&job->left);
+        fill_side(&job->right);
+    }
+}
+
+/* Of a match; its id tells that a side was given at all. */
+static void name_sides(struct config *c)
+{
+    for (size_t i = 0; i < c->n_jobs; i++) {
+        struct config_job *job = &c->jobs[i];
+        if (job->left.id && !job->left.name)
+            job->left.name = xstrdup("left");
+        if (job->right.id && !job->right.name)
+            job->right.name = xstrdup("right");
     }
 }
 
@@ -195,6 +220,7 @@ static void read_root(struct reading *r)
 {
     struct marks marks;
     read_section(r, yaml_document_get_root_node(&r->document), &section_top, r->config, "", &marks);
+    name_sides(r->config);
     check_neighbours(r, &marks);
     for (size_t i = 0; i < N_NAMED; i++)
         free(r->marks[i]);

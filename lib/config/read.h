@@ -1,13 +1,14 @@
 #pragma once
 /*
  * The reader's own, which its files share: read.c (sections and their keys), read_named.c (mappings of names),
- * read_columns.c, neighbours.c (what one value alone cannot tell).
+ * read_columns.c, read_rules.c, neighbours.c and neighbours_match.c (what one value alone cannot tell).
  */
 #include "config/document.h"
 #include "config/keys.h"
 
 struct place {
     int line, column; /* line 0: not given */
+    bool wrong;       /* what stands there, or within, has a mistake that is told already */
 };
 
 /* Where a section's keys were given, and the entry's own name. */
@@ -38,8 +39,19 @@ void read_section(struct reading *r, const yaml_node_t *node, const struct secti
 void read_named(struct reading *r, const yaml_node_t *node, const struct section *section, const char *where);
 void read_columns(
     struct reading *r, struct config_stream *stream, const yaml_node_t *node, const char *where);
+/* key: whose rules they are. */
+void read_rules(struct reading *r, const yaml_node_t *node, const struct key *key, struct config_rules *rules,
+    const char *where);
 /* "jobs.revenue", as messages begin. A new string. */
 char *entry_path(const struct section *section, const char *name);
 
 /* Once all is read. top: the marks of the top level. */
 void check_neighbours(struct reading *r, const struct marks *top);
+
+/* What these share. A mistake of the section's entry i; key NULL: of its name. */
+void complain_of(struct reading *r, const struct section *section, size_t i, const char *key, const char *fmt,
+    ...) _printf_(5, 6);
+/* Words for a database that nobody named: `there is no "x" under databases:`; NULL: there is one. A new string. */
+char *no_such_database(const struct config *c, const char *name);
+/* job i is one. */
+void check_match(struct reading *r, size_t i);

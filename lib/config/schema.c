@@ -6,7 +6,9 @@
 #include <cjson/cJSON.h>
 
 #define ENTRY_NAME_PATTERN "^[a-z0-9][a-z0-9_-]{0,47}$"
+#define RULE_NAME_PATTERN  "^[a-z0-9_]{1,40}$"
 _Static_assert(ENTRY_NAME_MAX == 48, "the pattern says how long a name may be");
+_Static_assert(RULE_NAME_MAX == 40, "the pattern says how long a name may be");
 
 static cJSON *section_schema(const struct section *section);
 
@@ -25,10 +27,10 @@ static char *pattern_of(const struct key *key)
 static void describe_text(cJSON *object, const struct key *key)
 {
     enum slot slot = value_type(key->type)->slot;
-    if (slot == SLOT_SIZE || slot == SLOT_COUNT) {
+    if (slot == SLOT_SIZE || slot == SLOT_COUNT || slot == SLOT_FRACTION) {
         cJSON *types = cJSON_AddArrayToObject(object, "type");
         cJSON_AddItemToArray(types, cJSON_CreateString("string"));
-        cJSON_AddItemToArray(types, cJSON_CreateString("integer"));
+        cJSON_AddItemToArray(types, cJSON_CreateString(slot == SLOT_FRACTION ? "number" : "integer"));
     } else {
         cJSON_AddStringToObject(object, "type", "string");
         cJSON_AddNumberToObject(object, "minLength", key->may_be_empty ? 0 : 1);
@@ -65,6 +67,16 @@ static void describe_columns(cJSON *object)
     cJSON_AddStringToObject(each, "pattern", "^([^@]|@received$)");
 }
 
+static void describe_rules(cJSON *object, const struct key *key)
+{
+    cJSON_AddStringToObject(object, "type", "object");
+    cJSON *names = cJSON_AddObjectToObject(object, "propertyNames");
+    cJSON_AddStringToObject(names, "pattern", RULE_NAME_PATTERN);
+    cJSON_AddNumberToObject(object, "minProperties", 1);
+    cJSON_AddNumberToObject(object, "maxProperties", (double)key->most);
+    cJSON_AddItemToObject(object, "additionalProperties", section_schema(key->section));
+}
+
 static cJSON *key_schema(const struct key *key)
 {
     cJSON *object = key->type == KEY_SECTION ? section_schema(key->section) : cJSON_CreateObject();
@@ -72,6 +84,8 @@ static cJSON *key_schema(const struct key *key)
         describe_names(object, key);
     else if (key->type == KEY_COLUMNS)
         describe_columns(object);
+    else if (key->type == KEY_RULES)
+        describe_rules(object, key);
     else if (key->type != KEY_SECTION)
         describe_text(object, key);
     cJSON_AddStringToObject(object, "description", key->help);
@@ -148,12 +162,17 @@ static void put_limits(struct buffer *out, const struct key *key)
 {
     enum slot slot = value_type(key->type)->slot;
     for (size_t i = 0; key->words && key->words[i]; i++)
-        buffer_printf(out, "%s`%s`%s", i ? ", " : " One of ", key->words[i], key->words[i + 1] ? "" : ".");
-    if (slot != SLOT_SIZE && slot != SLOT_COUNT && slot != SLOT_DURATION)
+        buffer_printf(out, "%s`%s`%s",
+            i                       ? ", "
+            : key->type == KEY_LIST ? " Of "
+                                    : " One of ",
+            key->words[i], key->words[i + 1] ? "" : ".");
+    if (slot != SLOT_SIZE && slot != SLOT_COUNT && slot != SLOT_DURATION && slot != SLOT_FRACTION)
         return;
-    char *(*show)(uint64_t) = slot == SLOT_DURATION ? value_duration_text
-                              : slot == SLOT_COUNT  ? value_count_text
-                                                    : value_size_text;
+    char *(*show)(uint64_t) = slot == SLOT_DURATION   ? value_duration_text
+                              : slot == SLOT_COUNT    ? value_count_text
+                              : slot == SLOT_FRACTION ? value_fraction_text
+                                                      : value_size_text;
     _cleanup_free_ char *least = show(key->least), *most = show(key->most);
     buffer_printf(out, " From %s to %s.", least, most);
 }

@@ -36,7 +36,7 @@ static char *redact(const struct key *key, const char *text)
     if (key->type == KEY_QUERY)
         return redact_query(text);
     bool url = key->type == KEY_DATABASE || key->type == KEY_ANY_DATABASE || key->type == KEY_SOURCE ||
-               key->type == KEY_DUMPS;
+               key->type == KEY_DUMPS || key->type == KEY_RESOURCE;
     return url ? url_redact_connection(text) : NULL;
 }
 
@@ -69,9 +69,18 @@ static void add_entries(cJSON *object, const struct section *section, const stru
 /* One that may be left out is there with the first of its keys, which has a default. */
 static void add_section(cJSON *object, const struct key *key, const void *base)
 {
-    _cleanup_free_ char *first = value_show(&key->section->keys[0], base);
+    const void *inner = section_base(key, base);
+    _cleanup_free_ char *first = value_show(&key->section->keys[0], inner);
     if (key->required || first)
-        cJSON_AddItemToObject(object, key->name, section_to_json(key->section, base));
+        cJSON_AddItemToObject(object, key->name, section_to_json(key->section, inner));
+}
+
+static void add_rules(cJSON *object, const struct key *key, const void *base)
+{
+    const struct config_rules *rules = section_base(key, base);
+    cJSON *mapping = rules->n > 0 ? cJSON_AddObjectToObject(object, key->name) : NULL;
+    for (size_t i = 0; i < rules->n; i++)
+        cJSON_AddItemToObject(mapping, rules->list[i].name, section_to_json(key->section, &rules->list[i]));
 }
 
 static void add_key(cJSON *object, const struct key *key, const void *base)
@@ -82,6 +91,8 @@ static void add_key(cJSON *object, const struct key *key, const void *base)
         add_entries(cJSON_AddObjectToObject(object, key->name), key->section, base);
     else if (key->type == KEY_COLUMNS)
         add_columns(object, base);
+    else if (key->type == KEY_RULES)
+        add_rules(object, key, base);
     else
         add_value(object, key, base);
 }

@@ -110,6 +110,37 @@ static int check_words(const struct key *key, const char *text, struct error *er
     return check_length(key, text, err);
 }
 
+/* Of some words alone, where the key has them. */
+static int check_item(const struct key *key, const char *item, struct error *err)
+{
+    if (!*item)
+        return error_set(err, "between its commas there is a word missing");
+    return key->words ? check_choice(key, item, err) : 0;
+}
+
+static int check_list(const struct key *key, const char *text, struct error *err)
+{
+    if (!*text)
+        return key->may_be_empty ? 0 : error_set(err, "a word is expected here");
+    const char *at = text;
+    int r = 0;
+    for (char *item; r == 0 && (item = text_next_item(&at)); free(item))
+        r = check_item(key, item, err);
+    if (r == 0 && at)
+        return error_set(
+            err, "a word in quotes ends with a quote and a comma behind it, and a quote in it stands twice");
+    return r < 0 ? -1 : check_length(key, text, err);
+}
+
+static int check_report_date(const struct key *key, const char *text, struct error *err)
+{
+    char quoted[QUOTE_MAX];
+    return strcmp(text, "today") == 0 || date_is_good(text)
+               ? 0
+               : error_set(err, "%s is neither a date, as 2017-02-02, nor the word today",
+                     quote_text(text, quoted));
+}
+
 static int check_date(const struct key *key, const char *text, struct error *err)
 {
     char quoted[QUOTE_MAX];
@@ -227,6 +258,14 @@ static const struct value_type types[] = {
         "words with commas between them: `NPI`, or `site,number`; one that holds a comma itself in quotes: "
         "`\"city, state\"`",
         NULL, SLOT_TEXT, check_words},
+    [KEY_LIST] = {"list", "words with commas between them, and blanks as one likes: `trim, blanks, case`",
+        NULL, SLOT_TEXT, check_list},
+    [KEY_REPORT_DATE] = {"report date", "`2017-02-02`, or `today`", "^([0-9]{4}-[0-9]{2}-[0-9]{2}|today)$",
+        SLOT_TEXT, check_report_date},
+    [KEY_FRACTION] = {"fraction", "`0.1`, `0.05`: at most six digits behind the point",
+        "^[0-9]+([.][0-9]{1,6})?$", SLOT_FRACTION},
+    [KEY_RESOURCE] = {"resource", "an `https://` or `http://` URL", "^https?://[^/]", SLOT_TEXT,
+        check_resource},
     [KEY_DATE] = {"date", "`2016-02-07`", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", SLOT_TEXT, check_date},
     [KEY_DELIMITER] = {"delimiter",
         "one character that is no letter, digit or quote, as `;` or `|`; or `tab`", "^([^A-Za-z0-9\"]|tab)$",
@@ -242,6 +281,8 @@ static const struct value_type types[] = {
     [KEY_SECTION] = {"section", "a mapping of keys"},
     [KEY_NAMED] = {"names", "a mapping of names to sections"},
     [KEY_COLUMNS] = {"columns", "a mapping of columns to fields"},
+    [KEY_RULES] = {"rules", "a mapping of names to sections, in an order that means something", NULL,
+        SLOT_RULES},
 };
 
 const struct value_type *value_type(enum key_type type)
@@ -279,6 +320,17 @@ char *value_duration_text(uint64_t us)
     static const struct unit units[] = {
         {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
     return in_units(us / 1000, units);
+}
+
+/* "0.05", "0.1", "1" */
+char *value_fraction_text(uint64_t millionths)
+{
+    char *text = xasprintf("%" PRIu64 ".%06" PRIu64, millionths / 1000000, millionths % 1000000);
+    size_t n = strlen(text);
+    while (text[n - 1] == '0')
+        n--;
+    text[text[n - 1] == '.' ? n - 1 : n] = '\0';
+    return text;
 }
 
 static int in_range(const struct key *key, uint64_t v, char *show(uint64_t), struct error *err)
@@ -329,6 +381,33 @@ static int take_duration(const struct key *key, const char *text, int64_t *slot,
     return 0;
 }
 
+/* "0.05" as millionths; false when it is no such number. */
+static bool parse_fraction(const char *text, uint64_t *ret)
+{
+    size_t whole = strspn(text, DIGITS), point = text[whole] == '.';
+    size_t digits = point ? strspn(text + whole + 1, DIGITS) : 0;
+    if (whole == 0 || whole > 9 || text[whole + point + digits] || (point && (digits < 1 || digits > 6)))
+        return false;
+    uint64_t v = strtoull(text, NULL, 10);
+    for (size_t i = 0; i < 6; i++)
+        v = v * 10 + (i < digits ? (uint64_t)(text[whole + 1 + i] - '0') : 0);
+    *ret = v;
+    return true;
+}
+
+static int take_fraction(const struct key *key, const char *text, uint64_t *slot, struct error *err)
+{
+    uint64_t v;
+    char quoted[QUOTE_MAX];
+    if (!parse_fraction(text, &v))
+        return error_set(err, "%s is not a fraction: one is 0.1, with at most six digits behind the point",
+            quote_text(text, quoted));
+    if (in_range(key, v, value_fraction_text, err) < 0)
+        return -1;
+    *slot = v;
+    return 0;
+}
+
 static void *slot_of(const struct key *key, void *base)
 {
     return (char *)base + key->offset;
@@ -355,6 +434,9 @@ int value_take(const struct key *key, const char *text, void *base, struct error
         return take_count(key, text, slot, err);
     case SLOT_DURATION:
         return take_duration(key, text, slot, err);
+    case SLOT_FRACTION:
+        return take_fraction(key, text, slot, err);
+    case SLOT_RULES:
     case SLOT_NONE:
         break;
     }
@@ -373,6 +455,9 @@ char *value_show(const struct key *key, const void *base)
         return value_count_text(*(const uint64_t *)slot);
     case SLOT_DURATION:
         return value_duration_text((uint64_t) * (const int64_t *)slot);
+    case SLOT_FRACTION:
+        return value_fraction_text(*(const uint64_t *)slot);
+    case SLOT_RULES:
     case SLOT_NONE:
         break;
     }
@@ -381,6 +466,8 @@ char *value_show(const struct key *key, const void *base)
 
 bool value_equal(const struct key *key, const void *a, const void *b)
 {
+    if (types[key->type].slot == SLOT_RULES)
+        return rules_equal(key->section, slot_in(key, a), slot_in(key, b));
     _cleanup_free_ char *x = value_show(key, a), *y = value_show(key, b);
     return x && y ? strcmp(x, y) == 0 : x == y;
 }
@@ -390,6 +477,8 @@ void value_copy(const struct key *key, void *to, const void *from)
     enum slot slot = types[key->type].slot;
     if (slot == SLOT_TEXT)
         *(char **)slot_of(key, to) = xstrdup(*(char *const *)slot_of(key, (void *)from));
+    else if (slot == SLOT_RULES)
+        rules_copy(key->section, slot_of(key, to), slot_in(key, from));
     else if (slot != SLOT_NONE)
         memcpy(slot_of(key, to), slot_of(key, (void *)from), sizeof(uint64_t));
 }
@@ -398,15 +487,6 @@ void value_done(const struct key *key, void *base)
 {
     if (types[key->type].slot == SLOT_TEXT)
         free(*(char **)slot_of(key, base));
-}
-
-void values_done(const struct section *section, void *base)
-{
-    for (size_t i = 0; i < section->n_keys; i++) {
-        const struct key *key = &section->keys[i];
-        if (key->type == KEY_SECTION)
-            values_done(key->section, base);
-        else
-            value_done(key, base);
-    }
+    else if (types[key->type].slot == SLOT_RULES)
+        rules_done(key->section, slot_of(key, base));
 }

@@ -5,7 +5,7 @@
  */
 #include "config/keys.h"
 
-enum slot { SLOT_NONE, SLOT_TEXT, SLOT_SIZE, SLOT_COUNT, SLOT_DURATION };
+enum slot { SLOT_NONE, SLOT_TEXT, SLOT_SIZE, SLOT_COUNT, SLOT_DURATION, SLOT_FRACTION, SLOT_RULES };
 
 struct value_type {
     const char *name;    /* "duration" */
@@ -24,13 +24,29 @@ char *value_show(const struct key *key, const void *base);
 bool value_equal(const struct key *key, const void *a, const void *b);
 void value_copy(const struct key *key, void *to, const void *from);
 void value_done(const struct key *key, void *base);
-/* All of a section, and of those within it. */
+
+/* All values of a section, and of those within it (config/values.c). */
+bool values_equal(const struct section *section, const void *a, const void *b);
+void values_copy(const struct section *section, void *to, const void *from);
 void values_done(const struct section *section, void *base);
+/* The defaults of a section of which nothing was said. */
+void values_default(const struct section *section, void *base);
+/* The struct of a section within one. */
+static inline void *section_base(const struct key *key, const void *base)
+{
+    return (char *)(uintptr_t)base + key->offset;
+}
+
+/* Of KEY_RULES; section: of one rule. */
+bool rules_equal(const struct section *section, const struct config_rules *a, const struct config_rules *b);
+void rules_copy(const struct section *section, struct config_rules *to, const struct config_rules *from);
+void rules_done(const struct section *section, struct config_rules *rules);
 
 /* The exact text of a size, a duration, a count: "64MB", "90s", "12". A new string. */
 char *value_size_text(uint64_t bytes);
 char *value_duration_text(uint64_t us);
 char *value_count_text(uint64_t n);
+char *value_fraction_text(uint64_t millionths);
 
 /* Where the first of some headers ends, "Name: value, Name: value": at its comma, or the text's end. */
 size_t value_header_end(const char *text);
@@ -43,6 +59,7 @@ int check_time_zone(const struct key *key, const char *text, struct error *err);
 int check_database(const struct key *key, const char *text, struct error *err);
 int check_dumps(const struct key *key, const char *text, struct error *err);
 int check_any_database(const struct key *key, const char *text, struct error *err);
+int check_resource(const struct key *key, const char *text, struct error *err);
 int check_source(const struct key *key, const char *text, struct error *err);
 
 /* The absolute path of a file named in the configuration: a relative one begins at the folder where the

@@ -178,6 +178,16 @@ char *text_next_word(const char **at)
     return xstrndup(p, n);
 }
 
+char *text_next_item(const char **at)
+{
+    if (*at)
+        *at += strspn(*at, " ");
+    char *word = text_next_word(at);
+    for (size_t n = word ? strlen(word) : 0; n > 0 && word[n - 1] == ' ';)
+        word[--n] = '\0';
+    return word;
+}
+
 /* The length of the well-formed sequence at p, or 0 (the table of RFC 3629, section 4). */
 static size_t sequence(const unsigned char *p, size_t n)
 {

@@ -21,6 +21,8 @@ const char *text_suggest(const char *typed, const char *const *words, size_t n_w
  * NPI,"City, State". A new string, and *at is behind it, or NULL where it was the last. NULL when *at is, and where a quote
  * is not closed or has something behind it. */
 char *text_next_word(const char **at);
+/* The same, and the blanks before and behind it do not belong to it. */
+char *text_next_item(const char **at);
 
 /* True when the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, up to U+10FFFF). */
 bool text_is_utf8(const char *p, size_t n);

@@ -109,7 +109,7 @@ QUERY = {"kind": "query", "sql": "q.sql"}
     ({**QUERY, "kind": "probe"}, '"probe"', "query"),
     ({**ROLLUP, "table": "Revenue; DROP"}, "DROP", "a-z"),
     ({k: v for k, v in ROLLUP.items() if k != "schedule"}, '"rollup"', "schedule"),
-    ({**QUERY, "table": "revenue"}, '"revenue"', "for rollup and sync jobs"),
+    ({**QUERY, "table": "revenue"}, '"revenue"', "for rollup, sync and match jobs"),
     ({**QUERY, "database": "postgrse"}, "postgrse", "postgres"),
     ({**QUERY, "time_zone": "Europe/Atlantis"}, "Atlantis", "time zone"),
 ], ids=lambda v: v if isinstance(v, str) else "")
