@@ -9,53 +9,36 @@
 
 /* -- the members, in the order they are written ---------------------------------------------------------- */
 
-enum type { STRING, MAYBE_STRING, INT, UINT, BOOL, DATABASE, WINDOWS, WORDS, SYNC, REST };
+enum type {
+    STRING,
+    MAYBE_STRING,
+    TEXT, /* may be empty */
+    INT,
+    UINT,
+    BOOL,
+    DATABASE,
+    MAYBE_DATABASE,
+    WINDOWS,
+    WORDS,
+    OBJECT,
+    MAYBE_OBJECT,
+    RULES,
+};
 
 struct member {
     const char *name;
     enum type type;
-    size_t at; /* in its struct; unused for WINDOWS, which are two fields */
+    size_t at;                 /* in its struct; unused for WINDOWS, which are two fields */
+    const struct shape *shape; /* of an object, and of a rule */
+    size_t count;              /* of RULES: where in the struct */
 };
 
-static const struct member members[] = {
-    {"job", STRING, offsetof(struct job_spec, job)},
-    {"kind", STRING, offsetof(struct job_spec, kind)},
-    {"run", INT, offsetof(struct job_spec, run)},
-    {"pass", INT, offsetof(struct job_spec, pass)},
-    {"scheduled_us", INT, offsetof(struct job_spec, scheduled_us)},
-    {"windows", WINDOWS, 0},
-    {"sql", STRING, offsetof(struct job_spec, sql)},
-    {"table", MAYBE_STRING, offsetof(struct job_spec, table)},
-    {"time_zone", STRING, offsetof(struct job_spec, time_zone)},
-    {"sync", SYNC, offsetof(struct job_spec, sync)},
-    {"words", WORDS, offsetof(struct job_spec, words)},
-    {"database", DATABASE, offsetof(struct job_spec, database)},
-    {"books", DATABASE, offsetof(struct job_spec, books)},
-    {"schema", STRING, offsetof(struct job_spec, schema)},
-    {"time_limit_us", INT, offsetof(struct job_spec, time_limit_us)},
-    {"memory_max", UINT, offsetof(struct job_spec, memory_max)},
-    {"result_rows", UINT, offsetof(struct job_spec, result_rows)},
-    {"transaction", BOOL, offsetof(struct job_spec, transaction)},
-    {"dry_run", BOOL, offsetof(struct job_spec, dry_run)},
+struct shape {
+    const struct member *list;
+    size_t n;
+    size_t there; /* the string that is NULL where there is no such object */
 };
 
-/* Of the one that is a sync's. */
-static const struct member sync_members[] = {
-    {"source", STRING, offsetof(struct job_sync, source)},
-    {"pattern", MAYBE_STRING, offsetof(struct job_sync, pattern)},
-    {"member", MAYBE_STRING, offsetof(struct job_sync, member)},
-    {"delimiter", MAYBE_STRING, offsetof(struct job_sync, delimiter)},
-    {"as_of", MAYBE_STRING, offsetof(struct job_sync, as_of)},
-    {"since", MAYBE_STRING, offsetof(struct job_sync, since)},
-    {"key", WORDS, offsetof(struct job_sync, key)},
-    {"null_tokens", WORDS, offsetof(struct job_sync, null_tokens)},
-    {"max_removed", UINT, offsetof(struct job_sync, max_removed)},
-    {"max_rejected", UINT, offsetof(struct job_sync, max_rejected)},
-    {"types", WORDS, offsetof(struct job_sync, types)},
-    {"rest", REST, offsetof(struct job_sync, rest)},
-};
-
-/* Of that one's that is a REST resource's. */
 static const struct member rest_members[] = {
     {"rows", STRING, offsetof(struct job_rest, rows)},
     {"paging", STRING, offsetof(struct job_rest, paging)},
@@ -80,26 +63,110 @@ static const struct member rest_members[] = {
     {"full", BOOL, offsetof(struct job_rest, full)},
     {"if_json", BOOL, offsetof(struct job_rest, if_json)},
 };
+static const struct shape rest_shape = {
+    rest_members, N_ELEMENTS(rest_members), offsetof(struct job_rest, rows)};
+
+static const struct member sync_members[] = {
+    {"source", STRING, offsetof(struct job_sync, source)},
+    {"pattern", MAYBE_STRING, offsetof(struct job_sync, pattern)},
+    {"member", MAYBE_STRING, offsetof(struct job_sync, member)},
+    {"delimiter", MAYBE_STRING, offsetof(struct job_sync, delimiter)},
+    {"as_of", MAYBE_STRING, offsetof(struct job_sync, as_of)},
+    {"since", MAYBE_STRING, offsetof(struct job_sync, since)},
+    {"key", WORDS, offsetof(struct job_sync, key)},
+    {"null_tokens", WORDS, offsetof(struct job_sync, null_tokens)},
+    {"max_removed", UINT, offsetof(struct job_sync, max_removed)},
+    {"max_rejected", UINT, offsetof(struct job_sync, max_rejected)},
+    {"types", WORDS, offsetof(struct job_sync, types)},
+    {"rest", MAYBE_OBJECT, offsetof(struct job_sync, rest), &rest_shape},
+};
+static const struct shape sync_shape = {
+    sync_members, N_ELEMENTS(sync_members), offsetof(struct job_sync, source)};
+
+static const struct member side_members[] = {
+    {"name", STRING, offsetof(struct job_side, name)},
+    {"database", MAYBE_DATABASE, offsetof(struct job_side, database)},
+    {"sql", MAYBE_STRING, offsetof(struct job_side, sql)},
+    {"source", MAYBE_STRING, offsetof(struct job_side, source)},
+    {"rest", MAYBE_OBJECT, offsetof(struct job_side, rest), &rest_shape},
+    {"id", STRING, offsetof(struct job_side, id)},
+    {"active", MAYBE_STRING, offsetof(struct job_side, active)},
+    {"columns", WORDS, offsetof(struct job_side, columns)},
+};
+static const struct shape side_shape = {
+    side_members, N_ELEMENTS(side_members), offsetof(struct job_side, name)};
+
+static const struct member rule_members[] = {
+    {"name", STRING, offsetof(struct job_rule, name)},
+    {"left", STRING, offsetof(struct job_rule, left)},
+    {"right", STRING, offsetof(struct job_rule, right)},
+    {"normalise", TEXT, offsetof(struct job_rule, normalise)},
+};
+static const struct shape rule_shape = {
+    rule_members, N_ELEMENTS(rule_members), offsetof(struct job_rule, name)};
+
+static const struct member match_members[] = {
+    {"left", OBJECT, offsetof(struct job_match, left), &side_shape},
+    {"right", OBJECT, offsetof(struct job_match, right), &side_shape},
+    {"keys", RULES, offsetof(struct job_match, keys), &rule_shape, offsetof(struct job_match, n_keys)},
+    {"tie_breaks", RULES, offsetof(struct job_match, tie_breaks), &rule_shape,
+        offsetof(struct job_match, n_tie_breaks)},
+    {"report_date", STRING, offsetof(struct job_match, report_date)},
+    {"active_days", UINT, offsetof(struct job_match, active_days)},
+    {"batch_fraction", UINT, offsetof(struct job_match, batch_fraction)},
+    {"outcomes", WORDS, offsetof(struct job_match, outcomes)},
+    {"folder", STRING, offsetof(struct job_match, folder)},
+};
+static const struct shape match_shape = {
+    match_members, N_ELEMENTS(match_members), offsetof(struct job_match, report_date)};
+
+static const struct member members[] = {
+    {"job", STRING, offsetof(struct job_spec, job)},
+    {"kind", STRING, offsetof(struct job_spec, kind)},
+    {"run", INT, offsetof(struct job_spec, run)},
+    {"pass", INT, offsetof(struct job_spec, pass)},
+    {"scheduled_us", INT, offsetof(struct job_spec, scheduled_us)},
+    {"windows", WINDOWS, 0},
+    {"sql", STRING, offsetof(struct job_spec, sql)},
+    {"table", MAYBE_STRING, offsetof(struct job_spec, table)},
+    {"time_zone", STRING, offsetof(struct job_spec, time_zone)},
+    {"sync", MAYBE_OBJECT, offsetof(struct job_spec, sync), &sync_shape},
+    {"match", MAYBE_OBJECT, offsetof(struct job_spec, match), &match_shape},
+    {"words", WORDS, offsetof(struct job_spec, words)},
+    {"database", DATABASE, offsetof(struct job_spec, database)},
+    {"books", DATABASE, offsetof(struct job_spec, books)},
+    {"schema", STRING, offsetof(struct job_spec, schema)},
+    {"time_limit_us", INT, offsetof(struct job_spec, time_limit_us)},
+    {"memory_max", UINT, offsetof(struct job_spec, memory_max)},
+    {"result_rows", UINT, offsetof(struct job_spec, result_rows)},
+    {"transaction", BOOL, offsetof(struct job_spec, transaction)},
+    {"dry_run", BOOL, offsetof(struct job_spec, dry_run)},
+};
+static const struct shape spec_shape = {members, N_ELEMENTS(members), offsetof(struct job_spec, job)};
 
 #define MEMBERS_MAX 24
 _Static_assert(N_ELEMENTS(members) <= MEMBERS_MAX, "raise MEMBERS_MAX");
 _Static_assert(N_ELEMENTS(sync_members) <= MEMBERS_MAX, "raise MEMBERS_MAX");
 _Static_assert(N_ELEMENTS(rest_members) <= MEMBERS_MAX, "raise MEMBERS_MAX");
+_Static_assert(N_ELEMENTS(match_members) <= MEMBERS_MAX, "raise MEMBERS_MAX");
+_Static_assert(N_ELEMENTS(side_members) <= MEMBERS_MAX, "raise MEMBERS_MAX");
 
 /* The place of a member in its struct. */
 #define FIELD(base, m, T) ((T *)(void *)((char *)(base) + (m)->at))
+#define COUNT(base, m)    ((size_t *)(void *)((char *)(base) + (m)->count))
 
-static const struct member *find_member(const struct member *list, size_t n, const char *name)
+static const struct member *find_member(const struct shape *shape, const char *name)
 {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(list[i].name, name) == 0)
-            return &list[i];
+    for (size_t i = 0; i < shape->n; i++)
+        if (strcmp(shape->list[i].name, name) == 0)
+            return &shape->list[i];
     return NULL;
 }
 
 static bool may_be_absent(const struct member *m)
 {
-    return m->type == MAYBE_STRING || m->type == WORDS || m->type == SYNC || m->type == REST;
+    return m->type == MAYBE_STRING || m->type == WORDS || m->type == MAYBE_OBJECT ||
+           m->type == MAYBE_DATABASE;
 }
 
 /* -- writing --------------------------------------------------------------------------------------------- */
@@ -110,9 +177,11 @@ static void add_string(cJSON *object, const char *name, const char *value)
         cJSON_AddStringToObject(object, name, value);
 }
 
-static void add_database(cJSON *object, const char *name, const struct job_database *d)
+static void add_database(cJSON *object, const struct member *m, const struct job_database *d)
 {
-    cJSON *o = cJSON_AddObjectToObject(object, name);
+    if (m->type == MAYBE_DATABASE && !d->url)
+        return;
+    cJSON *o = cJSON_AddObjectToObject(object, m->name);
     add_string(o, "url", d->url);
     add_string(o, "password_file", d->password_file);
 }
@@ -135,18 +204,23 @@ static void add_words(cJSON *object, const char *name, const struct job_words *w
         cJSON_AddItemToArray(list, cJSON_CreateString(words->list[i]));
 }
 
-static void add_members(cJSON *object, const struct member *list, size_t n, void *base);
+static void add_members(cJSON *object, const struct shape *shape, void *base);
 
-static void add_sync(cJSON *object, const char *name, struct job_sync *sync)
+static void add_object(cJSON *object, const char *name, const struct shape *shape, void *base)
 {
-    if (sync->source)
-        add_members(cJSON_AddObjectToObject(object, name), sync_members, N_ELEMENTS(sync_members), sync);
+    if (*(char **)(void *)((char *)base + shape->there))
+        add_members(cJSON_AddObjectToObject(object, name), shape, base);
 }
 
-static void add_rest(cJSON *object, const char *name, struct job_rest *rest)
+static void add_rules(cJSON *object, const struct member *m, void *base)
 {
-    if (rest->rows)
-        add_members(cJSON_AddObjectToObject(object, name), rest_members, N_ELEMENTS(rest_members), rest);
+    cJSON *list = cJSON_AddArrayToObject(object, m->name);
+    struct job_rule *rules = *FIELD(base, m, struct job_rule *);
+    for (size_t i = 0; i < *COUNT(base, m); i++) {
+        cJSON *rule = cJSON_CreateObject();
+        add_members(rule, m->shape, &rules[i]);
+        cJSON_AddItemToArray(list, rule);
+    }
 }
 
 static void add_member(cJSON *object, const struct member *m, void *base)
@@ -154,6 +228,7 @@ static void add_member(cJSON *object, const struct member *m, void *base)
     switch (m->type) {
     case STRING:
     case MAYBE_STRING:
+    case TEXT:
         add_string(object, m->name, *FIELD(base, m, char *));
         break;
     case INT:
@@ -166,7 +241,8 @@ static void add_member(cJSON *object, const struct member *m, void *base)
         cJSON_AddBoolToObject(object, m->name, *FIELD(base, m, bool));
         break;
     case DATABASE:
-        add_database(object, m->name, FIELD(base, m, struct job_database));
+    case MAYBE_DATABASE:
+        add_database(object, m, FIELD(base, m, struct job_database));
         break;
     case WINDOWS:
         add_windows(object, m->name, base);
@@ -174,26 +250,27 @@ static void add_member(cJSON *object, const struct member *m, void *base)
     case WORDS:
         add_words(object, m->name, FIELD(base, m, struct job_words));
         break;
-    case SYNC:
-        add_sync(object, m->name, FIELD(base, m, struct job_sync));
+    case OBJECT:
+    case MAYBE_OBJECT:
+        add_object(object, m->name, m->shape, FIELD(base, m, char));
         break;
-    case REST:
-        add_rest(object, m->name, FIELD(base, m, struct job_rest));
+    case RULES:
+        add_rules(object, m, base);
         break;
     }
 }
 
-static void add_members(cJSON *object, const struct member *list, size_t n, void *base)
+static void add_members(cJSON *object, const struct shape *shape, void *base)
 {
-    for (size_t i = 0; i < n; i++)
-        add_member(object, &list[i], base);
+    for (size_t i = 0; i < shape->n; i++)
+        add_member(object, &shape->list[i], base);
 }
 
 char *job_spec_to_json(const struct job_spec *spec)
 {
     struct job_spec copy = *spec; /* shallow, only so that one macro serves reading and writing */
     cJSON *object = cJSON_CreateObject();
-    add_members(object, members, N_ELEMENTS(members), &copy);
+    add_members(object, &spec_shape, &copy);
     return member_print(object);
 }
 
@@ -202,6 +279,15 @@ char *job_spec_to_json(const struct job_spec *spec)
 static int wrong(struct error *err, const char *name, const char *rule)
 {
     return error_set(err, WHAT ": \"%s\" %s", name, rule);
+}
+
+static int read_text(const cJSON *item, const char *name, char **ret, struct error *err)
+{
+    const char *s = cJSON_GetStringValue(item);
+    if (!s)
+        return wrong(err, name, "is not a string");
+    *ret = xstrdup(s);
+    return 0;
 }
 
 static int read_string(const cJSON *item, const char *name, bool needed, char **ret, struct error *err)
@@ -271,29 +357,46 @@ static int read_words(const cJSON *item, const char *name, struct job_words *ret
     return 0;
 }
 
-static int read_members(
-    const cJSON *object, const struct member *list, size_t n, void *base, struct error *err);
+static int read_members(const cJSON *object, const struct shape *shape, void *base, struct error *err);
 
-/* An object that may be absent. */
 static int read_object(
-    const cJSON *item, const char *name, const struct member *list, size_t n, void *base, struct error *err)
+    const cJSON *item, const char *name, const struct shape *shape, void *base, struct error *err)
 {
     struct error inner;
-    if (!item || cJSON_IsNull(item))
-        return 0;
     if (!cJSON_IsObject(item))
         return wrong(err, name, "is not an object");
-    if (read_members(item, list, n, base, &inner) < 0)
+    if (read_members(item, shape, base, &inner) < 0)
         return error_set(err, "in \"%s\": %s", name, inner.text);
     return 0;
 }
 
+static int read_rules(const cJSON *item, const struct member *m, void *base, struct error *err)
+{
+    if (!cJSON_IsArray(item))
+        return wrong(err, m->name, "is not an array");
+    struct job_rule *rules = xcalloc((size_t)cJSON_GetArraySize(item), sizeof(*rules));
+    *FIELD(base, m, struct job_rule *) = rules;
+    for (const cJSON *rule = item->child; rule; rule = rule->next)
+        if (read_object(rule, m->name, m->shape, &rules[(*COUNT(base, m))++], err) < 0)
+            return -1;
+    return 0;
+}
+
+static bool is_nothing(const cJSON *item)
+{
+    return !item || cJSON_IsNull(item);
+}
+
 static int read_member(const cJSON *item, const struct member *m, void *base, struct error *err)
 {
+    if ((m->type == MAYBE_OBJECT || m->type == MAYBE_DATABASE) && is_nothing(item))
+        return 0;
     switch (m->type) {
     case STRING:
     case MAYBE_STRING:
         return read_string(item, m->name, m->type == STRING, FIELD(base, m, char *), err);
+    case TEXT:
+        return read_text(item, m->name, FIELD(base, m, char *), err);
     case INT:
         if (!member_int(item, FIELD(base, m, int64_t)))
             return wrong(err, m->name, "is not a whole number of 64 bits");
@@ -308,58 +411,72 @@ static int read_member(const cJSON *item, const struct member *m, void *base, st
         *FIELD(base, m, bool) = cJSON_IsTrue(item);
         return 0;
     case DATABASE:
+    case MAYBE_DATABASE:
         return read_database(item, m->name, FIELD(base, m, struct job_database), err);
     case WINDOWS:
         return read_windows(item, m->name, base, err);
     case WORDS:
         return read_words(item, m->name, FIELD(base, m, struct job_words), err);
-    case SYNC:
-        return read_object(
-            item, m->name, sync_members, N_ELEMENTS(sync_members), FIELD(base, m, struct job_sync), err);
-    case REST:
-        return read_object(
-            item, m->name, rest_members, N_ELEMENTS(rest_members), FIELD(base, m, struct job_rest), err);
+    case OBJECT:
+    case MAYBE_OBJECT:
+        return read_object(item, m->name, m->shape, FIELD(base, m, char), err);
+    case RULES:
+        return read_rules(item, m, base, err);
     }
     return -1;
 }
 
 /* Every member once, and none that we do not know: the two ends may not drift apart unseen. */
-static int check_names(const cJSON *object, const struct member *list, size_t n, struct error *err)
+static int check_names(const cJSON *object, const struct shape *shape, struct error *err)
 {
     bool seen[MEMBERS_MAX] = {false};
     for (const cJSON *item = object->child; item; item = item->next) {
-        const struct member *m = find_member(list, n, item->string);
+        const struct member *m = find_member(shape, item->string);
         if (!m)
             return error_set(err,
                 WHAT " has a member \"%.40s\" that this worker does not know: are the daemon and the worker "
                      "of one version?",
                 item->string);
-        if (seen[m - list])
+        if (seen[m - shape->list])
             return wrong(err, m->name, "is there twice");
-        seen[m - list] = true;
+        seen[m - shape->list] = true;
     }
-    for (size_t i = 0; i < n; i++)
-        if (!seen[i] && !may_be_absent(&list[i]))
-            return wrong(err, list[i].name, "is missing");
+    for (size_t i = 0; i < shape->n; i++)
+        if (!seen[i] && !may_be_absent(&shape->list[i]))
+            return wrong(err, shape->list[i].name, "is missing");
     return 0;
 }
 
-static int read_members(
-    const cJSON *object, const struct member *list, size_t n, void *base, struct error *err)
+static int read_members(const cJSON *object, const struct shape *shape, void *base, struct error *err)
 {
-    if (check_names(object, list, n, err) < 0)
+    if (check_names(object, shape, err) < 0)
         return -1;
-    for (size_t i = 0; i < n; i++) {
-        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, list[i].name);
-        if (read_member(item, &list[i], base, err) < 0)
+    for (size_t i = 0; i < shape->n; i++) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, shape->list[i].name);
+        if (read_member(item, &shape->list[i], base, err) < 0)
             return -1;
     }
     return 0;
 }
 
+static bool is_side(const struct job_side *s)
+{
+    return s->source ? s->rest.rows && !s->database.url && !s->sql : s->database.url && s->sql;
+}
+
+static int check_match(const struct job_match *m, struct error *err)
+{
+    if (!is_side(&m->left) || !is_side(&m->right))
+        return wrong(
+            err, is_side(&m->left) ? "right" : "left", "is neither a query nor a REST resource, or both");
+    return m->n_keys > 0 ? 0 : wrong(err, "keys", "are none");
+}
+
 static int read_spec(const cJSON *object, struct job_spec *spec, struct error *err)
 {
-    if (read_members(object, members, N_ELEMENTS(members), spec, err) < 0)
+    if (read_members(object, &spec_shape, spec, err) < 0)
+        return -1;
+    if (spec->match.report_date && check_match(&spec->match, err) < 0)
         return -1;
     return spec->time_limit_us < 0 ? wrong(err, "time_limit_us", "is negative") : 0;
 }
@@ -379,16 +496,19 @@ int job_spec_parse(const char *text, size_t n, struct job_spec *ret_spec, struct
     return 0;
 }
 
-static void database_done(struct job_database *d)
-{
-    free(d->url);
-    free(d->password_file);
-}
+/* -- words, and the end ---------------------------------------------------------------------------------- */
 
 void job_words_add(struct job_words *words, const char *word)
 {
     words->list = xrealloc(words->list, words->n + 1, sizeof(char *));
     words->list[words->n++] = xstrdup(word);
+}
+
+void job_words_split(struct job_words *to, const char *text, char *next(const char **at))
+{
+    for (char *word; (word = next(&text)); free(word))
+        if (*word)
+            job_words_add(to, word);
 }
 
 void job_words_done(struct job_words *words)
@@ -399,36 +519,57 @@ void job_words_done(struct job_words *words)
     *words = (struct job_words){0};
 }
 
-static void rest_done(struct job_rest *r)
+static void members_done(const struct shape *shape, void *base);
+
+static void rules_done(const struct member *m, void *base)
 {
-    char *strings[] = {r->rows, r->paging, r->order, r->updated, r->updated_order, r->header_file,
-        r->token_file, r->credentials_file, r->next, r->cursor, r->limit, r->offset, r->page};
-    for (size_t i = 0; i < N_ELEMENTS(strings); i++)
-        free(strings[i]);
-    job_words_done(&r->fields);
-    job_words_done(&r->headers);
+    struct job_rule *rules = *FIELD(base, m, struct job_rule *);
+    for (size_t i = 0; i < *COUNT(base, m); i++)
+        members_done(m->shape, &rules[i]);
+    free(rules);
 }
 
-static void sync_done(struct job_sync *s)
+static void member_done(const struct member *m, void *base)
 {
-    char *strings[] = {s->source, s->pattern, s->member, s->delimiter, s->as_of, s->since};
-    for (size_t i = 0; i < N_ELEMENTS(strings); i++)
-        free(strings[i]);
-    job_words_done(&s->key);
-    job_words_done(&s->null_tokens);
-    job_words_done(&s->types);
-    rest_done(&s->rest);
+    switch (m->type) {
+    case STRING:
+    case MAYBE_STRING:
+    case TEXT:
+        free(*FIELD(base, m, char *));
+        break;
+    case DATABASE:
+    case MAYBE_DATABASE:
+        free(FIELD(base, m, struct job_database)->url);
+        free(FIELD(base, m, struct job_database)->password_file);
+        break;
+    case WINDOWS:
+        free(((struct job_spec *)base)->windows);
+        break;
+    case WORDS:
+        job_words_done(FIELD(base, m, struct job_words));
+        break;
+    case OBJECT:
+    case MAYBE_OBJECT:
+        members_done(m->shape, FIELD(base, m, char));
+        break;
+    case RULES:
+        rules_done(m, base);
+        break;
+    case INT:
+    case UINT:
+    case BOOL:
+        break;
+    }
+}
+
+static void members_done(const struct shape *shape, void *base)
+{
+    for (size_t i = 0; i < shape->n; i++)
+        member_done(&shape->list[i], base);
 }
 
 void job_spec_done(struct job_spec *spec)
 {
-    char *strings[] = {spec->job, spec->kind, spec->sql, spec->table, spec->time_zone, spec->schema};
-    for (size_t i = 0; i < N_ELEMENTS(strings); i++)
-        free(strings[i]);
-    free(spec->windows);
-    sync_done(&spec->sync);
-    job_words_done(&spec->words);
-    database_done(&spec->database);
-    database_done(&spec->books);
+    members_done(&spec_shape, spec);
     *spec = (struct job_spec){0};
 }

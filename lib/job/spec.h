@@ -113,6 +113,8 @@ struct job_spec {
 
 /* A copy of the word behind the others. */
 void job_words_add(struct job_words *words, const char *word);
+/* What stands in the text, or NULL; next: text_next_word, or text_next_item. */
+void job_words_split(struct job_words *to, const char *text, char *next(const char **at));
 void job_words_done(struct job_words *words);
 
 /* A new string; one line. */

@@ -3,7 +3,7 @@
  * until it is on record: the database may be away just then.
  */
 #include "config/config.h"
-#include "job/sync_spec.h"
+#include "job/take.h"
 #include "schedule/inside.h"
 #include "schedule/record.h"
 #include "util/clock.h"
@@ -220,42 +220,6 @@ static const struct process_events process_events = {on_progress, on_ended};
 
 /* -- its beginning --------------------------------------------------------------------------------------- */
 
-static char *copy_or_null(const char *text)
-{
-    return text ? xstrdup(text) : NULL;
-}
-
-static void set_database(struct job_database *to, const char *url, const char *password_file)
-{
-    to->url = xstrdup(url);
-    to->password_file = copy_or_null(password_file);
-}
-
-static void fill_spec(struct pass *p, const struct job *j)
-{
-    const struct config *c = p->s->config;
-    const struct config_job *cj = j->config;
-    const struct config_database *d = cj->database ? config_find_database(c, cj->database) : NULL;
-    struct job_spec *spec = &p->spec;
-    spec->job = xstrdup(cj->name);
-    spec->kind = xstrdup(cj->kind);
-    spec->sql = xstrdup(cj->sql ? cj->sql : "-");
-    if (cj->source)
-        job_sync_take(&spec->sync, cj);
-    spec->table = copy_or_null(cj->table);
-    spec->time_zone = xstrdup(cj->time_zone ? cj->time_zone : "UTC");
-    set_database(&spec->books, c->postgres.url, c->postgres.password_file);
-    if (d)
-        set_database(&spec->database, d->url, d->password_file);
-    else
-        set_database(&spec->database, c->postgres.url, c->postgres.password_file);
-    spec->schema = xstrdup(c->postgres.schema);
-    spec->time_limit_us = cj->time_limit_us;
-    spec->memory_max = cj->memory_max;
-    spec->result_rows = cj->result_rows;
-    spec->transaction = !cj->transaction || strcmp(cj->transaction, "no") != 0;
-}
-
 static int by_start(const void *a, const void *b)
 {
     const struct job_window *x = a, *y = b;
@@ -364,7 +328,7 @@ void pass_start(struct job *j, const PGresult *taken)
         .lateness_us = -1,
         .exit_code = -1,
     };
-    fill_spec(p, j);
+    job_spec_take(&p->spec, s->config, j->config);
     take_runs(p, j, taken);
     s->passes = xrealloc(s->passes, s->n_passes + 1, sizeof(struct pass *));
     s->passes[s->n_passes++] = p;

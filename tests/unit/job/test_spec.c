@@ -13,6 +13,34 @@ static struct job_window windows[] = {{-600000000, 0}, {0, 600000000}, {17540000
 
 static char *key[] = {S("site"), S("number")}, *tokens[] = {S("NULL")}, *cells[] = {S("a,b"), S("0")};
 
+static struct job_rule rules[] = {
+    {S("lastname"), S("lastname"), S("nachname"), S("trim, case")}, {S("x"), S("l"), S("r"), S("")}};
+
+static const struct job_match match = {
+    .left = {.name = S("ours"),
+        .database = {S("mysql://u:" SECRET "@h/d"), S("/run/secret")},
+        .sql = S("/u.sql"),
+        .id = S("id"),
+        .active = S("seen"),
+        .columns = {key, N_ELEMENTS(key)}},
+    .right = {.name = S("vendor"),
+        .source = S("https://u:" SECRET "@h/users"),
+        .rest = {.rows = S("users"),
+            .paging = S("page"),
+            .page_size = 1000,
+            .headers = {tokens, N_ELEMENTS(tokens)}},
+        .id = S("nr")},
+    .keys = rules,
+    .n_keys = 2,
+    .tie_breaks = rules + 1,
+    .n_tie_breaks = 1,
+    .report_date = S("2017-02-02"),
+    .active_days = 30,
+    .batch_fraction = 100000,
+    .outcomes = {tokens, N_ELEMENTS(tokens)},
+    .folder = S("/var/lib/ingestd/match/users"),
+};
+
 static struct job_spec example(void)
 {
     return (struct job_spec){
@@ -55,6 +83,7 @@ static struct job_spec example(void)
                 .offset = S("o"),
                 .page = S("p"),
                 .full = true}},
+        .match = match,
         .words = {cells, N_ELEMENTS(cells)},
         .database = {S("postgresql://dataeng:" SECRET "@db/x"), NULL},
         .books = {S("postgresql://db/y"), S("/run/secret")},
@@ -113,6 +142,43 @@ static void same_sync(const struct job_sync *a, const struct job_sync *b)
     same_rest(&a->rest, &b->rest);
 }
 
+static void same_side(const struct job_side *a, const struct job_side *b)
+{
+    same_string(a->name, b->name);
+    same_string(a->database.url, b->database.url);
+    same_string(a->database.password_file, b->database.password_file);
+    same_string(a->sql, b->sql);
+    same_string(a->source, b->source);
+    same_rest(&a->rest, &b->rest);
+    same_string(a->id, b->id);
+    same_string(a->active, b->active);
+    same_words(&a->columns, &b->columns);
+}
+
+static void same_rules(const struct job_rule *a, size_t n, const struct job_rule *b, size_t n_b)
+{
+    ck_assert_uint_eq(n, n_b);
+    for (size_t i = 0; i < n; i++) {
+        same_string(a[i].name, b[i].name);
+        same_string(a[i].left, b[i].left);
+        same_string(a[i].right, b[i].right);
+        same_string(a[i].normalise, b[i].normalise);
+    }
+}
+
+static void same_match(const struct job_match *a, const struct job_match *b)
+{
+    same_side(&a->left, &b->left);
+    same_side(&a->right, &b->right);
+    same_rules(a->keys, a->n_keys, b->keys, b->n_keys);
+    same_rules(a->tie_breaks, a->n_tie_breaks, b->tie_breaks, b->n_tie_breaks);
+    same_string(a->report_date, b->report_date);
+    same_string(a->folder, b->folder);
+    same_words(&a->outcomes, &b->outcomes);
+    ck_assert_uint_eq(a->active_days, b->active_days);
+    ck_assert_uint_eq(a->batch_fraction, b->batch_fraction);
+}
+
 static void same(const struct job_spec *a, const struct job_spec *b)
 {
     same_string(a->job, b->job);
@@ -126,6 +192,7 @@ static void same(const struct job_spec *a, const struct job_spec *b)
     same_string(a->books.url, b->books.url);
     same_string(a->books.password_file, b->books.password_file);
     same_sync(&a->sync, &b->sync);
+    same_match(&a->match, &b->match);
     same_words(&a->words, &b->words);
     ck_assert_int_eq(a->run, b->run);
     ck_assert_int_eq(a->pass, b->pass);
@@ -154,6 +221,7 @@ START_TEST(there_and_back)
         same(&spec, &back);
         spec.table = NULL; /* once more, as a query has it */
         spec.sync = (struct job_sync){0};
+        spec.match = (struct job_match){0};
         spec.words = (struct job_words){0};
         spec.n_windows = 0;
         spec.dry_run = true;
@@ -214,6 +282,7 @@ START_TEST(every_member_counts)
     }
     refused(twice, "table", "twice");
     refused(twice, "sync", "twice");
+    refused(twice, "match", "twice");
     refused(object_with_secret, "words", "array");
     refused(object_with_secret, "table", "string");
 }
@@ -311,6 +380,62 @@ START_TEST(syncs_that_are_none)
 }
 END_TEST
 
+static cJSON *match_of(cJSON *spec)
+{
+    return cJSON_GetObjectItemCaseSensitive(spec, "match");
+}
+
+static void leave_out_of_match(cJSON *spec, const char *name)
+{
+    leave_out(match_of(spec), name);
+}
+
+static void twice_in_match(cJSON *spec, const char *name)
+{
+    twice(match_of(spec), name);
+}
+
+static void set_in_match(cJSON *spec, const char *name)
+{
+    set(match_of(spec), name);
+}
+
+/* The members of both sides. */
+static void leave_out_of_side(cJSON *spec, const char *name)
+{
+    leave_out(cJSON_GetObjectItemCaseSensitive(match_of(spec), "left"), name);
+}
+
+static void match_refused(const char *name, const char *value, const char *words)
+{
+    wanted = value;
+    refused(set_in_match, name, words);
+}
+
+START_TEST(matches_that_are_none)
+{
+    static const char *const members[] = {
+        "left", "right", "keys", "tie_breaks", "report_date", "active_days", "batch_fraction", "folder"};
+    for (size_t i = 0; i < N_ELEMENTS(members); i++) {
+        refused(leave_out_of_match, members[i], "is missing");
+        refused(twice_in_match, members[i], "twice");
+        match_refused(members[i], "null", "");
+        match_refused(members[i], "{}", "");
+    }
+    refused(leave_out_of_side, "name", "is missing");
+    refused(leave_out_of_side, "id", "is missing");
+    match_refused("keys", "[]", "are none");
+    match_refused("keys", "[1]", "not an object");
+    match_refused("keys", "[{\"name\": \"a\", \"left\": \"a\", \"right\": \"a\"}]", "is missing");
+    match_refused(
+        "keys", "[{\"name\": \"a\", \"left\": \"a\", \"right\": \"a\", \"normalise\": 1}]", "a string");
+    match_refused("left", "{\"name\": \"a\", \"id\": \"b\"}", "neither a query nor a REST resource");
+    match_refused("right", "{\"name\": \"a\", \"id\": \"b\", \"source\": \"c\"}", "neither a query");
+    match_refused("right", "{\"name\": \"a\", \"id\": \"b\", \"sql\": \"c\"}", "neither a query");
+    match_refused("outcomes", "[\"\"]", "not a string");
+}
+END_TEST
+
 START_TEST(garbage)
 {
     static const char *const texts[] = {
@@ -330,6 +455,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {there_and_back, every_member_counts, values_that_are_none,
-        windows_that_are_none, syncs_that_are_none, a_member_nobody_knows, no_part_is_a_spec, garbage};
+        windows_that_are_none, syncs_that_are_none, matches_that_are_none, a_member_nobody_knows,
+        no_part_is_a_spec, garbage};
     return run_tests("spec", tests, N_ELEMENTS(tests));
 }
