@@ -11,6 +11,7 @@ A row of a side is {column: text or None}, or a Reject. Rows come in the order i
 import collections
 import dataclasses
 import datetime
+import functools
 import itertools
 import re
 import unicodedata
@@ -23,6 +24,7 @@ USUAL = "trim, blanks, case, nfc"
 NAMED = 10
 
 
+@functools.lru_cache(1 << 16)
 def normal(value, words=USUAL):
     """What is compared; None: there is nothing to compare."""
     if value is None:
@@ -43,6 +45,7 @@ def normal(value, words=USUAL):
     return value if value.strip(BLANKS) else None
 
 
+@functools.lru_cache(1 << 12)
 def day(value):
     """The date of a text, None when it is none."""
     found = DATE.fullmatch(value)
@@ -185,10 +188,10 @@ class Match:
         remaining, ambiguous = (left, right), ([], [])
         for level in self.levels:
             remaining = self._level(level, remaining, ambiguous)
+        ids = tuple({o.id for o in side} for side in ambiguous)
         for user in remaining[0] + remaining[1]:
-            others = ambiguous[1 - user.side]
-            if others:
-                self._ambiguous(user, "left_over", others)
+            if ids[1 - user.side]:
+                self._ambiguous(user, "left_over", ids[1 - user.side])
             else:
                 self._alone(user, "taken")
 
@@ -208,8 +211,9 @@ class Match:
             elif len(left) == len(right) == 1:
                 self._pair(left[0], right[0], self._words(level) or "elimination")
             else:
+                ids = tuple({o.id for o in side} for side in (left, right))
                 for user in left + right:
-                    self._ambiguous(user, self._words(level) or "keys", (left, right)[1 - user.side])
+                    self._ambiguous(user, self._words(level) or "keys", ids[1 - user.side])
                     ambiguous[user.side].append(user)
         return left_over
 
@@ -227,8 +231,8 @@ class Match:
     def _alone(self, user, reason):
         self._put(("left_only", "right_only")[user.side], reason, user)
 
-    def _ambiguous(self, user, reason, others):
-        self._put("ambiguous", reason, user, n_candidates=len(others), candidates={o.id for o in others})
+    def _ambiguous(self, user, reason, ids):
+        self._put("ambiguous", reason, user, n_candidates=len(ids), candidates=ids)
 
     def _put(self, outcome, reason, *users, **more):
         row = {"report_date": self.report_date, "outcome": outcome, "reason": reason, **more}

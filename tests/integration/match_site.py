@@ -2,6 +2,7 @@
 The case of SYSTEMS, section 4, with real servers: our users in a database, the vendor's API, a warehouse, and `ingestctl run --local`.
 What is in the table afterwards is compared with match_model.py, row by row.
 """
+import collections
 import contextlib
 import io
 import json
@@ -190,21 +191,20 @@ def unlike(found, wanted, columns):
     """In what the rows of the table differ from the model's, in words; "" when they do not."""
     for w in wanted:
         w["score"] = None if w.get("score") is None else round(w["score"], 3)
-    by_face = {}
+    by_face = collections.defaultdict(list)
     for f in found:
-        by_face.setdefault(face(f, columns), []).append(f)
-    missing = []
-    for w in wanted:
-        same = by_face.get(face(w, columns), [])
-        fits = next((f for f in same if candidates_fit(f, w) and raw_fits(f, w)), None)
-        if fits is None:
-            missing.append(w)
-        else:
-            same.remove(fits)
+        by_face[face(f, columns)].append(f)
+    missing = [w for w in wanted if not take(by_face[face(w, columns)], w)]
     extra = [f for same in by_face.values() for f in same]
     if not missing and not extra:
         return ""
     return f"{len(found)} rows found, {len(wanted)} wanted; missing: {missing[:3]}; not wanted: {extra[:3]}"
+
+
+def take(rows, wanted):
+    """Takes one out that may be it."""
+    fits = next((i for i, f in enumerate(rows) if candidates_fit(f, wanted) and raw_fits(f, wanted)), None)
+    return fits is not None and rows.pop(fits)
 
 
 def candidates_fit(found, wanted):
