@@ -154,10 +154,22 @@ int db_cursor_next(struct db_cursor *c, const struct db_value **ret_values, stru
     return c->db->driver->cursor_next(c, ret_values, fault);
 }
 
+const char *const *db_cursor_columns(const struct db_cursor *c, size_t *ret_n)
+{
+    *ret_n = c->n_columns;
+    return (const char *const *)c->columns;
+}
+
 void db_cursor_free(struct db_cursor *c)
 {
-    if (c)
-        c->db->driver->cursor_free(c);
+    if (!c)
+        return;
+    char **columns = c->columns;
+    size_t n = c->n_columns;
+    c->db->driver->cursor_free(c);
+    for (size_t i = 0; i < n; i++)
+        free(columns[i]);
+    free(columns);
 }
 
 static void put_name(struct buffer *out, const struct db *db, const char *name)

@@ -15,7 +15,7 @@ struct db_driver {
         const struct db_sink *sink, struct db_fault *fault);
     int (*script)(struct db *db, const char *sql, const struct db_sink *sink, struct db_fault *fault);
     int (*load)(struct db *db, const struct db_load *load, int64_t *ret_rows, struct db_fault *fault);
-    /* Sets db of *ret_cursor. */
+    /* Sets db of *ret_cursor, and its columns. */
     int (*cursor_open)(struct db *db, const char *sql, struct db_cursor **ret_cursor, struct db_fault *fault);
     int (*cursor_next)(struct db_cursor *c, const struct db_value **ret_values, struct db_fault *fault);
     void (*cursor_free)(struct db_cursor *c);
@@ -31,6 +31,8 @@ struct db {
 /* A driver's cursor begins with it. */
 struct db_cursor {
     struct db *db;
+    char **columns; /* db_cursor_free() frees them */
+    size_t n_columns;
 };
 
 extern const struct db_driver db_postgres, db_mysql, db_duckdb;

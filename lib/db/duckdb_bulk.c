@@ -137,6 +137,15 @@ struct duck_cursor {
     struct duck_result *result;
 };
 
+static void take_columns(struct duck_cursor *c)
+{
+    struct db_cursor *base = &c->base;
+    base->n_columns = (size_t)duck_result_columns(c->result);
+    base->columns = xcalloc(base->n_columns + 1, sizeof(*base->columns));
+    for (size_t i = 0; i < base->n_columns; i++)
+        base->columns[i] = xstrdup(duck_result_column(c->result, (int)i));
+}
+
 static int start_cursor(struct duck_cursor *c, const char *sql, struct db_fault *fault)
 {
     struct duck *duck = (struct duck *)c->base.db;
@@ -165,6 +174,7 @@ int duck_cursor_open(struct db *db, const char *sql, struct db_cursor **ret_curs
         duck_cursor_free(&c->base);
         return -1;
     }
+    take_columns(c);
     *ret_cursor = &c->base;
     return 0;
 }

@@ -199,8 +199,16 @@ struct cursor {
     struct db_cursor base;
     MYSQL_RES *res; /* NULL: at its end */
     struct db_value *values;
-    unsigned n_columns;
 };
+
+static void take_columns(struct db_cursor *c, MYSQL_RES *res)
+{
+    const MYSQL_FIELD *fields = mysql_fetch_fields(res);
+    c->n_columns = mysql_num_fields(res);
+    c->columns = xcalloc(c->n_columns + 1, sizeof(*c->columns));
+    for (size_t i = 0; i < c->n_columns; i++)
+        c->columns[i] = xstrdup(fields[i].name);
+}
 
 int mysql_cursor_open(struct db *db, const char *sql, struct db_cursor **ret_cursor, struct db_fault *fault)
 {
@@ -216,8 +224,8 @@ int mysql_cursor_open(struct db *db, const char *sql, struct db_cursor **ret_cur
     struct cursor *c = xnew(struct cursor);
     c->base.db = db;
     c->res = res;
-    c->n_columns = mysql_num_fields(res);
-    c->values = xcalloc((size_t)c->n_columns + 1, sizeof(*c->values));
+    take_columns(&c->base, res);
+    c->values = xcalloc(c->base.n_columns + 1, sizeof(*c->values));
     *ret_cursor = &c->base;
     return 0;
 }
@@ -243,7 +251,7 @@ int mysql_cursor_next(struct db_cursor *base, const struct db_value **ret_values
         return result;
     }
     const unsigned long *lengths = mysql_fetch_lengths(c->res);
-    for (unsigned i = 0; i < c->n_columns; i++)
+    for (size_t i = 0; i < base->n_columns; i++)
         c->values[i] = (struct db_value){row[i], row[i] ? lengths[i] : 0};
     *ret_values = c->values;
     return 1;

@@ -101,28 +101,57 @@ struct cursor {
     char *sql;
     char *line; /* libpq's; the values point into it */
     struct db_value *values;
-    size_t n_columns;
     bool ended;
 };
+
+/* COPY tells how many columns there are, not what they are called: that is asked before. */
+static int describe(struct postgres *pg, const char *sql, struct db_cursor *c, struct db_fault *fault)
+{
+    PGresult *res = PQprepare(pg->conn, "", sql, 0, NULL);
+    if (PQresultStatus(res) == PGRES_COMMAND_OK) {
+        PQclear(res);
+        res = PQdescribePrepared(pg->conn, "");
+    }
+    int result = 0;
+    if (PQresultStatus(res) != PGRES_COMMAND_OK)
+        result = postgres_fault_result(pg, res, sql, 1, fault);
+    else
+        c->n_columns = (size_t)PQnfields(res);
+    c->columns = xcalloc(c->n_columns + 1, sizeof(*c->columns));
+    for (size_t i = 0; i < c->n_columns; i++)
+        c->columns[i] = xstrdup(PQfname(res, (int)i));
+    PQclear(res);
+    return PQstatus(pg->conn) == CONNECTION_BAD ? postgres_fault_connection(pg, fault) : result;
+}
+
+static int start_copy(struct cursor *c, struct db_fault *fault)
+{
+    int n_columns = 0;
+    if (begin((struct postgres *)c->base.db, c->sql, PGRES_COPY_OUT, &n_columns, fault) < 0)
+        return -1;
+    c->ended = false;
+    if ((size_t)n_columns == c->base.n_columns)
+        return 0;
+    return db_fault_set(
+        fault, "", true, "%s: the columns of a statement changed while it began", c->base.db->label);
+}
 
 int postgres_cursor_open(
     struct db *db, const char *sql, struct db_cursor **ret_cursor, struct db_fault *fault)
 {
-    int n_columns = 0;
     size_t n = strlen(sql);
     while (n > 0 && strchr("; \t\r\n", sql[n - 1]))
         n--;
-    /* A line break: the statement may end in a comment. */
-    char *copy = xasprintf("COPY (%.*s\n) TO STDOUT", (int)n, sql);
-    if (begin((struct postgres *)db, copy, PGRES_COPY_OUT, &n_columns, fault) < 0) {
-        free(copy);
-        return -1;
-    }
     struct cursor *c = xnew(struct cursor);
     c->base.db = db;
-    c->sql = copy;
-    c->n_columns = (size_t)n_columns;
-    c->values = xcalloc(c->n_columns + 1, sizeof(*c->values));
+    c->ended = true;
+    /* A line break: the statement may end in a comment. */
+    c->sql = xasprintf("COPY (%.*s\n) TO STDOUT", (int)n, sql);
+    if (describe((struct postgres *)db, sql, &c->base, fault) < 0 || start_copy(c, fault) < 0) {
+        db_cursor_free(&c->base);
+        return -1;
+    }
+    c->values = xcalloc(c->base.n_columns + 1, sizeof(*c->values));
     *ret_cursor = &c->base;
     return 0;
 }
@@ -163,11 +192,11 @@ static int take_line(struct cursor *c, int n, struct db_fault *fault)
     size_t i = 0;
     char *p = n > 0 && c->line[n - 1] == '\n' ? c->line : NULL;
     bool complete = p != NULL;
-    for (; p && i < c->n_columns; i++)
+    for (; p && i < c->base.n_columns; i++)
         p = take_cell(p, &c->values[i]);
-    if (!complete || i != c->n_columns || (p && c->n_columns > 0))
+    if (!complete || i != c->base.n_columns || (p && c->base.n_columns > 0))
         return db_fault_set(fault, "08P01", true, "%s: a row of %zu columns was expected, another came",
-            c->base.db->label, c->n_columns);
+            c->base.db->label, c->base.n_columns);
     return 1;
 }
 

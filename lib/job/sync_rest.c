@@ -4,9 +4,9 @@
  */
 #include "job/member.h"
 #include "job/report.h"
+#include "job/rest_options.h"
 #include "job/sync_cursor.h"
 #include "job/sync_feed.h"
-#include "source/rest.h"
 #include "util/clock.h"
 #include "util/text.h"
 #include "util/url.h"
@@ -129,16 +129,6 @@ static char *with_query(const char *url, const char *query)
     return xasprintf("%.*s%s%s", (int)n, url, !query ? "" : mark ? "&" : "?", query ? query : "");
 }
 
-static enum rest_paging paging_of(const char *word)
-{
-    static const char *const words[] = {
-        [REST_OFFSET] = "offset", [REST_PAGE] = "page", [REST_NEXT] = "next", [REST_CURSOR] = "cursor"};
-    for (size_t i = 0; i < N_ELEMENTS(words); i++)
-        if (strcmp(words[i], word) == 0)
-            return (enum rest_paging)i;
-    return REST_OFFSET;
-}
-
 /* The member that tells rows apart: as it was given, else as the dataset has it. */
 static const char *find_key(const struct rest_feed *r, struct db_fault *fault)
 {
@@ -178,36 +168,10 @@ static const char **list_known(const struct rest_feed *r, size_t *ret_n)
     return list;
 }
 
-static struct rest_options options_of(const struct job_rest *rest)
-{
-    return (struct rest_options){
-        .paging = paging_of(rest->paging),
-        .offset = rest->offset,
-        .limit = rest->limit,
-        .page = rest->page,
-        .next = rest->next,
-        .cursor = rest->cursor,
-        .rows = strcmp(rest->rows, ".") == 0 ? "" : rest->rows,
-        .page_size = (int)rest->page_size,
-        .first_page = (int)rest->first_page,
-        .parallel = (int)rest->parallel,
-        .per_second = (double)rest->per_second,
-        .headers = (const char *const *)rest->headers.list,
-        .n_headers = rest->headers.n,
-        .header_file = rest->header_file,
-        .token_file = rest->token_file,
-        .credentials_file = rest->credentials_file,
-        .fields = (const char *const *)rest->fields.list,
-        .n_fields = rest->fields.n,
-        .updated = rest->updated,
-        .retries = -1,
-    };
-}
-
 static int open_pass(struct rest_feed *r, const char *key, struct db_fault *fault)
 {
     const struct job_sync *sync = r->feed.sync;
-    struct rest_options options = options_of(&sync->rest);
+    struct rest_options options = rest_options_take(&sync->rest);
     struct source_fault why = {0};
     _cleanup_free_ char *full = with_query(sync->source, sync->rest.order);
     _cleanup_free_ char *recent = with_query(sync->source, sync->rest.updated_order);

@@ -19,6 +19,7 @@ struct side_rule {
 
 struct match_side;
 
+/* What they point to stays the caller's, until the side is freed. */
 struct side_options {
     const char *folder, *name; /* files: FOLDER/NAME-rows, FOLDER/NAME-ids, FOLDER/NAME-rejects */
     double fraction;

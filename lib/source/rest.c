@@ -93,19 +93,25 @@ static int next_row(struct rest *r, struct source_row *ret, struct source_fault 
     for (int got;;) {
         if (r->at_end)
             return r->surveying || r->columns.grew ? start_over(r, fault) : 0;
-        if (!r->has_page) {
+        if (!r->current) {
             got = rest_plan_next(r, fault);
             if (got < 0)
                 return -1;
             r->at_end = got == 0;
             continue;
         }
-        if (!json_element(&r->list, &t)) {
+        got = rest_document_row(&r->current->document, &r->current->body, &t);
+        if (got < 0)
+            return rest_plan_lost(r, r->current, fault);
+        if (got == 0) {
             if (rest_plan_leave(r, fault) < 0)
                 return -1;
             continue;
         }
+        r->n_read++;
         got = take_row(r, &t, ret, fault);
+        if (got > 0)
+            r->position = r->n_read < r->n_rows ? -1 : rest_plan_position(r);
         if (got != 0)
             return got;
     }
@@ -142,6 +148,7 @@ void rest_facts(const struct source *s, struct rest_facts *ret)
         .pages = r->pages,
         .again = r->again,
         .newest = r->newest,
+        .position = r->position,
         .restart = r->has_failed && r->failure.restart};
 }
 
@@ -152,7 +159,6 @@ static void release(struct source *s)
     rest_columns_done(&r->columns);
     rest_row_reader_done(&r->reader);
     rest_window_done(&r->window);
-    json_done(&r->list);
     buffer_done(&r->before);
     free(r->label);
     free(r->offset);
@@ -173,6 +179,7 @@ struct rest *rest_new(void)
 {
     struct rest *r = xnew(struct rest);
     r->source.driver = &driver;
+    r->position = -1;
     rest_columns_init(&r->columns);
     rest_row_reader_init(&r->reader);
     rest_window_init(&r->window);

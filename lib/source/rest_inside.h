@@ -27,23 +27,25 @@ struct rest {
     char *plan_next; /* of REST_NEXT and REST_CURSOR: its URL or its word; NULL: there is none */
     char *mark;      /* a plan_next of earlier, to find a circle */
     int64_t next_count, mark_at;
-    bool is_steady; /* the last page was full: the next may be asked for before this one is done */
+    bool is_resumed; /* it began in the middle */
+    bool is_steady;  /* the last page was full: the next may be asked for before this one is done */
     int64_t page_size, overlap;
+    int64_t begin;      /* what the first page was asked by */
     int64_t frontier;   /* the offset behind the last page */
     int64_t short_rows; /* of the last page, when it was not full */
     int64_t calm;       /* pages since the last shift */
     int shifts, barren;
 
     /* The page that is handed out. */
-    bool has_page;
-    struct json_reader list;
-    int64_t n_rows, n_new;
+    struct rest_page *current; /* or NULL */
+    int64_t n_rows, n_read, n_new;
     struct buffer before; /* `updated` of the row before */
 
     bool is_past; /* a row older than `since` came */
     bool at_end, surveying, has_failed;
     struct source_fault failure;
     int64_t rows, pages, again;
+    int64_t position; /* as in rest_facts */
     char *newest, *raw;
 };
 
@@ -58,6 +60,11 @@ int rest_plan_begin(struct rest *r, struct source_fault *fault);
 int rest_plan_next(struct rest *r, struct source_fault *fault);
 /* That page is handed out. */
 int rest_plan_leave(struct rest *r, struct source_fault *fault);
+
+/* Behind the page that is handed out, as in rest_facts. */
+int64_t rest_plan_position(const struct rest *r);
+/* A row of a page that was checked cannot be read any more. */
+int rest_plan_lost(const struct rest *r, const struct rest_page *p, struct source_fault *fault);
 
 /* The row's identity: its key; of one without, its text, which may stand on a page more than once. */
 struct rest_seen rest_identify(const struct rest *r, const struct rest_row *row, const struct json_token *t);

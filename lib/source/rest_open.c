@@ -121,9 +121,19 @@ static int check(const struct rest *r, const struct rest_options *o, struct sour
         return refuse(r, fault, "the size of its pages must be between 1 and 1000000");
     if (o->parallel < 0 || o->parallel > REST_PARALLEL_MAX)
         return refuse(r, fault, "at most 64 of its pages can be under way at once");
+    if (o->begin_at < 0 || (o->begin_at > 0 && (o->paging == REST_NEXT || o->paging == REST_CURSOR)))
+        return refuse(r, fault, "it cannot be gone on with in the middle: its pages have no numbers");
     if (!(o->per_second >= 0 && o->per_second <= 1e6))
         return refuse(r, fault, "the limit of requests a second is no number from 0 to 1000000");
     return 0;
+}
+
+/* With begin_at the page before it, which joins what is known to what is new. */
+static int64_t first_wanted(const struct rest *r, const struct rest_options *o)
+{
+    if (o->paging == REST_PAGE)
+        return r->is_resumed ? MAX(o->begin_at - 1, o->first_page) : o->first_page;
+    return MAX(o->begin_at - r->page_size, 0);
 }
 
 static void take_numbers(struct rest *r, const struct rest_options *o)
@@ -135,7 +145,8 @@ static void take_numbers(struct rest *r, const struct rest_options *o)
         r->page_size = 2;
     r->overlap = 1;
     r->mark_at = 1;
-    r->plan = o->paging == REST_PAGE ? o->first_page : 0;
+    r->is_resumed = o->begin_at > 0;
+    r->begin = r->plan = first_wanted(r, o);
     w->interval_us = o->per_second > 0 ? (int64_t)(1e6 / o->per_second) : 0;
     w->retries = o->retries >= 0 ? o->retries : 5;
     w->retry_after_us = o->retry_after_us ? o->retry_after_us : 500 * US_PER_MS;
@@ -176,7 +187,9 @@ static int take_options(struct rest *r, const struct rest_options *o, struct sou
     take_words(r, o);
     if (take_headers(r, o, fault) < 0 || take_fields(r, o, fault) < 0)
         return -1;
-    return rest_wire_init(&r->wire, (size_t)parallel, fault);
+    if (rest_wire_init(&r->wire, (size_t)parallel, o->spool_folder, fault) == 0)
+        return 0;
+    return error_prefix(&fault->error, "%s", r->label);
 }
 
 /* ---- what is there at the beginning ---- */
@@ -190,20 +203,20 @@ static void note_newest(struct rest *r, struct slice updated)
 }
 
 /* Reads a page's rows for their members, and for the newest of them. */
-static int survey(struct rest *r, const struct rest_page *p, bool for_newest, struct source_fault *fault)
+static int survey(struct rest *r, struct rest_page *p, bool for_newest, struct source_fault *fault)
 {
     struct json_token t;
     struct rest_row row;
-    r->list.lenient = true;
-    json_begin(&r->list, p->document.rows);
-    for (bool more = json_array(&r->list); more && json_element(&r->list, &t);) {
+    int got;
+    rest_document_begin(&p->document, &p->body);
+    while ((got = rest_document_row(&p->document, &p->body, &t)) > 0) {
         if (!rest_row_read(&r->reader, &r->columns, &t, &row))
             return refuse(r, fault,
                 "its rows have more members than a table can have columns: choose some with fields");
         if (for_newest)
             note_newest(r, row.updated);
     }
-    return 0;
+    return got < 0 ? rest_plan_lost(r, p, fault) : 0;
 }
 
 /* Before the first page, so that what is updated while we read is newer. */
@@ -250,21 +263,11 @@ static int place_member(
         r->label, name);
 }
 
-static bool is_empty_list(const struct rest_page *p)
-{
-    struct json_reader list = {.lenient = true};
-    struct json_token t;
-    json_begin(&list, p->document.rows);
-    bool empty = !json_array(&list) || !json_element(&list, &t);
-    json_done(&list);
-    return empty;
-}
-
 static int choose_columns(
-    struct rest *r, const struct rest_options *o, const struct rest_page *p, struct source_fault *fault)
+    struct rest *r, const struct rest_options *o, struct rest_page *p, struct source_fault *fault)
 {
     struct rest_columns *c = &r->columns;
-    bool empty = is_empty_list(p);
+    bool empty = p->document.n_rows == 0;
     if (c->open) {
         if (survey(r, p, false, fault) < 0 || place_member(r, o->key, empty, &c->key, fault) < 0)
             return -1;

@@ -55,7 +55,7 @@ static char *make_url(struct rest *r)
 static void ask(struct rest *r)
 {
     struct rest_page *p = page_at(r, r->n_used++);
-    p->number = r->pages + (int64_t)r->n_used - r->has_page;
+    p->number = r->pages + (int64_t)r->n_used - (r->current != NULL);
     p->offset = r->plan;
     p->limit = r->page_size;
     rest_wire_ask(p, make_url(r));
@@ -86,11 +86,6 @@ static void forget(struct rest *r)
 
 /* ---- judging ---- */
 
-/* What a page that came is seen to hold. */
-struct look {
-    struct json_token first, last;
-};
-
 static struct slice to_slice(const char *text)
 {
     return text ? SLICE(text) : (struct slice){0};
@@ -106,39 +101,49 @@ struct rest_seen rest_identify(const struct rest *r, const struct rest_row *row,
     return s;
 }
 
-static void count_rows(struct rest *r, const struct rest_page *p, struct look *ret)
+int rest_plan_lost(const struct rest *r, const struct rest_page *p, struct source_fault *fault)
 {
-    struct json_token t;
-    *ret = (struct look){0};
-    r->n_rows = r->n_new = 0;
-    r->list.lenient = true;
-    json_begin(&r->list, p->document.rows);
-    if (json_array(&r->list))
-        while (json_element(&r->list, &t)) {
-            ret->last = t;
-            if (r->n_rows++ == 0)
-                ret->first = t;
-        }
+    fault->transient = true;
+    return error_set(&fault->error,
+        "page %" PRId64 " of %s: what was kept of it in a file cannot be read: %s", p->number, r->label,
+        strerror(p->body.error));
 }
 
-static int no_room(struct rest *r, struct source_fault *fault)
+/* The page's row that begins at this offset of its body. */
+static int look_at(struct rest *r, struct rest_page *p, int64_t offset, struct json_token *ret,
+    struct rest_row *ret_row, struct source_fault *fault)
 {
+    if (!rest_document_row_at(&p->document, &p->body, offset, ret))
+        return rest_plan_lost(r, p, fault);
+    if (rest_row_read(&r->reader, &r->columns, ret, ret_row))
+        return 0;
     return error_set(&fault->error, "%s: its rows have more than %d members: choose some with fields",
         r->label, REST_COLUMNS_MAX);
 }
 
+/* A pass that goes on in the middle, and finds nothing there. */
+static int too_short(const struct rest *r, struct source_fault *fault)
+{
+    fault->transient = fault->restart = true;
+    return error_set(&fault->error,
+        "%s: more rows went since it was broken off than a page holds: it is to be read from the start",
+        r->label);
+}
+
 /* 1, 0, or -1. */
-static int is_continued(
-    struct rest *r, const struct rest_page *p, const struct look *look, struct source_fault *fault)
+static int is_continued(struct rest *r, struct rest_page *p, struct source_fault *fault)
 {
     struct rest_row row;
+    struct json_token first;
+    if (r->pages == 0 && r->is_resumed)
+        return r->n_rows > 0 ? 1 : too_short(r, fault);
     if (r->paging != REST_OFFSET || (p->offset == 0 && (r->n_rows == 0 || !r->window.has_forgotten)))
         return 1;
     if (r->n_rows == 0)
         return 0;
-    if (!rest_row_read(&r->reader, &r->columns, &look->first, &row))
-        return no_room(r, fault);
-    struct rest_seen seen = rest_identify(r, &row, &look->first);
+    if (look_at(r, p, p->document.first, &first, &row, fault) < 0)
+        return -1;
+    struct rest_seen seen = rest_identify(r, &row, &first);
     /* In order of `updated`, a row of another version stood elsewhere. */
     return r->since && row.key.p ? rest_window_has_version(&r->window, &seen)
                                  : rest_window_has(&r->window, &seen);
@@ -146,7 +151,7 @@ static int is_continued(
 
 static int step_back(struct rest *r, const struct rest_page *p, struct source_fault *fault)
 {
-    if (p->offset == 0) {
+    if (p->offset == r->begin) {
         fault->transient = fault->restart = true;
         return error_set(&fault->error,
             "%s: its rows move faster than they can be read: it is to be read from the start; is the order "
@@ -165,7 +170,7 @@ static int step_back(struct rest *r, const struct rest_page *p, struct source_fa
     int64_t back = INT64_C(1) << MIN(2 * r->shifts, 40);
     r->overlap = MAX(MIN(back, r->page_size / 2), 1);
     forget(r);
-    r->plan = MAX(r->frontier - back, 0);
+    r->plan = MAX(r->frontier - back, r->begin);
     r->is_steady = false;
     r->calm = 0;
     return 0;
@@ -221,23 +226,22 @@ static int plan_chain(struct rest *r, const struct rest_page *p, struct source_f
 }
 
 /* Whether there is reason to ask for the next page before this one is done. */
-static int judge_steady(
-    struct rest *r, const struct rest_page *p, const struct look *look, struct source_fault *fault)
+static int judge_steady(struct rest *r, struct rest_page *p, struct source_fault *fault)
 {
     struct rest_row row;
+    struct json_token last;
     r->is_steady = r->n_rows > 0 && (r->paging != REST_OFFSET || r->n_rows >= r->page_size);
     if (!r->is_steady || !r->since)
         return 0;
-    if (!rest_row_read(&r->reader, &r->columns, &look->last, &row))
-        return no_room(r, fault);
+    if (look_at(r, p, p->document.last, &last, &row, fault) < 0)
+        return -1;
     r->is_steady = !row.updated.p || rest_compare(row.updated, to_slice(r->since)) >= 0;
     return 0;
 }
 
-static int accept_page(
-    struct rest *r, const struct rest_page *p, const struct look *look, struct source_fault *fault)
+static int accept_page(struct rest *r, struct rest_page *p, struct source_fault *fault)
 {
-    if (plan_chain(r, p, fault) < 0 || judge_steady(r, p, look, fault) < 0)
+    if (plan_chain(r, p, fault) < 0 || judge_steady(r, p, fault) < 0)
         return -1;
     if (r->pages++ >= REST_PAGES_MAX)
         return error_set(
@@ -247,9 +251,9 @@ static int accept_page(
     r->frontier = p->offset + r->n_rows;
     r->shifts = 0;
     r->before.n = 0;
-    r->has_page = true;
-    json_begin(&r->list, p->document.rows);
-    json_array(&r->list);
+    r->current = p;
+    r->n_read = 0;
+    rest_document_begin(&p->document, &p->body);
     return 1;
 }
 
@@ -262,19 +266,19 @@ int rest_plan_begin(struct rest *r, struct source_fault *fault)
 int rest_plan_next(struct rest *r, struct source_fault *fault)
 {
     for (;;) {
-        struct look look;
         ask_ahead(r);
         if (r->n_used == 0)
             return 0;
         struct rest_page *p = page_at(r, 0);
         if (rest_wire_wait(p, fault) < 0)
             return -1;
-        count_rows(r, p, &look);
-        int continued = is_continued(r, p, &look, fault);
+        r->n_rows = p->document.n_rows;
+        r->n_new = 0;
+        int continued = is_continued(r, p, fault);
         if (continued < 0)
             return -1;
         if (continued) {
-            int got = accept_page(r, p, &look, fault);
+            int got = accept_page(r, p, fault);
             if (got > 0)
                 ask_ahead(r);
             return got;
@@ -308,11 +312,19 @@ static bool is_last(const struct rest *r, const struct rest_page *p)
     return r->paging == REST_PAGE && r->n_rows == 0;
 }
 
+int64_t rest_plan_position(const struct rest *r)
+{
+    if (is_chain(r))
+        return -1;
+    return r->paging == REST_PAGE ? r->current->offset + 1 : r->frontier;
+}
+
 int rest_plan_leave(struct rest *r, struct source_fault *fault)
 {
     struct rest_page *p = page_at(r, 0);
     int64_t number = p->number;
-    r->has_page = false;
+    r->position = rest_plan_position(r);
+    r->current = NULL;
     r->barren = r->n_new > 0 ? 0 : r->barren + 1;
     r->at_end = r->is_past || is_last(r, p);
     learn_size(r, p);
@@ -320,6 +332,7 @@ int rest_plan_leave(struct rest *r, struct source_fault *fault)
     r->head = r->head + 1 < r->wire.n_pages ? r->head + 1 : 0;
     r->n_used--;
     if (r->at_end) {
+        r->position = -1;
         forget(r);
         return 0;
     }
@@ -330,7 +343,7 @@ int rest_plan_leave(struct rest *r, struct source_fault *fault)
             number, r->label, r->barren);
     if (r->paging != REST_OFFSET)
         return 0;
-    int64_t wanted = MAX(r->frontier - r->overlap, 0);
+    int64_t wanted = MAX(r->frontier - r->overlap, r->begin);
     if (r->n_used > 0 && page_at(r, 0)->offset <= wanted && page_at(r, 0)->offset > p->offset)
         return 0;
     forget(r);

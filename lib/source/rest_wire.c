@@ -6,10 +6,10 @@
 #include "util/text.h"
 #include "util/url.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #define MAX_PAUSE_US       (60 * US_PER_SEC)
-#define BODY_KEPT          ((size_t)1 << 20) /* from page to page */
 #define CONNECT_TIMEOUT_US (10 * US_PER_SEC)
 
 /* ---- what libcurl calls ---- */
@@ -19,12 +19,7 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
     struct rest_page *p = arg;
     p->last_sign = clock_mono_us();
     p->wire->received += (int64_t)n;
-    if (n > REST_PAGE_MAX - p->body.n || !buffer_reserve(&p->body, n)) {
-        p->too_large = true;
-        return 0;
-    }
-    buffer_put(&p->body, bytes, n);
-    return n;
+    return rest_body_put(&p->body, bytes, n) ? n : 0;
 }
 
 static size_t take_header(char *bytes, size_t size, size_t n, void *arg)
@@ -44,13 +39,25 @@ static int take_connection(void *arg, char *ip, char *local_ip, int port, int lo
 
 /* ---- life ---- */
 
-int rest_wire_init(struct rest_wire *w, size_t n_pages, struct source_fault *fault)
+static int make_body(struct rest_page *p, const char *folder, struct source_fault *fault)
+{
+    if (!folder || rest_body_spool(&p->body, folder) == 0)
+        return 0;
+    fault->transient = errno == ENOSPC || errno == EMFILE || errno == ENFILE;
+    return error_set(&fault->error, "cannot make a file for pages in %s: %s", folder, strerror(errno));
+}
+
+int rest_wire_init(struct rest_wire *w, size_t n_pages, const char *spool_folder, struct source_fault *fault)
 {
     w->multi = curl_multi_init();
     w->pages = xcalloc(n_pages, sizeof(*w->pages));
     w->n_pages = n_pages;
+    for (size_t i = 0; i < n_pages; i++)
+        rest_body_init(&w->pages[i].body);
     for (size_t i = 0; i < n_pages; i++) {
         w->pages[i].wire = w;
+        if (make_body(&w->pages[i], spool_folder, fault) < 0)
+            return -1;
         w->pages[i].easy = curl_easy_init();
         if (!w->pages[i].easy)
             return error_set(&fault->error, "no memory for requests");
@@ -62,7 +69,7 @@ static void release_page(struct rest_page *p)
 {
     rest_wire_drop(p);
     curl_easy_cleanup(p->easy);
-    buffer_done(&p->body);
+    rest_body_done(&p->body);
 }
 
 void rest_wire_done(struct rest_wire *w)
@@ -71,7 +78,6 @@ void rest_wire_done(struct rest_wire *w)
         release_page(&w->pages[i]);
     curl_multi_cleanup(w->multi);
     curl_slist_free_all(w->headers);
-    json_done(&w->json);
     target_done(&w->target);
     free(w->pages);
     free(w->ca_file);
@@ -93,7 +99,7 @@ static void forget_body(struct rest_page *p)
     rest_document_done(&p->document);
     free(p->link);
     p->link = NULL;
-    buffer_reset(&p->body, BODY_KEPT);
+    rest_body_clear(&p->body);
 }
 
 void rest_wire_drop(struct rest_page *p)
@@ -139,7 +145,7 @@ static void begin(struct rest_page *p, int64_t now)
     curl_easy_setopt(p->easy, CURLOPT_PREREQFUNCTION, take_connection);
     curl_easy_setopt(p->easy, CURLOPT_PREREQDATA, p);
     p->error[0] = '\0';
-    p->connected = p->too_large = false;
+    p->connected = false;
     p->last_sign = now;
     p->state = REST_UNDER_WAY;
     p->added = curl_multi_add_handle(w->multi, p->easy) == CURLM_OK;
@@ -151,9 +157,14 @@ static void begin(struct rest_page *p, int64_t now)
 static int broke(struct rest_page *p, CURLcode code, struct source_fault *why)
 {
     char size[32];
-    if (p->too_large)
+    if (p->body.fault == REST_BODY_LARGE)
         return error_set(&why->error, "the page is larger than %s: ask for fewer rows with page_size",
-            text_bytes(REST_PAGE_MAX, size));
+            text_bytes(p->body.fd < 0 ? REST_PAGE_MAX : REST_SPOOL_MAX, size));
+    if (p->body.fault == REST_BODY_FILE) {
+        why->transient = true;
+        return error_set(&why->error, "the page cannot be kept in the file that it goes to: %s%s",
+            strerror(p->body.error), p->body.error == ENOSPC ? ": make room on that disk" : "");
+    }
     why->transient = !request_is_lasting(code);
     return error_set(&why->error, "%s%s", p->error[0] ? p->error : curl_easy_strerror(code),
         code == CURLE_PEER_FAILED_VERIFICATION ? " (is its certificate one that this machine trusts?)" : "");
@@ -187,9 +198,8 @@ static int read_body(struct rest_page *p, struct source_fault *why)
     struct rest_wire *w = p->wire;
     char words[160];
     bool is_json;
-    struct slice body = {p->body.p ? p->body.p : "", p->body.n};
     take_link(p);
-    if (rest_document_read(&w->json, body, &w->places, &p->document, words, &is_json))
+    if (rest_document_read(&p->body, &w->places, &p->document, words, &is_json))
         return 0;
     /* Of the first page it is the configuration that is wrong; later, the server. */
     why->transient = !is_json || p->number > 1;
@@ -224,6 +234,7 @@ static void finish(struct rest_page *p, CURLcode code)
     struct source_fault why = {0};
     int64_t retry_after_us;
     int got = judge(p, code, &retry_after_us, &why);
+    bool is_ours = p->body.fault == REST_BODY_FILE; /* another copy of the page would not help */
     stop(p);
     if (got == 0) {
         p->state = REST_COMPLETE;
@@ -232,7 +243,7 @@ static void finish(struct rest_page *p, CURLcode code)
     forget_body(p);
     p->failures++;
     p->why = why;
-    p->state = why.transient && p->failures <= w->retries ? REST_WAITING : REST_FAILED;
+    p->state = why.transient && !is_ours && p->failures <= w->retries ? REST_WAITING : REST_FAILED;
     p->start_at = clock_mono_us() + pause_of(p, retry_after_us);
     if (retry_after_us >= 0) /* the server means all of us */
         w->not_before = MAX(w->not_before, p->start_at);
@@ -271,13 +282,13 @@ void rest_wire_turn(struct rest_wire *w)
     int running, more;
     begin_waiting(w);
     curl_multi_perform(w->multi, &running);
+    end_stalled(w); /* before bodies are read, which may take its time */
     for (CURLMsg *m; (m = curl_multi_info_read(w->multi, &more));) {
         struct rest_page *p;
         CURLcode code = m->data.result;
         if (m->msg == CURLMSG_DONE && curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &p) == CURLE_OK)
             finish(p, code);
     }
-    end_stalled(w);
 }
 
 /* How long nothing of ours is due. */

@@ -21,12 +21,12 @@ struct rest_page {
     int64_t limit;
     char *url;
 
-    struct buffer body;
-    struct rest_document document; /* when complete; points into the body */
+    struct rest_body body;
+    struct rest_document document; /* when complete; of the body */
     char *link;                    /* the Link header's next, or NULL */
 
     CURL *easy;
-    bool added, connected, too_large;
+    bool added, connected;
     int failures;
     int64_t start_at, last_sign; /* monotone, in microseconds */
     char error[CURL_ERROR_SIZE];
@@ -43,7 +43,6 @@ struct rest_wire {
     char *ca_file;
     struct rest_places places;
     char *rows_path, *next_path;
-    struct json_reader json;
     int retries;
     int64_t retry_after_us, stall_us;
     int64_t interval_us; /* between two requests; 0: none */
@@ -51,7 +50,8 @@ struct rest_wire {
     int64_t requests, received;
 };
 
-int rest_wire_init(struct rest_wire *w, size_t n_pages, struct source_fault *fault);
+/* spool_folder: as in rest.h. */
+int rest_wire_init(struct rest_wire *w, size_t n_pages, const char *spool_folder, struct source_fault *fault);
 void rest_wire_done(struct rest_wire *w);
 
 /* The request of this page is made when its turn comes. url: a string that becomes the page's. */

@@ -392,6 +392,11 @@ bool json_value(struct json_reader *r, struct json_token *ret)
     return true;
 }
 
+bool json_part(struct json_reader *r, unsigned outside, struct json_token *ret_value)
+{
+    return read_value(r, outside, ret_value);
+}
+
 bool json_object(struct json_reader *r)
 {
     struct json_token t;

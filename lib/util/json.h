@@ -61,6 +61,8 @@ bool json_array(struct json_reader *r);
 bool json_element(struct json_reader *r, struct json_token *ret_value);
 /* The whole text as one value of any type; false at a fault. */
 bool json_value(struct json_reader *r, struct json_token *ret_value);
+/* A value that more may stand behind, within so many open objects and arrays: for who reads those itself. */
+bool json_part(struct json_reader *r, unsigned outside, struct json_token *ret_value);
 
 /* How far into the text the reader is: where the fault stands. */
 static inline size_t json_offset(const struct json_reader *r)

@@ -392,6 +392,18 @@ def test_a_statement_without_rows_is_no_cursor(db):
     assert not said.fault["transient"] and said.rows == [["3"]]
 
 
+def test_columns_of_a_cursor(sink):
+    quote = "`" if sink.name == "mysql" else '"'
+    name = "Wü\"s`t" if sink.name != "duckdb" else "Wü'st"
+    sql = f"SELECT 1 AS a, 2 AS {quote}{name.replace(quote, 2 * quote)}{quote}, 3 AS a, NULL AS {quote}B c{quote} -- four"
+    said = fine(sink.url(), sql, "--cursor", "4", "--columns", "--then", "SELECT 3")
+    assert said.columns[0] == ["a", name, "a", "B c"] and said.rows == [["1", "2", "3", None], ["3"]]
+    make(sink, "a int, b text")
+    for sql in ("SELECT * FROM t;", "WITH x AS (SELECT a AS c, b AS d FROM t) SELECT d, c FROM x ; \n"):
+        said = fine(sink.url(), sql, "--cursor", "2", "--columns")
+        assert said.columns == [["a", "b"] if "WITH" not in sql else ["d", "c"]] and said.rows == []
+
+
 def test_types_of_a_cursor(pg):
     said = fine(pg.url(), "SELECT true, '\\x00ff'::bytea, NULL, E'\\b\\f\\x0b\\r', '\\N'", "--cursor", "5")
     assert said.rows == [["t", "\\x00ff", None, "\b\f\v\r", "\\N"]]

@@ -17,6 +17,7 @@ from servers import wait_until
 # The tests that hold for every database; `db` and `sink` are the fixtures of this file.
 from test_bulk import (fine, lines, make, number, test_a_cursor_that_is_freed_at_its_last_row,  # noqa: F401
                        test_a_cursor_that_is_freed_early, test_a_statement_without_rows_is_no_cursor,
+                       test_columns_of_a_cursor,
                        test_every_character, test_hard_values, test_no_rows, test_other_types_than_text,
                        test_rows_that_end_in_a_fault, test_what_is_no_cursor)
 from test_db import (MARKER, NASTY, RUN_SQL, begin, run,  # noqa: F401

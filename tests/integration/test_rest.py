@@ -10,10 +10,26 @@ from clinic_api import Body, Churn, Clinic, ClinicApi, Half, Reset, Stall, Statu
 from programs import BUILD
 
 REST_CAT = BUILD / "tests/unit/source/rest_cat"
+SANITIZED = b"__asan_init" in REST_CAT.read_bytes()
 MARKER = "planted-marker-4410"
 FULL = "/v1/patients?sort_field=id&sort_dir=asc"
 RECENT = "/v1/patients?sort_field=updated_at&sort_dir=desc"
 PLAIN = {"key": "id", "updated": "updated_at"}
+KEPT = {}  # where pages are kept: in memory, or spool_folder
+
+
+@pytest.fixture(params=["memory", "files"], autouse=True)
+def kept(request, tmp_path):
+    """Every test twice: pages may be in memory or in files, and nobody sees a difference."""
+    if request.param == "memory":
+        yield request.param
+        return
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    KEPT["spool_folder"] = folder
+    yield request.param
+    KEPT.clear()
+    assert list(folder.iterdir()) == []
 
 
 class Got:
@@ -45,12 +61,15 @@ class Got:
         return [int(row["id"]) for row in self.rows]
 
 
-def read(url, **wishes):
+def read(url, file_max=None, **wishes):
     argv = [REST_CAT, url]
-    for name, value in {"retry_ms": 1, "key": "id", **wishes}.items():
+    for name, value in {"retry_ms": 1, "key": "id", **KEPT, **wishes}.items():
         argv += [f"{name}={v}" for v in (value if isinstance(value, list) else [value])]
+    if file_max:  # of any file that it writes; the signal that comes with it is ignored, as Python does
+        argv = ["prlimit", f"--fsize={file_max}", *argv]
     env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=20)
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=20,
+                          restore_signals=False)
     return Got(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -432,7 +451,7 @@ def test_requests_are_limited(api):
 
 
 def test_memory_is_that_of_the_pages(api):
-    if b"__asan_init" in REST_CAT.read_bytes():
+    if SANITIZED:
         pytest.skip("a sanitizer takes memory of its own")
     with open_api(20_000) as small, open_api(200_000) as large:
         a = read(small.url(FULL), quiet=1).good().last["peak_kb"]
@@ -440,9 +459,121 @@ def test_memory_is_that_of_the_pages(api):
         assert b < a + 24_000 and b < 64_000
 
 
-def test_a_page_too_large_is_refused(api):
-    api.put("/x", b'{"data": [' + b" " * (64 << 20) + b"]}")
-    read(api.url("/x"), paging="next").bad("larger than", "page_size")
+def test_a_page_too_large_is_refused(api, kept):
+    api.put("/x", b'{"data": [{"id": 1}' + b" " * (64 << 20) + b', {"id": 2}]}')
+    got = read(api.url("/x"), paging="next")
+    if kept == "memory":
+        got.bad("larger than 64.0 MB", "page_size")
+    else:
+        assert got.good().ids() == [1, 2] and (SANITIZED or got.last["peak_kb"] < 40_000)
+
+
+# Pages in files.
+
+def test_one_page_that_is_all_there_is(api, tmp_path):
+    """A hundred megabytes in one list, of which a window is in memory; rows of all sizes lie across its borders."""
+    def rows():
+        for i in range(1, 3001):
+            pad = "x" * (i * 7919 % 70_000)
+            yield f'{{"id": {i}, "name": "Ü\\n{pad}", "none": [{i}, {{"a": "{pad[:40]}"}}]}}'
+    body = "[" + ",\n ".join(rows()) + "]"
+    assert len(body) > 96 << 20
+    api.put("/x", body.encode())
+    got = read(api.url("/x"), paging="next", rows="", field=["id", "name"], quiet=1, spool_folder=tmp_path).good()
+    assert got.last["rows"] == 3000 and got.last["received"] == len(body.encode())
+    assert SANITIZED or got.last["peak_kb"] < 40_000
+
+
+def test_a_row_too_large_is_refused(api, tmp_path):
+    big = b'{"id": 1, "a": "' + b"y" * (65 << 20) + b'"}'
+    for body in (b'{"data": [{"id": 0}, ' + big + b"]}", b'{"data": [], "other": [' + big + b"]}"):
+        api.put("/x", body)
+        read(api.url("/x"), paging="next", spool_folder=tmp_path).bad("page 1 (", "one row", "larger than 64.0 MB")
+    api.put("/x", b'{"data": [{"id": 0}, ' + big.replace(b"y" * (2 << 20), b"") + b"]}")
+    assert read(api.url("/x"), paging="next", spool_folder=tmp_path, quiet=1).good().last["rows"] == 2
+
+
+def test_a_file_that_cannot_be_written(api, tmp_path):
+    got = read(api.url(FULL), spool_folder=tmp_path, file_max=65536)
+    got.bad("page 1 (", "cannot be kept in the file", "File too large", transient=True)
+    assert got.rows == [] and len(api.requests) == 1
+    read(api.url(FULL), spool_folder=tmp_path / "nowhere").bad("cannot make a file for pages in", "nowhere: No such file")
+    assert list(tmp_path.glob("*.*")) == []
+
+
+# A pass that goes on where another was broken off.
+
+RESUMED = [("offset", FULL, {"page_size": 100}), ("page", "/v2/numbered", {"paging": "page", "first_page": 1}),
+           ("page from 0", "/v2/numbered", {"paging": "page", "first_page": 0})]
+
+
+def asked(api):
+    """The pages that were asked for, as numbers."""
+    with api.lock:
+        queries = [query for _, query, _ in api.requests]
+        api.requests.clear()
+    return [int(query.get("offset", query.get("page", 0))) for query in queries]
+
+
+@pytest.mark.parametrize("path,wishes", [r[1:] for r in RESUMED], ids=[r[0] for r in RESUMED])
+@pytest.mark.parametrize("broken", [1, 2, 7, 24])
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_a_pass_goes_on_where_it_was_broken_off(path, wishes, broken, parallel):
+    with open_api(2400) as api:
+        first_page = wishes.get("first_page", 0)
+        for page in range(26):
+            ids = range(page * 100 + 1, page * 100 + 101) if page < 24 else []
+            api.put(f"/v2/numbered?page={page + first_page}", {"data": [{"id": i} for i in ids]})
+        url = api.url(path)
+        whole = read(url, parallel=parallel, **wishes).good()
+        assert whole.ids() == list(range(1, 2401)) and whole.last["position"] == -1
+        asked(api)
+        got = read(url, break_at=broken, parallel=parallel, **wishes).good()
+        position = got.last["position"]
+        assert position == (broken + first_page if "paging" in wishes else got.ids()[-1])
+        asked(api)
+        more = read(url, begin_at=position, parallel=parallel, **wishes).good()
+        assert more.last["position"] == -1
+        # the page before comes again, then all that is left
+        assert more.ids() == list(range(max(got.ids()[-1] - 99, 1), 2401))
+        assert min(asked(api)) == (position - 1 if "paging" in wishes else max(position - 100, 0))
+
+
+def test_there_is_a_position_at_the_end_of_each_page_alone(api):
+    with subprocess.Popen([REST_CAT, api.url(FULL), "key=id", "page_size=100", "break_at=3"], stdout=subprocess.PIPE) as p:
+        lines = [json.loads(line) for line in p.stdout]
+    assert len(lines) == 1 + 100 + 99 + 99 + 1 and lines[-1]["position"] == 298
+    for paging in ("next", "cursor"):
+        assert read(api.url(FULL), paging=paging, break_at=1).good().last["position"] == -1
+        read(api.url(FULL), paging=paging, begin_at=1).bad("no numbers")
+    read(api.url(FULL), begin_at=-1).bad("no numbers")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_shifts_in_a_pass_that_goes_on(seed):
+    """Also from there on no row is missed that was there all the time, and none comes twice."""
+    rng = random.Random(seed)
+    with open_api(900) as api:
+        api.churn = Churn(api.clinic, seed, deletes=3)
+        got = read(api.url(FULL), page_size=50, break_at=rng.randint(2, 9), **PLAIN).good()
+        more = read(api.url(FULL), page_size=50, begin_at=got.last["position"], **PLAIN).good()
+        assert len(set(more.ids())) == len(more.ids())
+        if set(more.ids()) & set(got.ids()):
+            assert api.churn.kept <= set(got.ids()) | set(more.ids())
+
+
+def test_a_list_that_got_shorter_is_read_from_the_start(api):
+    read(api.url(FULL), begin_at=5000).bad("from the start", transient=True, restart=True)
+    api.put("/n?page=6", {"data": []})
+    read(api.url("/n"), paging="page", begin_at=7).bad("from the start", transient=True, restart=True)
+    for key in range(1, 300):
+        api.clinic.delete(key)
+
+    def churn(clinic, left=iter(range(2))):
+        for _ in range(0 if next(left, None) != 1 else 600):
+            clinic.delete(clinic.ids[0])
+    api.churn = churn
+    read(api.url(FULL), begin_at=1000, page_size=100, parallel=1).bad("from the start", transient=True, restart=True)
 
 
 # Rows of every kind.

@@ -9,6 +9,7 @@
  *   --fail-after N  the rows end with a fault
  *   --pause-after N says so after N rows, and waits until its standard input is at its end
  *   --cursor        reads; the input, or --select SQL, is a SELECT; the first COLUMN is how many it returns
+ *   --columns       says what they are called
  *   --stop-after N  frees it early
  *   --count         no rows, only how many
  *   --quote TEXT    selects the text by a literal, under the name COLUMN
@@ -29,7 +30,7 @@ struct how {
     const char *table, *schema, *from, *quote, *first, *select, *then[THEN_MAX];
     int n_then;
     int64_t n_rows, cell, fail_after, stop_after, pause_after;
-    bool cursor, count;
+    bool cursor, columns, count;
 };
 
 /* ---- rows ---- */
@@ -156,6 +157,20 @@ static int load(struct db *db, const struct how *how, size_t n_columns, const ch
     return result;
 }
 
+static bool take_columns(void *arg, int n, const char *const *names)
+{
+    cJSON *line = cJSON_CreateObject();
+    cJSON_AddItemToObject(line, "columns", cJSON_CreateStringArray(names, n));
+    return print(line);
+}
+
+static void print_columns(const struct db_cursor *c)
+{
+    size_t n;
+    const char *const *names = db_cursor_columns(c, &n);
+    take_columns(NULL, (int)n, names);
+}
+
 /* n_columns: of a row, 1 unless told. */
 static int read_rows(struct db *db, const struct how *how, size_t n_columns, struct db_fault *fault)
 {
@@ -167,6 +182,8 @@ static int read_rows(struct db *db, const struct how *how, size_t n_columns, str
         read_input(&sql);
     if (db_cursor_open(db, buffer_string(&sql), &c, fault) < 0)
         return -1;
+    if (how->columns)
+        print_columns(c);
     int64_t n = 0;
     size_t n_bytes = 0;
     const struct db_value *values;
@@ -189,13 +206,6 @@ static bool take_row(void *arg, int n, const struct db_value *values)
 {
     print_row(values, (size_t)n);
     return true;
-}
-
-static bool take_columns(void *arg, int n, const char *const *names)
-{
-    cJSON *line = cJSON_CreateObject();
-    cJSON_AddItemToObject(line, "columns", cJSON_CreateStringArray(names, n));
-    return print(line);
 }
 
 static int script(struct db *db, const char *sql, struct db_fault *fault)
@@ -228,9 +238,9 @@ static struct how read_options(int argc, char **argv)
 {
     static const struct option options[] = {{"load", 1, 0, 'l'}, {"schema", 1, 0, 's'}, {"rows", 1, 0, 'r'},
         {"cell", 1, 0, 'b'}, {"from", 1, 0, 'f'}, {"fail-after", 1, 0, 'x'}, {"pause-after", 1, 0, 'p'},
-        {"cursor", 0, 0, 'c'}, {"stop-after", 1, 0, 'y'}, {"count", 0, 0, 'k'}, {"quote", 1, 0, 'q'},
-        {"first", 1, 0, '1'}, {"select", 1, 0, 'S'}, {"then", 1, 0, 't'}, {"statement-timeout", 1, 0, 'o'},
-        {"memory-max", 1, 0, 'm'}, {0}};
+        {"cursor", 0, 0, 'c'}, {"columns", 0, 0, 'n'}, {"stop-after", 1, 0, 'y'}, {"count", 0, 0, 'k'},
+        {"quote", 1, 0, 'q'}, {"first", 1, 0, '1'}, {"select", 1, 0, 'S'}, {"then", 1, 0, 't'},
+        {"statement-timeout", 1, 0, 'o'}, {"memory-max", 1, 0, 'm'}, {0}};
     struct how how = {.options.application_name = "run_bulk"};
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         const char **texts[128] = {['l'] = &how.table,
@@ -247,6 +257,7 @@ static struct how read_options(int argc, char **argv)
             ['o'] = &how.options.statement_timeout_us,
             ['m'] = &how.options.memory_max};
         how.cursor |= o == 'c';
+        how.columns |= o == 'n';
         how.count |= o == 'k';
         if (texts[o])
             *texts[o] = optarg;

@@ -14,6 +14,7 @@ struct wishes {
     const char *fields[LIST_MAX], *known[LIST_MAX], *headers[LIST_MAX];
     bool quiet;
     int64_t stop_every; /* waits for a line of its input after so many rows */
+    int64_t break_at;   /* ends where the source tells the nth position */
 };
 
 static void put_in(const char **list, size_t *n, const char *value)
@@ -30,7 +31,8 @@ static bool take_text(struct wishes *w, const char *name, const char *value)
     } texts[] = {{"offset", &o->offset}, {"limit", &o->limit}, {"page", &o->page}, {"next", &o->next},
         {"cursor", &o->cursor}, {"rows", &o->rows}, {"key", &o->key}, {"updated", &o->updated},
         {"since", &o->since}, {"newest_url", &o->newest_url}, {"token_file", &o->token_file},
-        {"header_file", &o->header_file}, {"credentials_file", &o->credentials_file}};
+        {"header_file", &o->header_file}, {"credentials_file", &o->credentials_file},
+        {"spool_folder", &o->spool_folder}};
     for (size_t i = 0; i < N_ELEMENTS(texts); i++)
         if (strcmp(name, texts[i].name) == 0) {
             *texts[i].to = value;
@@ -63,6 +65,10 @@ static bool take_other(struct wishes *w, const char *name, const char *value)
         o->retry_after_us = atoll(value) * 1000;
     else if (strcmp(name, "stall_ms") == 0)
         o->stall_us = atoll(value) * 1000;
+    else if (strcmp(name, "begin_at") == 0)
+        o->begin_at = atoll(value);
+    else if (strcmp(name, "break_at") == 0)
+        w->break_at = atoll(value);
     else if (strcmp(name, "quiet") == 0)
         w->quiet = atoi(value);
     else if (strcmp(name, "stop_every") == 0)
@@ -141,6 +147,7 @@ static void add_facts(cJSON *line, const struct source *s)
     cJSON_AddNumberToObject(line, "requests", (double)f.requests);
     cJSON_AddNumberToObject(line, "pages", (double)f.pages);
     cJSON_AddNumberToObject(line, "again", (double)f.again);
+    cJSON_AddNumberToObject(line, "position", (double)f.position);
     if (f.newest)
         cJSON_AddStringToObject(line, "newest", f.newest);
 }
@@ -156,11 +163,20 @@ static void wait_for_word(const struct wishes *w, int64_t n)
         exit(3);
 }
 
+static bool is_broken_off(const struct wishes *w, const struct source *s, int64_t *positions)
+{
+    struct rest_facts f;
+    rest_facts(s, &f);
+    *positions += f.position >= 0;
+    return w->break_at && *positions == w->break_at;
+}
+
 static int cat(const struct wishes *w, cJSON *last)
 {
     struct source_fault fault = {0};
     _cleanup_(source_freep) struct source *s = NULL;
     struct source_row row;
+    int64_t positions = 0;
     int got = rest_open(&w->options, &s, &fault);
     if (got == 0) {
         print_columns(s);
@@ -168,6 +184,8 @@ static int cat(const struct wishes *w, cJSON *last)
             if (!w->quiet)
                 print_row(s, &row);
             wait_for_word(w, row.line);
+            if (is_broken_off(w, s, &positions))
+                break;
         }
         add_facts(last, s);
         if (fault.restart)
