@@ -23,9 +23,18 @@ static int check_sources(const struct config *config, const char *path)
     return n_wrong;
 }
 
+/* Of a match's side; one that is no query has none. */
+static int check_side(const struct config_side *side, struct error *err)
+{
+    _cleanup_free_ char *text = NULL;
+    return side->sql ? job_read_sql(side->sql, &text, err) : 0;
+}
+
 static int check_sql(const struct config *config, const struct config_job *job, struct error *err)
 {
     _cleanup_free_ char *text = NULL;
+    if (check_side(&job->left, err) < 0 || check_side(&job->right, err) < 0)
+        return -1;
     if (!job->sql)
         return 0;
     if (job_read_sql(job->sql, &text, err) < 0)

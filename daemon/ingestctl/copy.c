@@ -140,16 +140,6 @@ static int check_request(const struct command *self, struct request *r)
 
 /* -- the work -------------------------------------------------------------------------------------------- */
 
-static void on_progress(void *arg, const struct job_progress *progress)
-{
-    struct bar *bar = arg;
-    struct bar_reading now = {
-        .done = (double)progress->done, .total = (double)progress->total, .rows = (double)progress->rows};
-    snprintf(now.what, sizeof(now.what), "%s", progress->stage);
-    snprintf(now.unit, sizeof(now.unit), "%s", progress->unit);
-    bar_show(bar, &now);
-}
-
 static void fill_spec(struct job_spec *spec, const struct request *r)
 {
     const struct job_database sink = {(char *)(uintptr_t)r->sink, NULL};
@@ -190,7 +180,7 @@ static int copy(void *arg)
     const struct request *r = c->request;
     const struct process_limits limits = {0};
     struct bar bar = {.form = ctl->terminal && !ctl->json ? BAR_DRAWN : BAR_NONE};
-    const struct work_events events = {.progress = on_progress, .arg = &bar};
+    const struct work_events events = {.progress = work_show_progress, .arg = &bar};
     _cleanup_free_ char *worker = worker_path();
     _cleanup_job_spec_ struct job_spec spec = {0};
     _cleanup_work_end_ struct work_end end = {0};

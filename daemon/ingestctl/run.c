@@ -2,6 +2,7 @@
 #include "ctl.h"
 #include "moment.h"
 #include "names.h"
+#include "run_local.h"
 #include "util/text.h"
 #include "view.h"
 #include "view_runs.h"
@@ -11,7 +12,7 @@
 
 struct request {
     const char *job, *at;
-    bool wait, dry_run;
+    bool wait, dry_run, local;
 };
 
 /* The parameters of RunJob; NULL when the time is none. */
@@ -177,6 +178,7 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         {"wait", &r.wait, NULL},
         {"at", NULL, &r.at},
         {"dry-run", &r.dry_run, NULL},
+        {"local", &r.local, NULL},
     };
     int code, first = ctl_options(ctl, self, options, N_ELEMENTS(options), argc, argv, &code);
     if (first < 0)
@@ -185,6 +187,11 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         return first == argc ? ctl_misused(self, "which job?")
                              : ctl_misused(self, "one argument too many: %s", argv[first + 1]);
     r.job = argv[first];
+    if (r.local && (r.wait || r.at))
+        return ctl_misused(self, "--%s is for a run of the daemon's; one with --local is here, and now",
+            r.wait ? "wait" : "at");
+    if (r.local)
+        return run_local(ctl, self, r.job, r.dry_run);
     cJSON *parameters = order_of(&r);
     if (!parameters)
         return ctl_misused(self, "--at %s: " MOMENT_FORMS, r.at);
@@ -198,5 +205,7 @@ const struct command command_run = {"run", "JOB [OPTION…]", "run a job now",
     "                  Ctrl-C leaves it running\n"
     "  --at TIME       for this time; one to come is waited for\n"
     "  --dry-run       do all the work, say what it would change, and roll it back; waits for the end\n"
+    "  --local         here, without a daemon: the job is read from --config FILE, and the run is on no\n"
+    "                  record. For a query, a sync and a match; with --json what it counted\n"
     "\n" MOMENT_FORMS "\n",
     run};

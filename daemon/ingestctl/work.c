@@ -1,5 +1,6 @@
 #include "work.h"
 
+#include "bar.h"
 #include "ctl.h"
 #include "grid.h"
 
@@ -41,6 +42,16 @@ void work_end_done(struct work_end *end)
 
 /* -- a run ----------------------------------------------------------------------------------------------- */
 
+void work_show_progress(void *arg, const struct job_progress *progress)
+{
+    struct bar *bar = arg;
+    struct bar_reading now = {
+        .done = (double)progress->done, .total = (double)progress->total, .rows = (double)progress->rows};
+    snprintf(now.what, sizeof(now.what), "%s", progress->stage);
+    snprintf(now.unit, sizeof(now.unit), "%s", progress->unit);
+    bar_show(bar, &now);
+}
+
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 struct work {
@@ -71,6 +82,8 @@ static void on_ended(void *arg, struct process_end *end)
     w->end.error = xstrdup(end->error);
     w->end.last_words = xstrdup(end->last_words);
     w->end.stats = TAKE(end->stats);
+    w->end.peak_bytes = end->peak_bytes;
+    w->end.cpu_us = end->cpu_us;
     event_base_loopbreak(w->base);
 }
 

@@ -17,6 +17,8 @@ struct work_end {
     char *error;                  /* "" when done */
     char *last_words;             /* the end of its standard error, "" */
     struct cJSON *stats;          /* of done */
+    uint64_t peak_bytes;          /* as in struct process_end */
+    int64_t cpu_us;
 };
 void work_end_done(struct work_end *end);
 #define _cleanup_work_end_ _cleanup_(work_end_done)
@@ -27,6 +29,9 @@ struct work_events {
     void (*row)(void *arg, const struct report *piece);
     void *arg;
 };
+
+/* What shows progress: arg is a struct bar. */
+void work_show_progress(void *arg, const struct job_progress *progress);
 
 /* Does the spec's work in the worker program, and blocks until it ended. events may be NULL. Our terminal's Ctrl-C
  * does not reach the worker by itself: it ends it through us. */

@@ -334,3 +334,20 @@ void report_clear(struct report *r)
     free(r->error);
     *r = (struct report){0};
 }
+
+struct cJSON *report_take_result(cJSON *stats)
+{
+    static const struct {
+        const char *from, *to;
+    } parts[] = {{"columns", "columns"}, {"result", "rows"}, {"truncated", "truncated"}};
+    cJSON *result = cJSON_CreateObject();
+    for (size_t i = 0; i < N_ELEMENTS(parts); i++) {
+        cJSON *part = cJSON_DetachItemFromObjectCaseSensitive(stats, parts[i].from);
+        if (part)
+            cJSON_AddItemToObject(result, parts[i].to, part);
+    }
+    if (result && result->child)
+        return result;
+    cJSON_Delete(result);
+    return NULL;
+}

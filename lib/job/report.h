@@ -56,6 +56,10 @@ void report_row(bool head, size_t n, const struct slice *cells);
 void report_done(struct cJSON *stats);
 void report_failed(const char *error, const char *sqlstate, bool transient);
 
+/* The rows of a query as they are kept, apart from what is counted, out of its statistics: {"columns", "rows",
+ * "truncated"}. NULL: there are none. The caller's. */
+struct cJSON *report_take_result(struct cJSON *stats);
+
 /* The daemon's side: one line without its end. Refuses what is none of these. */
 int report_parse(const char *line, size_t n, struct report *ret_report, struct error *err);
 void report_clear(struct report *r);

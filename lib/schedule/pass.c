@@ -3,6 +3,7 @@
  * until it is on record: the database may be away just then.
  */
 #include "config/config.h"
+#include "job/report.h"
 #include "job/take.h"
 #include "schedule/inside.h"
 #include "schedule/record.h"
@@ -175,19 +176,10 @@ static char *words_or_null(const char *words)
     return words && *words ? xstrdup(words) : NULL;
 }
 
-/* The rows of a query are kept apart from what is counted. */
 static void take_stats(struct pass *p, const struct process_end *e)
 {
-    static const struct {
-        const char *from, *to;
-    } parts[] = {{"columns", "columns"}, {"result", "rows"}, {"truncated", "truncated"}};
-    cJSON *result = cJSON_CreateObject();
-    for (size_t i = 0; i < N_ELEMENTS(parts); i++) {
-        cJSON *part = cJSON_DetachItemFromObjectCaseSensitive(e->stats, parts[i].from);
-        if (part)
-            cJSON_AddItemToObject(result, parts[i].to, part);
-    }
-    if (cJSON_GetArraySize(result) > 0)
+    cJSON *result = report_take_result(e->stats);
+    if (result)
         p->result = cJSON_PrintUnformatted(result);
     cJSON_AddNumberToObject(e->stats, "peak_bytes", (double)e->peak_bytes);
     cJSON_AddNumberToObject(e->stats, "cpu_us", (double)e->cpu_us);

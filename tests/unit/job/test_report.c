@@ -273,10 +273,25 @@ START_TEST(the_longest_line)
 }
 END_TEST
 
+START_TEST(rows_are_kept_apart)
+{
+    cJSON *stats = cJSON_Parse("{\"a\": 1, \"result\": [[1]], \"columns\": [\"c\"], \"truncated\": false}");
+    cJSON *result = report_take_result(stats);
+    char *left = cJSON_PrintUnformatted(stats), *taken = cJSON_PrintUnformatted(result);
+    ck_assert_str_eq(left, "{\"a\":1}");
+    ck_assert_str_eq(taken, "{\"columns\":[\"c\"],\"rows\":[[1]],\"truncated\":false}");
+    ck_assert_ptr_null(report_take_result(stats));
+    cJSON_free(left);
+    cJSON_free(taken);
+    cJSON_Delete(result);
+    cJSON_Delete(stats);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {progress, progress_that_does_not_fit, done, done_with_too_much, failed,
         failed_with_bytes_and_much, nobody_listens, bytes_and_rows, rows, bytes_in_a_row, refused,
-        words_that_do_not_fit, the_longest_line};
+        words_that_do_not_fit, the_longest_line, rows_are_kept_apart};
     return run_tests("report", tests, N_ELEMENTS(tests));
 }

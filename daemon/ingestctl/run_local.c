@@ -1,0 +1,111 @@
+#include "run_local.h"
+
+#include "bar.h"
+#include "grid.h"
+#include "view_runs.h"
+#include "work.h"
+
+#include "config/config.h"
+#include "job/take.h"
+#include "job/worker_path.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <sys/stat.h>
+
+static int say_no_job(const struct ctl *ctl, const struct config *config, const char *name)
+{
+    const char **names = xcalloc(config->n_jobs + 1, sizeof(*names));
+    for (size_t i = 0; i < config->n_jobs; i++)
+        names[i] = config->jobs[i].name;
+    _cleanup_free_ char *clean = printable(name);
+    const char *near = text_suggest(name, names, config->n_jobs);
+    ctl_say("no job is called %s in %s%s%s%s", clean, ctl->config, near ? "; did you mean " : "",
+        near ? near : "", near ? "?" : "");
+    free(names);
+    return CTL_FAILED;
+}
+
+static int make_folder(const struct ctl *ctl, const char *path)
+{
+    if ((mkdir(path, 0700) == 0 || errno == EEXIST) && access(path, W_OK | X_OK) == 0)
+        return CTL_DONE;
+    ctl_say("the folder %s, for what a match has read, cannot be made or written in: %s; set state_dir in %s "
+            "to a folder of your own",
+        path, strerror(errno), ctl->config);
+    return CTL_FAILED;
+}
+
+/* Of a match the daemon makes no more than the first of these either; the job's own is the worker's. */
+static int make_folders(const struct ctl *ctl, const struct config *config)
+{
+    _cleanup_free_ char *match = xasprintf("%s/match", config->state_dir);
+    int code = make_folder(ctl, config->state_dir);
+    return code ? code : make_folder(ctl, match);
+}
+
+/* As the daemon keeps it, so that it is shown in the same way. */
+static cJSON *as_run(struct work_end *end)
+{
+    cJSON *run = cJSON_CreateObject(), *result = report_take_result(end->stats);
+    cJSON_AddItemToObject(run, "stats", TAKE(end->stats));
+    if (result)
+        cJSON_AddItemToObject(run, "result", result);
+    return run;
+}
+
+static void show(const struct ctl *ctl, struct work_end *end, bool dry_run)
+{
+    cJSON_AddNumberToObject(end->stats, "peak_bytes", (double)end->peak_bytes);
+    cJSON_AddNumberToObject(end->stats, "cpu_us", (double)end->cpu_us);
+    if (ctl->json) {
+        ctl_print_json(end->stats);
+        return;
+    }
+    _cleanup_buffer_ struct buffer text = {0};
+    cJSON *run = as_run(end);
+    if (dry_run)
+        buffer_put_string(&text, "a dry run: nothing was changed, and this is what it would do:\n");
+    view_run_stats(&text, run, ctl->color);
+    view_run_result(&text, run, ctl->color);
+    cJSON_Delete(run);
+    fwrite(text.p, 1, text.n, stdout);
+}
+
+static int work(
+    const struct ctl *ctl, const struct config *config, const struct config_job *job, bool dry_run)
+{
+    const struct process_limits limits = {job->time_limit_us, job->memory_max, 0};
+    struct bar bar = {.form = ctl->terminal && !ctl->json ? BAR_DRAWN : BAR_NONE};
+    const struct work_events events = {.progress = work_show_progress, .arg = &bar};
+    _cleanup_free_ char *worker = worker_path();
+    _cleanup_job_spec_ struct job_spec spec = {0};
+    _cleanup_work_end_ struct work_end end = {0};
+    job_spec_take(&spec, config, job);
+    spec.scheduled_us = clock_wall_us();
+    spec.dry_run = dry_run;
+    work_run(worker, &spec, &limits, &events, &end);
+    bar_clear(&bar);
+    if (end.outcome == PROCESS_DONE)
+        show(ctl, &end, dry_run);
+    return work_say_end(&end);
+}
+
+int run_local(const struct ctl *ctl, const struct command *self, const char *name, bool dry_run)
+{
+    _cleanup_(config_freep) struct config *config = ctl_read_config(ctl->config);
+    if (!config)
+        return CTL_FAILED;
+    const struct config_job *job = config_find_job(config, name);
+    if (!job)
+        return say_no_job(ctl, config, name);
+    if (strcmp(job->kind, "rollup") == 0)
+        return ctl_misused(self,
+            "%s is a rollup, whose windows the daemon keeps on record; without --local it "
+            "is run there",
+            name);
+    int code = strcmp(job->kind, "match") == 0 ? make_folders(ctl, config) : CTL_DONE;
+    return code ? code : work(ctl, config, job, dry_run);
+}
