@@ -217,13 +217,7 @@ class Request(http.server.BaseHTTPRequestHandler):
         if self.path in api.things:
             body, headers = api.things[self.path]
             self.act(self.path, body, headers)
-        elif url.path == "/health":
-            self.reply(200, b'"OK"')
-        elif url.path == "/v1/patients":
-            self.list(api, query)
-        elif url.path.startswith("/v1/patients/"):
-            self.one(api, url.path.rsplit("/", 1)[1])
-        else:
+        elif not self.route(api, url.path, query):
             self.reply(404, b'{"detail": "Not Found"}')
 
     def act(self, place, body, headers=None):
@@ -238,6 +232,23 @@ class Request(http.server.BaseHTTPRequestHandler):
             behaviour.answer(self, body)
         else:
             self.reply(200, body, headers)
+
+    def route(self, api, path, query):
+        """Answers what is this API's own; false: there is no such thing."""
+        raise NotImplementedError
+
+
+class ClinicRequest(Request):
+    def route(self, api, path, query):
+        if path == "/health":
+            self.reply(200, b'"OK"')
+        elif path == "/v1/patients":
+            self.list(api, query)
+        elif path.startswith("/v1/patients/"):
+            self.one(api, path.rsplit("/", 1)[1])
+        else:
+            return False
+        return True
 
     def one(self, api, key):
         with api.clinic.lock:
@@ -261,18 +272,16 @@ class Request(http.server.BaseHTTPRequestHandler):
         self.act(offset, api.render(offset, limit, field, direction == "desc"))
 
 
-class ClinicApi:
-    def __init__(self, clinic):
-        self.clinic = clinic
+class Api:
+    """A server that logs what it is asked, and whose answers can be made wrong, place by place."""
+    request = None  # the class of its requests
+
+    def __init__(self):
         self.lock = threading.Lock()
         self.requests, self.connections = [], set()
         self.faults, self.lasting, self.things = {}, set(), {}
         self.latency = 0
-        self.limit_max, self.caps = 1000, False
-        self.churn = None
-        self.total = None   # what total_items says; None: the truth
-        self.rendered = None  # a dict: pages are kept, of a clinic that does not change
-        self.server = http.server.ThreadingHTTPServer((HOST, 0), Request)
+        self.server = http.server.ThreadingHTTPServer((HOST, 0), self.request)
         self.server.daemon_threads = True
         self.server.api, self.server.closing = self, threading.Event()
         self.server.handle_error = lambda *_: None
@@ -295,13 +304,25 @@ class ClinicApi:
         return f"http://{user + '@' if user else ''}{HOST}:{self.server.server_port}{path}"
 
     def fault(self, place, behaviours, lasting=False):
-        """place: an offset, or a path with its query. lasting: the last one stays."""
+        """place: an offset or the number of a page, or a path with its query. lasting: the last one stays."""
         self.faults[place] = list(behaviours)
         if lasting:
             self.lasting.add(place)
 
     def put(self, path, body, **headers):
         self.things[path] = (body if isinstance(body, bytes) else json.dumps(body).encode(), headers)
+
+
+class ClinicApi(Api):
+    request = ClinicRequest
+
+    def __init__(self, clinic):
+        self.clinic = clinic
+        self.limit_max, self.caps = 1000, False
+        self.churn = None
+        self.total = None   # what total_items says; None: the truth
+        self.rendered = None  # a dict: pages are kept, of a clinic that does not change
+        super().__init__()
 
     def render(self, offset, limit, field, descending):
         place = (offset, limit, field, descending)

@@ -360,6 +360,21 @@ START_TEST(the_examples_of_syncs_are_good)
 }
 END_TEST
 
+START_TEST(the_example_of_a_match_is_good)
+{
+    unsetenv("VENDOR_URL");
+    unsetenv("REPORT_DATE");
+    _cleanup_(config_freep) struct config *c = example_of_one_job(EXAMPLES "/vendor-match.yaml");
+    ck_assert_str_eq(c->jobs[0].left.name, "ours");
+    ck_assert_str_eq(c->jobs[0].right.source, "https://host/api/v1/users");
+    ck_assert_str_eq(c->jobs[0].report_date, "2017-02-02");
+    _cleanup_free_ char *sql = realpath(EXAMPLES "/vendor-users.sql", NULL);
+    ck_assert_ptr_nonnull(sql);
+    _cleanup_free_ char *said = realpath(c->jobs[0].left.sql, NULL);
+    ck_assert_str_eq(said, sql);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {defaults_are_filled_in, defaults_of_jobs_are_filled_in, every_key_is_taken,
@@ -367,6 +382,6 @@ int main(void)
         every_key_of_jobs_is_taken, files_begin_at_the_configuration, the_consumer_is_the_host_and_the_name,
         max_entry_follows_a_small_memory, variables_are_replaced, a_variable_is_not_replaced_twice,
         one_source_may_feed_two_groups, a_file_without_streams_is_read, quoted_nothing_is_a_word,
-        the_shipped_example_is_good, the_examples_of_syncs_are_good};
+        the_shipped_example_is_good, the_examples_of_syncs_are_good, the_example_of_a_match_is_good};
     return run_tests("config-read", tests, N_ELEMENTS(tests));
 }

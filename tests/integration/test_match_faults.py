@@ -1,0 +1,332 @@
+"""A match whose pages fail, whose databases go away, and which is killed: what is in the table is what was there before, or all of it."""
+import contextlib
+import itertools
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from clinic_api import Body, Half, Reset, Status, Truncate
+from dumps_site import a_sink
+from match_people import People
+from match_site import TABLE, Ours, assert_right, assert_same, finish, model_of, site_of
+from servers import StallProxy, alive, wait_until
+from test_dumps_kill import LOCKS, command, workers
+from vendor_api import VendorApi
+
+PAGE = 50
+AGAIN = {"Retry-After": "0"}
+SEED = int(os.environ.get("MATCH_SEED", 0)) or random.SystemRandom().randrange(1 << 30)
+N_KILLS = int(os.environ.get("MATCH_KILLS", 8))
+
+
+class World:
+    """Two sides, a table of an earlier date, and what a run that nobody disturbs would find."""
+
+    def __init__(self, request, tmp_path, ends, sink_kind="postgres", seed=20):
+        self.ends = ends
+        self.people = People(seed).every_case().crowd(40).tangle(300)
+        self.people.clean(600)
+        self.platform = ends.enter_context(a_sink(request, "mysql"))
+        self.sink = ends.enter_context(a_sink(request, sink_kind))
+        self.api = ends.enter_context(VendorApi(self.people.theirs, PAGE))
+        self.site = site_of(tmp_path, Ours(self.platform, self.people), self.api, self.sink)
+        self.n_pages = -(-len(self.people.theirs) // PAGE)
+        self.model = model_of(self.people, self.api.served())
+        self.before = self.earlier()
+
+    def earlier(self):
+        """Rows of another date, and older ones of this."""
+        self.site.job["report_date"] = "2017-01-01"
+        assert self.site.run().code == 0
+        earlier = model_of(self.people, self.api.served(), report_date="2017-01-01")
+        self.site.job["report_date"] = "2017-02-02"
+        old = {"outcomes": "left_only"}
+        self.site.job.update(old)
+        assert self.site.run().code == 0
+        del self.site.job["outcomes"]
+        self.api.forget()
+        return earlier, model_of(self.people, self.api.served(), outcomes=("left_only",))
+
+    def as_before(self):
+        for model, date in zip(self.before, ("2017-01-01", "2017-02-02")):
+            assert_same(self.site, model, date)
+
+    def finish(self, resumed=None):
+        """A run that nobody disturbs, and all is right."""
+        done = self.site.run()
+        assert_right(self.site, done, self.model)
+        assert_same(self.site, self.before[0], "2017-01-01")
+        assert resumed is None or done.said["resumed"] in resumed, done.said["resumed"]
+        return done
+
+    def proxy(self, which):
+        """A proxy before one of the servers, which the job uses from now on."""
+        db = self.sink if which == "warehouse" else self.platform
+        p = StallProxy(db.server.port)
+        self.ends.callback(p.close)
+        self.site.databases[which] = {"url": db.url(port=p.port)}
+        return p
+
+    def at_page(self, page, act):
+        """Starts a run; when it asks for the page for the first time, act(process) before there is an answer."""
+        started, asked = threading.Event(), itertools.count()
+        self.api.before = lambda p: p == page and next(asked) == 0 and started.wait(30) and act(process)
+        process = self.site.start()
+        started.set()
+        done = finish(process)
+        self.api.before = None
+        assert next(asked) > 0, "the page was never asked for"
+        return done
+
+
+@pytest.fixture
+def world(request, tmp_path, programs_built):
+    with contextlib.ExitStack() as ends:
+        yield World(request, tmp_path, ends)
+
+
+def kill(process):
+    for pid in workers(process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+# Pages.
+
+def test_every_page_fails_at_some_point(world):
+    for page, wrong in zip(range(1, world.n_pages + 2), itertools.cycle(([Status(500, AGAIN)], [Status(503, AGAIN), Status(429, AGAIN)],
+                                                                        [Status(502, AGAIN), Reset()]))):
+        world.api.fault(page, wrong)
+    done = world.finish()
+    assert done.said["right"]["requests"] > world.n_pages * 2
+
+
+@pytest.mark.parametrize("wrong", [Truncate(), Reset(), Half(), Body(b"<html>planted</html>", "text/html"), Body(b'{"users": 5}'),
+                                   Body(b""), Body(b'{"users": [{"id": 1}')], ids=lambda w: type(w).__name__)
+def test_a_page_that_comes_right(world, wrong):
+    world.api.fault(7, [wrong])
+    world.finish()
+
+
+@pytest.mark.parametrize("wrong", [Status(404), Status(500, AGAIN)], ids=["refused", "broken"])
+def test_a_page_that_never_comes_right(world, wrong):
+    page = world.n_pages - 3
+    world.api.fault(page, [wrong], lasting=True)
+    done = world.site.run()
+    assert done.code != 0 and f"page {page}" in done.words and str(wrong.status) in done.words, done
+    assert "planted-marker" not in done.words
+    world.as_before()
+    world.api.faults.clear()
+    world.api.lasting.clear()
+    world.api.forget()
+    world.finish(resumed=["reading"])
+    asked = world.api.pages()
+    assert min(asked) >= page - 2 and len(asked) < 12, f"asked again for {asked}; the page was {page}"
+
+
+# Databases that go away.
+
+def test_our_users_go_away(world):
+    """In the middle of the SELECT, while the pages come."""
+    proxy = world.proxy("platform")
+    proxy.freeze("replies")
+    done = world.at_page(6, lambda process: proxy.drop())
+    assert done.code != 0 and "vendor" not in done.err.split("ours")[0], done
+    world.as_before()
+    world.site.databases["platform"] = {"url": world.platform.url()}
+    world.finish()
+
+
+def test_our_server_is_killed(world):
+    proxy = world.proxy("platform")
+    proxy.freeze("replies")
+
+    def stop(_process):
+        world.platform.server.kill9()
+        proxy.drop()
+    done = world.at_page(9, stop)
+    assert done.code != 0, done
+    world.platform.server.start()
+    world.as_before()
+    world.site.databases["platform"] = {"url": world.platform.url()}
+    world.finish()
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mysql"])
+def test_the_warehouse_goes_away(request, tmp_path, programs_built, kind):
+    """In the middle of the load: all has been read, and nothing is read again."""
+    with contextlib.ExitStack() as ends:
+        world = World(request, tmp_path, ends, kind)
+        proxy = world.proxy("warehouse")
+        with held_up(world) as process:
+            proxy.drop()
+            done = finish(process)
+        assert done.code != 0, done
+        world.as_before()
+        world.api.forget()
+        world.site.databases["warehouse"] = {"url": world.sink.url()}
+        world.finish(resumed=["loading"])
+        assert world.api.pages() == []
+
+
+@contextlib.contextmanager
+def held_up(world):
+    """A run that has come to its load and waits there for somebody's lock."""
+    lock = LOCKS[world.sink.kind](world.sink, TABLE)
+    process = world.site.start()
+    try:
+        wait_until(lambda: lock.reached() or process.poll() is not None, 60, "the run to come to its load")
+        assert process.poll() is None, finish(process)
+        yield process
+    finally:
+        lock.release()
+
+
+# Killed.
+
+@pytest.mark.parametrize("place", ["first page", "in the middle", "last page", "past the end"])
+def test_killed_while_it_reads(world, place):
+    page = {"first page": 1, "in the middle": world.n_pages // 2, "last page": world.n_pages, "past the end": world.n_pages + 1}[place]
+    done = world.at_page(page, kill)
+    assert done.code != 0, done
+    world.as_before()
+    world.finish()
+
+
+def test_killed_while_our_users_come(world):
+    """All pages are read and the SELECT is under way; the next run asks for no page again but the last."""
+    proxy = world.proxy("platform")
+    proxy.freeze("replies")
+    process = world.site.start()
+    wait_until(lambda: world.n_pages + 1 in world.api.pages() or process.poll() is not None, 60, "all pages to be read")
+    saved = wait_until(lambda: world.site.staged() or process.poll() is not None, 60, "something to be kept")
+    assert saved and process.poll() is None
+    kill(process)
+    assert finish(process).code != 0
+    world.as_before()
+    world.site.databases["platform"] = {"url": world.platform.url()}
+    world.finish()
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mysql"])
+def test_killed_while_it_loads(request, tmp_path, programs_built, kind):
+    with contextlib.ExitStack() as ends:
+        world = World(request, tmp_path, ends, kind)
+        with held_up(world) as process:
+            kill(process)
+            assert finish(process).code != 0
+        world.as_before()
+        world.api.forget()
+        world.finish(resumed=["loading"])
+        assert world.api.pages() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["postgres", "mysql", "duckdb"])
+def test_killed_at_any_moment(request, tmp_path, programs_built, kind):
+    """Again and again, until one comes to its end; each goes on where the one before was."""
+    print(f"MATCH_SEED={SEED}")
+    draw, n_killed, last = random.Random(SEED), 0, 0.5
+    with contextlib.ExitStack() as ends:
+        world = World(request, tmp_path, ends, kind)
+        for _ in range(N_KILLS):
+            process = world.site.start()
+            try:
+                process.wait(draw.random() * last)
+            except subprocess.TimeoutExpired:
+                kill(process)
+            done = finish(process)
+            n_killed += done.code != 0
+            if draw.random() < 0.3 or done.code == 0:
+                began = time.monotonic()
+                world.finish()
+                last = time.monotonic() - began
+        world.finish()
+        assert n_killed > 0
+
+
+def test_the_command_is_killed(world):
+    """Its worker does not outlive it for long."""
+    left = []
+
+    def end(process):
+        left.extend(workers(process.pid))
+        process.kill()
+    done = world.at_page(5, end)
+    assert done.code != 0
+    wait_until(lambda: not any(alive(pid) and command(pid).startswith("ingest-worker") for pid in left), 30, "the worker to end")
+    world.as_before()
+    world.finish()
+
+
+# Two of one job, and what is kept of another one.
+
+def test_two_at_once(world):
+    """The second says so, and harms nobody."""
+    said = []
+
+    def start_another(_process):
+        said.append(world.site.run())
+    done = world.at_page(4, start_another)
+    assert said[0].code != 0 and str(world.site.state) in said[0].words, said
+    assert_right(world.site, done, world.model)
+
+
+@pytest.mark.parametrize("what", ["report_date", "keys", "normalise", "columns", "sql"])
+def test_another_configuration_begins_anew(world, what):
+    """What was staged for one question is no part of the answer to another."""
+    assert world.at_page(world.n_pages - 2, kill).code != 0
+    if what == "report_date":
+        world.site.job["report_date"] = "2017-02-03"
+    elif what == "keys":
+        del world.site.job["keys"]["firstname"]
+    elif what == "normalise":
+        world.site.job["keys"]["lastname"]["normalise"] = "trim"
+    elif what == "columns":
+        world.site.job["left"]["columns"] = world.site.job["left"]["columns"].replace("classification,", "")
+    else:
+        path = world.site.home / "users.sql"
+        path.write_text(path.read_text() + " WHERE u.id % 2 = 0")
+    world.api.forget()
+    done = world.site.run()
+    if what == "columns":  # the table has one more
+        assert done.code in (0, 1)
+    else:
+        assert done.code == 0 and done.said["resumed"] is None, done
+    assert 1 in world.api.pages(), "it has been read again"
+
+
+@pytest.mark.parametrize("how", ["cut off", "other bytes", "gone"])
+def test_what_is_kept_is_damaged(world, how):
+    """It is told, or it does not matter; but the table is never wrong."""
+    with held_up(world) as process:
+        kill(process)
+        assert finish(process).code != 0
+    folder = world.site.state / "match"
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        if how == "gone":
+            path.unlink()
+        elif how == "cut off":
+            os.truncate(path, path.stat().st_size // 2)
+        else:
+            spoil(path)
+        break_off = world.site.run()
+        if break_off.code != 0:
+            world.as_before()
+            assert break_off.err.strip(), "it says why"
+        else:
+            assert_right(world.site, break_off, world.model)
+        break
+    world.finish()
+
+
+def spoil(path):
+    octets = bytearray(path.read_bytes())
+    for at in range(len(octets) // 2, min(len(octets) // 2 + 64, len(octets))):
+        octets[at] ^= 0x5a
+    path.write_bytes(octets)
