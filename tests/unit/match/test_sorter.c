@@ -310,6 +310,13 @@ static void put_lost(size_t n)
         ck_assert_int_eq(sorter_put(s, SLICE("lost"), SLICE("lost"), &err), 0);
 }
 
+static off_t file_size(void)
+{
+    struct stat st;
+    ck_assert_int_eq(stat(path, &st), 0);
+    return st.st_size;
+}
+
 START_TEST(it_goes_on_from_what_was_saved)
 {
     keep();
@@ -317,8 +324,10 @@ START_TEST(it_goes_on_from_what_was_saved)
         for (size_t i = 0; i < 1500; i++)
             put_random(100);
         char *text = save();
+        off_t size = file_size();
         put_lost(round * 700);
         ck_assert_msg(resume(text) == 0, "%s", err.text);
+        ck_assert_int_eq(file_size(), size);
         free(text);
         ck_assert_int_eq(sorter_records(s), (int64_t)n_model);
     }
