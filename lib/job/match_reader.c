@@ -11,19 +11,10 @@
 #include "util/clock.h"
 
 #include <cjson/cJSON.h>
-#include <sys/resource.h>
 
 #define TELL_EVERY_US INT64_C(200000)
-#define MEMORY_LEAST  (INT64_C(24) << 20)
 
 /* ---- its source ---- */
-
-static int64_t memory_max(void)
-{
-    struct rlimit limit;
-    bool limited = getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-    return limited ? MAX((int64_t)limit.rlim_cur / 4, MEMORY_LEAST) : 0;
-}
 
 /* Before there are threads: not every driver can be opened by two at once. */
 static int open_database(struct match_reader *r, struct db_fault *fault)
@@ -33,7 +24,7 @@ static int open_database(struct match_reader *r, struct db_fault *fault)
     const struct db_options options = {
         .password_file = r->spec->database.password_file,
         .application_name = name,
-        .memory_max = memory_max(),
+        .memory_max = (int64_t)r->all->spec->memory_max / 4,
         .read_only = true,
         .temp_folder = r->all->spec->match.folder,
     };
