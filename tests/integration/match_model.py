@@ -3,7 +3,7 @@ What a match must find, after docs/match.md and nothing else: all rows in memory
 
     left = Side("ours", rows, ["firstname", "lastname"], …)
     found = match(left, right, tie_breaks=["location", "specialty"], report_date="2017-02-02")
-    found.rows       # as the table has them: {column: text, None, bool, float, set}
+    found.rows       # as the table has them: {column: text, None, bool, float, list}
     found.counts     # {"left": {"users": …}, "right": …, "matched": …}
 
 A row of a side is {column: text or None}, or a Reject. Rows come in the order in which they are read.
@@ -104,6 +104,11 @@ class User:
         self.ties = tuple(t.of(number, row) for t in ties)
 
 
+def candidates(users):
+    """How many, and the ids of the first ones, in the order of their bytes."""
+    return len(users), sorted((u.id for u in users), key=str.encode)[:NAMED]
+
+
 class Found:
     def __init__(self, rows, counts):
         self.rows, self.counts = rows, counts
@@ -188,9 +193,9 @@ class Match:
         remaining, ambiguous = (left, right), ([], [])
         for level in self.levels:
             remaining = self._level(level, remaining, ambiguous)
-        ids = tuple({o.id for o in side} for side in ambiguous)
+        ids = tuple(candidates(side) for side in ambiguous)
         for user in remaining[0] + remaining[1]:
-            if ids[1 - user.side]:
+            if ids[1 - user.side][0]:
                 self._ambiguous(user, "left_over", ids[1 - user.side])
             else:
                 self._alone(user, "taken")
@@ -211,7 +216,7 @@ class Match:
             elif len(left) == len(right) == 1:
                 self._pair(left[0], right[0], self._words(level) or "elimination")
             else:
-                ids = tuple({o.id for o in side} for side in (left, right))
+                ids = tuple(candidates(side) for side in (left, right))
                 for user in left + right:
                     self._ambiguous(user, self._words(level) or "keys", ids[1 - user.side])
                     ambiguous[user.side].append(user)
@@ -232,7 +237,7 @@ class Match:
         self._put(("left_only", "right_only")[user.side], reason, user)
 
     def _ambiguous(self, user, reason, ids):
-        self._put("ambiguous", reason, user, n_candidates=len(ids), candidates=ids)
+        self._put("ambiguous", reason, user, n_candidates=ids[0], candidates=ids[1])
 
     def _put(self, outcome, reason, *users, **more):
         row = {"report_date": self.report_date, "outcome": outcome, "reason": reason, **more}
