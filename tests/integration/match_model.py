@@ -3,7 +3,7 @@ What a match must find, after docs/match.md and nothing else: all rows in memory
 
     left = Side("ours", rows, ["firstname", "lastname"], …)
     found = match(left, right, tie_breaks=["location", "specialty"], report_date="2017-02-02")
-    found.rows       # as the table has them: {column: text, None, bool, float, set}
+    found.rows       # as the table has them: {column: text, None, bool, float, list}
     found.counts     # {"left": {"users": …}, "right": …, "matched": …}
 
 A row of a side is {column: text or None}, or a Reject. Rows come in the order in which they are read.
@@ -102,6 +102,11 @@ class User:
         self.activity = activity_word
         self.key = tuple(k.of(number, row) for k in keys)
         self.ties = tuple(t.of(number, row) for t in ties)
+
+
+def candidates(users):
+    """How many, and the ids of the first ones, in the order of their bytes."""
+    return len(users), sorted((u.id for u in users), key=str.encode)[:NAMED]
 
 
 class Found:
@@ -206,7 +211,7 @@ class Match:
             others[0].extend(left)
             others[1].extend(right)
             if left and right:
-                ids = tuple({o.id for o in side} for side in (left, right))
+                ids = tuple(candidates(side) for side in (left, right))
                 for user in (u for u, is_known in zip(left + right, known) if not is_known):
                     self._ambiguous(user, self._words(level) or "keys", ids[1 - user.side])
                     self.settled.add((user.side, user.id))
@@ -227,7 +232,7 @@ class Match:
         self._put(("left_only", "right_only")[user.side], reason, user)
 
     def _ambiguous(self, user, reason, ids):
-        self._put("ambiguous", reason, user, n_candidates=len(ids), candidates=ids)
+        self._put("ambiguous", reason, user, n_candidates=ids[0], candidates=ids[1])
 
     def _put(self, outcome, reason, *users, **more):
         row = {"report_date": self.report_date, "outcome": outcome, "reason": reason, **more}
