@@ -5,7 +5,7 @@
 
 /* ---- opening ---- */
 
-/* ids: eight bytes are the row's number; rejects: all have the empty key. */
+/* ids: eight bytes are the row's number; rejects: by the row as it stood, with the reason. */
 static const struct {
     const char *word;
     double part;
@@ -99,6 +99,7 @@ int side_save(struct match_side *s, int64_t position, struct error *err)
         cJSON_AddNumberToObject(saved, "position", (double)position);
     cJSON_AddNumberToObject(saved, "read", (double)s->counts.rows);
     cJSON_AddNumberToObject(saved, "held_peak", (double)s->share.peak);
+    cJSON_AddBoolToObject(saved, "went_on", s->went_on);
     if (save_sorters(s, saved, err) < 0) {
         cJSON_Delete(saved);
         return -1;
@@ -136,6 +137,7 @@ int side_resume(const struct side_options *options, const struct cJSON *saved, s
         return damaged(s, "where its source goes on", err);
     if (open_sorters(s, saved, err) < 0 || take_counts(s, saved, err) < 0)
         return -1;
+    s->went_on = position || cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(saved, "went_on"));
     *ret_position = saved_number(position);
     *ret_side = TAKE(s);
     return 0;
@@ -178,24 +180,60 @@ static int look_at_id(
     return 0;
 }
 
-int side_find_duplicates(struct match_side *s, struct error *err)
+static int find_ids(struct match_side *s, struct error *err)
 {
     struct slice id, value;
-    s->counts.users += s->counts.duplicates;
-    s->counts.duplicates = 0;
-    free(TAKE(s->dropped));
+    int got;
     if (sorter_rewind(s->ids, err) < 0)
         return -1;
-    share_hold(&s->share, 1);
-    int got;
     for (bool first = true; (got = sorter_next(s->ids, &id, &value, err)) > 0; first = false)
-        if (look_at_id(s, first, id, value, err) < 0) {
-            got = -1;
-            break;
+        if (look_at_id(s, first, id, value, err) < 0)
+            return -1;
+    return got;
+}
+
+/* A rejected row has no id to be known by: where a page was read again, the same text is the same row. s->id: the one before. */
+static bool is_again(struct match_side *s, struct slice raw, struct slice reason)
+{
+    struct slice before = {s->id.p, s->id.n};
+    bool again = s->went_on && raw.n > 0 && before.n == raw.n + reason.n &&
+                 memcmp(before.p, raw.p, raw.n) == 0 && memcmp(before.p + raw.n, reason.p, reason.n) == 0;
+    if (again)
+        return true;
+    s->id.n = 0;
+    buffer_put(&s->id, raw.p, raw.n);
+    buffer_put(&s->id, reason.p, reason.n);
+    return false;
+}
+
+static int find_rejects(struct match_side *s, struct error *err)
+{
+    struct slice raw, reason;
+    int got;
+    if (!s->went_on)
+        return 0;
+    s->id.n = 0;
+    if (sorter_rewind(s->rejects, err) < 0)
+        return -1;
+    while ((got = sorter_next(s->rejects, &raw, &reason, err)) > 0)
+        if (is_again(s, raw, reason)) {
+            s->counts.duplicates++;
+            s->counts.rejected--;
         }
+    return got;
+}
+
+int side_find_duplicates(struct match_side *s, struct error *err)
+{
+    s->counts.users = sorter_records(s->rows);
+    s->counts.rejected = sorter_records(s->rejects);
+    s->counts.duplicates = 0;
+    free(TAKE(s->dropped));
+    share_hold(&s->share, 1);
+    int r = find_ids(s, err) < 0 ? -1 : find_rejects(s, err);
     share_hold(&s->share, -1);
     buffer_done(&s->id);
-    return got;
+    return r;
 }
 
 /* ---- what is there ---- */
@@ -218,17 +256,19 @@ void side_join(struct match_side *s, struct join_side *ret_join)
 
 int side_next_reject(struct match_side *s, const char **ret_reason, struct slice *ret_raw, struct error *err)
 {
-    struct slice key, value;
+    struct slice raw, reason;
     if (!s->has_rejects && sorter_rewind(s->rejects, err) < 0)
         return -1;
     s->has_rejects = true;
-    int got = sorter_next(s->rejects, &key, &value, err);
+    int got;
+    do {
+        got = sorter_next(s->rejects, &raw, &reason, err);
+    } while (got > 0 && is_again(s, raw, reason));
     if (got <= 0)
         return got;
-    const char *end = value.n ? memchr(value.p, '\0', value.n) : NULL;
-    if (!end)
+    if (reason.n == 0 || reason.p[reason.n - 1] != '\0')
         return damaged(s, "a rejected row has no reason", err);
-    *ret_reason = value.p;
-    *ret_raw = (struct slice){end + 1, value.n - (size_t)(end + 1 - value.p)};
+    *ret_reason = reason.p;
+    *ret_raw = raw;
     return 1;
 }

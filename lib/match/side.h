@@ -62,13 +62,14 @@ void side_discard(struct match_side *side);
 
 /* To its end. The columns are looked at first: one that is missing is a fault that names it and those there are. */
 int side_read(struct match_side *side, struct source *source, struct source_fault *fault);
-/* After that, and before the rest: finds the rows whose id came before. */
+/* After that, and before the rest: finds the rows whose id came before, and of rejected ones those that came twice because
+ * a page was asked for again. */
 int side_find_duplicates(struct match_side *side, struct error *err);
 
 void side_counts(const struct match_side *side, struct side_counts *ret_counts);
 struct match_share *side_share(struct match_side *side);
 /* Rows by their keys, less the duplicates: for the join. */
 void side_join(struct match_side *side, struct join_side *ret_join);
-/* The rejected, in the order they came; reason and raw are valid until the next call. 1, 0 at the end, -1. */
+/* The rejected, in the order of their text; reason and raw are valid until the next call. 1, 0 at the end, -1. */
 int side_next_reject(
     struct match_side *side, const char **ret_reason, struct slice *ret_raw, struct error *err);

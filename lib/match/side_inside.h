@@ -14,6 +14,7 @@ struct match_side {
     struct side_counts counts;
     uint8_t *dropped; /* a bit for each row; NULL: none is */
     struct buffer id; /* scratch */
+    bool went_on;     /* after another process: the rows of one page came twice */
     bool has_rejects; /* they are being read */
 };
 

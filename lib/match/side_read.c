@@ -188,12 +188,9 @@ static int make_value(struct reader *r, const struct source_row *row, struct err
 
 static int reject(struct reader *r, const char *reason, struct slice raw, struct error *err)
 {
-    buffer_reset(&r->value, KEEP);
-    buffer_put(&r->value, reason, strlen(reason) + 1);
-    if (raw.p)
-        buffer_put(&r->value, raw.p, MIN(raw.n, (size_t)SOURCE_RAW_MAX));
+    raw.n = raw.p ? MIN(raw.n, (size_t)SOURCE_RAW_MAX) : 0;
     r->side->counts.rejected++;
-    return sorter_put(r->side->rejects, (struct slice){0}, slice_of(&r->value), err);
+    return sorter_put(r->side->rejects, raw, (struct slice){reason, strlen(reason) + 1}, err);
 }
 
 static int reject_idless(struct reader *r, struct error *err)

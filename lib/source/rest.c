@@ -175,13 +175,22 @@ static void release(struct source *s)
 
 static const struct source_driver driver = {next, facts, release};
 
-struct rest *rest_new(void)
+/* At least so many rows, a power of two. */
+static size_t window_size(int64_t rows)
+{
+    size_t size = REST_WINDOW;
+    while (rows > 0 && size > 1024 && size / 2 >= (uint64_t)rows)
+        size /= 2;
+    return size;
+}
+
+struct rest *rest_new(int64_t remember)
 {
     struct rest *r = xnew(struct rest);
     r->source.driver = &driver;
     r->position = -1;
     rest_columns_init(&r->columns);
     rest_row_reader_init(&r->reader);
-    rest_window_init(&r->window);
+    rest_window_init(&r->window, window_size(remember));
     return r;
 }

@@ -58,6 +58,9 @@ struct rest_options {
     /* A folder for the bodies of pages: they go to files there, removed at once, and are read in small pieces, so that
      * no page is in memory, however large. NULL: they are in memory. */
     const char *spool_folder;
+    /* How many of the rows handed out last are remembered, by their keys, so that none comes twice; up to 131072, and 0 is that.
+     * It must be several pages. */
+    int64_t remember;
     /* A position of an earlier pass that was broken off (facts); 0: the beginning. Pages behind it are asked for, and the one
      * before it once more, of which the rows come again. Not with REST_NEXT and REST_CURSOR. */
     int64_t begin_at;

@@ -49,8 +49,8 @@ struct rest {
     char *newest, *raw;
 };
 
-/* With its driver, and nothing in it. */
-struct rest *rest_new(void);
+/* With its driver, and nothing in it. remember: as in the options. */
+struct rest *rest_new(int64_t remember);
 
 /* ---- rest_plan.c ---- */
 

@@ -4,13 +4,16 @@
 #include <nettle/sha2.h>
 #include <sys/random.h>
 
-#define SLOTS (2 * REST_WINDOW)
-
-void rest_window_init(struct rest_window *w)
+static size_t n_slots(const struct rest_window *w)
 {
-    *w = (struct rest_window){0};
-    w->recent = xcalloc(SLOTS, sizeof(*w->recent));
-    w->older = xcalloc(SLOTS, sizeof(*w->older));
+    return 2 * w->size;
+}
+
+void rest_window_init(struct rest_window *w, size_t size)
+{
+    *w = (struct rest_window){.size = size};
+    w->recent = xcalloc(n_slots(w), sizeof(*w->recent));
+    w->older = xcalloc(n_slots(w), sizeof(*w->older));
     if (getrandom(&w->seed, sizeof(w->seed), 0) != sizeof(w->seed))
         w->seed = (uint64_t)(uintptr_t)w->recent;
 }
@@ -57,7 +60,7 @@ static size_t slot_of(const struct rest_window *w, const struct rest_seen *s)
 {
     uint64_t h = (s->key[0] ^ w->seed) * UINT64_C(0x9e3779b97f4a7c15);
     h = (h ^ (h >> 32) ^ s->key[1]) * UINT64_C(0xd6e8feb86659fd93);
-    return (size_t)((h ^ (h >> 32)) & (SLOTS - 1));
+    return (size_t)((h ^ (h >> 32)) & (n_slots(w) - 1));
 }
 
 static bool is_same(const struct rest_seen *a, const struct rest_seen *b)
@@ -71,7 +74,7 @@ static struct rest_seen *place(
 {
     size_t at = slot_of(w, s);
     while ((table[at].key[0] || table[at].key[1]) && !is_same(&table[at], s))
-        at = (at + 1) & (SLOTS - 1);
+        at = (at + 1) & (n_slots(w) - 1);
     return &table[at];
 }
 
@@ -96,12 +99,12 @@ bool rest_window_has_version(const struct rest_window *w, const struct rest_seen
 
 void rest_window_note(struct rest_window *w, const struct rest_seen *s)
 {
-    if (w->n_recent == REST_WINDOW) {
+    if (w->n_recent == w->size) {
         struct rest_seen *forgotten = w->older;
         w->has_forgotten = w->has_older;
         w->has_older = true;
         w->older = w->recent;
-        memset(forgotten, 0, SLOTS * sizeof(*forgotten));
+        memset(forgotten, 0, n_slots(w) * sizeof(*forgotten));
         w->recent = forgotten;
         w->n_recent = 0;
     }

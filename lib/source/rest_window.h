@@ -1,25 +1,26 @@
 #pragma once
 /*
- * Which rows were handed out lately, in memory that does not grow: at least the last REST_WINDOW, at most twice as many. A
+ * Which rows were handed out lately, in memory that does not grow: at least the last so many, at most twice as many. A
  * short key is kept itself, a longer one as a hash that nobody can make two keys have.
  */
 #include "util/buffer.h"
 
-#define REST_WINDOW ((size_t)131072)
+#define REST_WINDOW ((size_t)131072) /* unless told otherwise */
 
 struct rest_seen {
     uint64_t key[2], version; /* key 0,0: none */
 };
 
 struct rest_window {
-    struct rest_seen *recent, *older; /* tables of 2 * REST_WINDOW */
-    size_t n_recent;
+    struct rest_seen *recent, *older; /* tables of twice as many */
+    size_t size, n_recent;
     bool has_older;
     bool has_forgotten; /* some that was noted is not known any more */
     uint64_t seed;
 };
 
-void rest_window_init(struct rest_window *w);
+/* size: a power of two. */
+void rest_window_init(struct rest_window *w, size_t size);
 void rest_window_done(struct rest_window *w);
 
 /* The row's identity: its key, and its `updated` (p NULL: none). */

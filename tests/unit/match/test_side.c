@@ -17,7 +17,7 @@ struct list {
     size_t at, n, fail_at;
     /* Writes the i-th row's cells; a reason makes it one that cannot be taken. */
     const char *(*row)(size_t i, char cells[N_COLUMNS][64], bool null[N_COLUMNS]);
-    char text[N_COLUMNS][64];
+    char text[N_COLUMNS][64], raw[64];
     struct source_cell cells[N_COLUMNS];
 };
 
@@ -46,8 +46,10 @@ static int list_next(struct source *s, struct source_row *ret_row, struct source
 
 static const char *list_raw(struct source *s, size_t *ret_n)
 {
-    *ret_n = strlen("as it stood");
-    return "as it stood";
+    struct list *l = (struct list *)s;
+    snprintf(l->raw, sizeof(l->raw), "as row %zu stood", l->at);
+    *ret_n = strlen(l->raw);
+    return l->raw;
 }
 
 static const struct source_driver list_driver = {.next = list_next, .raw = list_raw};
@@ -264,7 +266,10 @@ static const char *many_row(size_t i, char cells[N_COLUMNS][64], bool null[N_COL
     snprintf(cells[5], 64, "2017-01-%02zu", 1 + x % 31);
     null[3] = x % 11 == 0;
     null[0] = i % 501 == 500;
-    return i % 301 == 300 ? "bad_encoding" : NULL;
+    if (i % 301 != 300)
+        return NULL;
+    snprintf(cells[0], 64, "!%zu", i);
+    return "bad_encoding";
 }
 
 /* ---- tests ---- */
@@ -280,10 +285,10 @@ START_TEST(rows_are_staged_by_their_keys)
                   "<1>smith<0>ann 1 0 2 NULL NULL NULL 2\n"
                   "<1>smith<0>bob 8 3 10 oslo x Oslo 10\n");
     char *got = rejects();
-    ck_assert_str_eq(got, "null_key: as it stood\n"
-                          "null_key: as it stood\n"
-                          "bad_encoding: !bad_encoding\n"
-                          "too_long: !too_long\n");
+    ck_assert_str_eq(got, "bad_encoding: !bad_encoding\n"
+                          "too_long: !too_long\n"
+                          "null_key: as row 6 stood\n"
+                          "null_key: as row 7 stood\n");
     free(got);
     ck_assert_int_eq(told.progress, N_ELEMENTS(few));
     ck_assert_uint_eq(told.n_saves, 1);
@@ -448,6 +453,7 @@ START_TEST(what_comes_again_is_a_duplicate)
     free(read_in_parts(90));
     side_counts(s, &parts);
     ck_assert_int_eq(parts.users, whole.users);
+    ck_assert_int_eq(parts.rejected, whole.rejected);
     ck_assert_int_eq(parts.rows, whole.rows + 6 * 90);
     ck_assert_int_eq(parts.rows, parts.users + parts.duplicates + parts.rejected);
 }

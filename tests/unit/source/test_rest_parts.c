@@ -200,7 +200,7 @@ START_TEST(the_window_knows_the_last_rows)
 {
     struct rest_window w;
     size_t n = 3 * REST_WINDOW + 5;
-    rest_window_init(&w);
+    rest_window_init(&w, REST_WINDOW);
     for (size_t i = 0; i < n; i++) {
         struct rest_seen s = seen_of(i, "u");
         ck_assert(!rest_window_has(&w, &s));
