@@ -11,19 +11,10 @@
 #include "util/clock.h"
 
 #include <cjson/cJSON.h>
-#include <sys/resource.h>
 
 #define TELL_EVERY_US INT64_C(200000)
-#define MEMORY_LEAST  (INT64_C(24) << 20)
 
 /* ---- its source ---- */
-
-static int64_t memory_max(void)
-{
-    struct rlimit limit;
-    bool limited = getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-    return limited ? MAX((int64_t)limit.rlim_cur / 4, MEMORY_LEAST) : 0;
-}
 
 /* Before there are threads: not every driver can be opened by two at once. */
 static int open_database(struct match_reader *r, struct db_fault *fault)
@@ -33,8 +24,9 @@ static int open_database(struct match_reader *r, struct db_fault *fault)
     const struct db_options options = {
         .password_file = r->spec->database.password_file,
         .application_name = name,
-        .memory_max = memory_max(),
+        .memory_max = (int64_t)r->all->spec->memory_max / 4,
         .read_only = true,
+        .temp_folder = r->all->spec->match.folder,
     };
     if (r->spec->source || r->position < 0)
         return 0;
@@ -241,8 +233,7 @@ static int open_side(struct match_reader *r, struct error *err)
     }
     if (staged) {
         _cleanup_free_ char *note = xasprintf(
-            "what an earlier run had staged of the %s side cannot be gone on with: it is read again",
-            r->spec->name);
+            "what an earlier run had staged of the %s side is read again: %s", r->spec->name, err->text);
         cJSON_AddItemToArray(r->all->notes, cJSON_CreateString(note));
     }
     r->position = 0;

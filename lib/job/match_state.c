@@ -30,12 +30,12 @@ struct match_state {
     char *fingerprint;
 };
 
-static int fail(const struct match_state *s, const char *what, const char *name, struct error *err)
+static int fail(const struct match_state *s, const char *what, struct error *err)
 {
     return error_set(err,
-        "the folder %s, where a match keeps what it has read, %s %s: %s; its user must be able to write "
-        "there, and the disk needs room",
-        s->folder, what, name, strerror(errno));
+        "the folder %s, where a match keeps what it has read, cannot be used: %s: %s; our user must be able "
+        "to write there, and the disk needs room",
+        s->folder, what, strerror(errno));
 }
 
 /* ---- the folder ---- */
@@ -47,7 +47,7 @@ static int make_parents(const struct match_state *s, struct error *err)
     for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(path, 0755) < 0 && errno != EEXIST)
-            return fail(s, "cannot be made; see", path, err);
+            return fail(s, path, err);
         *slash = '/';
     }
     return 0;
@@ -59,17 +59,17 @@ static int open_folder(struct match_state *s, struct error *err)
     if (make_parents(s, err) < 0)
         return -1;
     if (mkdir(s->folder, 0700) < 0 && errno != EEXIST)
-        return fail(s, "cannot be made", "", err);
+        return fail(s, "making it", err);
     s->dir = open(s->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (s->dir < 0 || fstat(s->dir, &st) < 0)
-        return fail(s, "cannot be", "opened", err);
+        return fail(s, "opening it", err);
     if (st.st_uid != geteuid())
         return error_set(err,
             "the folder %s belongs to another user (%u): a match keeps what it has read there, "
             "and nobody else may see it",
             s->folder, (unsigned)st.st_uid);
     if ((st.st_mode & 077) && fchmod(s->dir, 0700) < 0)
-        return fail(s, "is open to others, and cannot be", "closed", err);
+        return fail(s, "closing it to others", err);
     return 0;
 }
 
@@ -89,13 +89,13 @@ static int take_lock(struct match_state *s, bool *ret_busy, struct error *err)
 {
     s->lock = openat(s->dir, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (s->lock < 0)
-        return fail(s, "has no", LOCK, err);
+        return fail(s, "opening the file " LOCK, err);
     if (flock(s->lock, LOCK_EX | LOCK_NB) < 0) {
         *ret_busy = errno == EWOULDBLOCK;
-        return *ret_busy ? refuse_busy(s, err) : fail(s, "cannot be locked by", LOCK, err);
+        return *ret_busy ? refuse_busy(s, err) : fail(s, "locking the file " LOCK, err);
     }
     if (ftruncate(s->lock, 0) < 0 || dprintf(s->lock, "%d\n", (int)getpid()) < 0)
-        return fail(s, "cannot be written to:", LOCK, err);
+        return fail(s, "writing the file " LOCK, err);
     return 0;
 }
 
@@ -122,7 +122,7 @@ static int write_manifest(const struct match_state *s, struct error *err)
         openat(s->dir, MANIFEST_TMP, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0 || write_text(fd, text, strlen(text)) < 0 ||
         renameat(s->dir, MANIFEST_TMP, s->dir, MANIFEST) < 0 || fsync(s->dir) < 0)
-        return fail(s, "takes no", MANIFEST, err);
+        return fail(s, "writing the file " MANIFEST, err);
     return 0;
 }
 

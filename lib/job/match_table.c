@@ -3,10 +3,7 @@
 #include "job/match_table_inside.h"
 #include "util/clock.h"
 
-#include <sys/resource.h>
-
 #define LOCK_TIMEOUT_US (30 * US_PER_SEC)
-#define MEMORY_LEAST    (INT64_C(24) << 20)
 
 /* As its catalog has it: the columns, then what is said of the table beside them, then indexes of their own. */
 static const char postgres_ddl[] =
@@ -41,7 +38,6 @@ static const struct match_table_facts all_facts[] = {
             " WHERE n.nspname = {1} AND c.relname = {2} AND a.attnum > 0 AND NOT a.attisdropped",
         .index = "",
         .then = "CREATE INDEX ON {table} (report_date)",
-        .order = " COLLATE \"C\"",
         .ddl = postgres_ddl,
     },
     {
@@ -50,7 +46,6 @@ static const struct match_table_facts all_facts[] = {
                    "'%auto_increment%', 1, 0)"
                    " FROM information_schema.columns WHERE table_schema = {1} AND table_name = {2}",
         .index = ", INDEX (report_date)",
-        .order = "",
         .ddl = "SHOW CREATE TABLE {table}",
         .any_case = true,
     },
@@ -61,7 +56,6 @@ static const struct match_table_facts all_facts[] = {
                    " FROM duckdb_columns() WHERE database_name = current_database()"
                    " AND schema_name = {1} AND lower(table_name) = lower({2})",
         .index = "",
-        .order = "",
         .ddl = "SELECT sql FROM duckdb_tables() WHERE database_name = current_database()"
                " AND schema_name = {1} AND lower(table_name) = lower({2})"
                " UNION ALL SELECT sql FROM duckdb_indexes() WHERE database_name = current_database()"
@@ -85,14 +79,6 @@ static int run(struct match_table *t, const char *sql, struct db_fault *fault)
 
 /* ---- opening ---- */
 
-/* A third of our own limit: as much is kept beside it. */
-static int64_t memory_max(void)
-{
-    struct rlimit limit;
-    bool limited = getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-    return limited ? MAX((int64_t)limit.rlim_cur / 3, MEMORY_LEAST) : 0;
-}
-
 static int connect(struct match_table *t, struct db_fault *fault)
 {
     struct db_fault ignored;
@@ -101,7 +87,7 @@ static int connect(struct match_table *t, struct db_fault *fault)
         .password_file = t->spec->database.password_file,
         .application_name = name,
         .connect_timeout_us = LOCK_TIMEOUT_US,
-        .memory_max = memory_max(),
+        .memory_max = (int64_t)t->spec->memory_max / 3, /* as much is kept beside it */
         .read_only = t->spec->dry_run,
     };
     if (db_open(t->spec->database.url, &options, &t->db, fault) < 0)
@@ -162,6 +148,7 @@ void match_table_free(struct match_table *t)
 {
     if (!t)
         return;
+    match_table_forget(t);
     db_close(t->db);
     marks_done(&t->marks);
     free(t->schema);
@@ -215,6 +202,21 @@ static bool count_rows(void *arg, const char *tag, int64_t rows)
     return true;
 }
 
+struct feed {
+    struct match_table *t;
+    db_next_row *next;
+    void *arg;
+};
+
+static int next_row(void *arg, const struct db_value **ret_values, struct db_fault *fault)
+{
+    struct feed *feed = arg;
+    int got = feed->next(feed->arg, ret_values, fault);
+    if (got > 0)
+        match_table_choose(feed->t, *ret_values);
+    return got;
+}
+
 static int fill(struct match_table *t, const char *report_date, const struct db_load *load,
     int64_t *ret_written, int64_t *ret_replaced, struct db_fault *fault)
 {
@@ -232,14 +234,16 @@ int match_table_load(struct match_table *t, const char *report_date, db_next_row
 {
     struct db_fault ignored;
     const char **names = xcalloc(t->columns->n, sizeof(*names));
+    struct feed feed = {t, next, arg};
     const struct db_load load = {
         .schema = t->schema,
         .table = t->name,
         .n_columns = t->columns->n,
         .columns = names,
-        .next = next,
-        .arg = arg,
+        .next = next_row,
+        .arg = &feed,
     };
+    match_table_forget(t);
     for (size_t i = 0; i < t->columns->n; i++)
         names[i] = t->columns->list[i].name;
     int r = match_table_lock(t, fault);

@@ -27,7 +27,7 @@ int match_table_load(struct match_table *t, const char *report_date, db_next_row
 int match_table_count(
     struct match_table *t, const char *report_date, int64_t *ret_rows, struct db_fault *fault);
 
-/* Ten rows of that date as objects, matched ones first, long values cut. A new array. */
+/* Ten of the rows that were loaded as objects, as the table has them, matched ones first, long values cut. A new array. */
 int match_table_sample(
     struct match_table *t, const char *report_date, struct cJSON **ret_rows, struct db_fault *fault);
 /* What would make the table as it is; a new string, NULL where there is none. */

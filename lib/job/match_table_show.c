@@ -1,10 +1,10 @@
 /* What people are shown of the table: some rows, and what it is made by. */
 #include "job/match_table_inside.h"
+#include "match/row.h"
 #include "util/text.h"
 
 #include <cjson/cJSON.h>
 
-#define SAMPLE_ROWS  10
 #define SAMPLE_BYTES 60000 /* of all values: a run's record stays small */
 #define VALUE_MAX    300   /* bytes */
 
@@ -26,9 +26,38 @@ int match_table_count(
 
 /* ---- the sample ---- */
 
+static void choose(struct match_chosen *c, const struct db_value *ids)
+{
+    bool right = !ids[0].p;
+    if (c->n == MATCH_SAMPLE_ROWS || !ids[right].p)
+        return;
+    c->id[c->n] = xstrndup(ids[right].p, ids[right].n);
+    c->right[c->n++] = right;
+}
+
+void match_table_choose(struct match_table *t, const struct db_value *values)
+{
+    const struct db_value *outcome = &values[MATCH_AT_OUTCOME];
+    bool matched = slice_is((struct slice){outcome->p, outcome->n}, match_outcomes[MATCH_MATCHED]);
+    choose(matched ? &t->matched : &t->others, &values[match_at_ids(&t->spec->match)]);
+}
+
+static void forget(struct match_chosen *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        free(c->id[i]);
+    c->n = 0;
+}
+
+void match_table_forget(struct match_table *t)
+{
+    forget(&t->matched);
+    forget(&t->others);
+}
+
 struct sample {
-    const struct match_columns *columns;
-    cJSON *rows;
+    struct match_table *t;
+    cJSON *rows[MATCH_SAMPLE_ROWS]; /* matched ones first */
     size_t value_max;
 };
 
@@ -54,48 +83,82 @@ static cJSON *new_value(const struct sample *s, enum match_type type, const stru
     return cJSON_CreateNumber(strtod(digits, NULL));
 }
 
+/* Of those that were chosen; n: none. */
+static size_t place_of(const struct match_chosen *c, size_t n, const struct db_value *ids)
+{
+    bool right = !ids[0].p;
+    size_t i = 0;
+    while (i < n && (c->right[i] != right || !slice_is((struct slice){ids[right].p, ids[right].n}, c->id[i])))
+        i++;
+    return i;
+}
+
 static bool take_row(void *arg, int n, const struct db_value *values)
 {
     struct sample *s = arg;
-    cJSON *row = cJSON_CreateObject();
-    for (size_t i = 0; i < (size_t)n && i < s->columns->n; i++)
+    const struct match_columns *columns = s->t->columns;
+    const struct db_value *ids = &values[match_at_ids(&s->t->spec->match)];
+    size_t n_matched = s->t->matched.n, place = place_of(&s->t->matched, n_matched, ids);
+    if (place == n_matched)
+        place += place_of(&s->t->others, s->t->others.n, ids);
+    if ((size_t)n != columns->n || place >= MATCH_SAMPLE_ROWS || s->rows[place])
+        return true;
+    s->rows[place] = cJSON_CreateObject();
+    for (size_t i = 0; i < columns->n; i++)
         cJSON_AddItemToObject(
-            row, s->columns->list[i].name, new_value(s, s->columns->list[i].type, &values[i]));
-    cJSON_AddItemToArray(s->rows, row);
+            s->rows[place], columns->list[i].name, new_value(s, columns->list[i].type, &values[i]));
     return true;
 }
 
-/* The columns of the ids stand behind the tie-breaks'; they tell matched rows apart. */
-static char *sample_sql(const struct match_table *t)
+static void put_ids(
+    const struct match_table *t, const struct match_chosen *c, size_t n, bool right, struct buffer *to)
 {
-    _cleanup_buffer_ struct buffer names = {0}, order = {0};
+    for (size_t i = 0; i < n; i++) {
+        _cleanup_free_ char *id = c->right[i] == right ? db_quote_text(t->db, c->id[i]) : NULL;
+        if (id)
+            buffer_printf(to, ", %s", id);
+    }
+}
+
+/* Without an order, so that it ends with the last of them: they stand where the rows of the date begin. */
+static char *sample_sql(const struct match_table *t, size_t n_others)
+{
+    _cleanup_buffer_ struct buffer names = {0}, left = {0}, right = {0};
     size_t ids = match_at_ids(&t->spec->match);
+    _cleanup_free_ char *left_id = db_quote_name(t->db, NULL, t->columns->list[ids].name);
+    _cleanup_free_ char *right_id = db_quote_name(t->db, NULL, t->columns->list[ids + 1].name);
     for (size_t i = 0; i < t->columns->n; i++) {
         _cleanup_free_ char *name = db_quote_name(t->db, NULL, t->columns->list[i].name);
         buffer_printf(&names, "%s%s", i ? ", " : "", name);
-        if (i == ids || i == ids + 1)
-            buffer_printf(
-                &order, ", CASE WHEN %s IS NULL THEN 1 ELSE 0 END, %s%s", name, name, t->facts->order);
     }
-    return xasprintf("SELECT %s FROM {table} WHERE report_date = CAST({1} AS date)"
-                     " ORDER BY CASE WHEN outcome = 'matched' THEN 0 ELSE 1 END%s LIMIT %d",
-        buffer_string(&names), buffer_string(&order), SAMPLE_ROWS);
+    put_ids(t, &t->matched, t->matched.n, false, &left);
+    put_ids(t, &t->others, n_others, false, &left);
+    put_ids(t, &t->others, n_others, true, &right);
+    _cleanup_free_ char *table = db_quote_name(t->db, t->schema, t->name);
+    return xasprintf("SELECT %s FROM %s WHERE report_date = CAST(%s AS date) AND (%s IN (NULL%s)"
+                     " OR (%s IS NULL AND %s IN (NULL%s))) LIMIT %zu",
+        buffer_string(&names), table, t->dialect->numbered ? "$1" : "?", left_id, buffer_string(&left),
+        left_id, right_id, buffer_string(&right), t->matched.n + n_others);
 }
 
 int match_table_sample(
     struct match_table *t, const char *report_date, cJSON **ret_rows, struct db_fault *fault)
 {
-    size_t budget = SAMPLE_BYTES / SAMPLE_ROWS / t->columns->n;
-    struct sample s = {t->columns, cJSON_CreateArray(), MIN(VALUE_MAX, budget)};
+    size_t n_others = MIN(t->others.n, MATCH_SAMPLE_ROWS - t->matched.n);
+    struct sample s = {.t = t, .value_max = MIN(VALUE_MAX, SAMPLE_BYTES / MATCH_SAMPLE_ROWS / t->columns->n)};
     const char *const parameters[] = {report_date};
     const struct db_sink sink = {.row = take_row, .arg = &s};
-    _cleanup_free_ char *sql = t->is_there ? sample_sql(t) : NULL;
-    if (sql && match_table_run(t, sql, 1, parameters, &sink, fault) < 0) {
-        cJSON_Delete(s.rows);
-        return -1;
-    }
-    *ret_rows = s.rows;
-    return 0;
+    _cleanup_free_ char *sql = sample_sql(t, n_others);
+    int r = t->matched.n + n_others == 0 ? 0 : db_query(t->db, sql, 1, parameters, &sink, fault);
+    cJSON *rows = cJSON_CreateArray();
+    for (size_t i = 0; i < MATCH_SAMPLE_ROWS; i++)
+        if (s.rows[i])
+            cJSON_AddItemToArray(rows, s.rows[i]);
+    if (r < 0)
+        cJSON_Delete(rows);
+    else
+        *ret_rows = rows;
+    return r;
 }
 
 /* ---- the DDL ---- */
