@@ -248,6 +248,16 @@ static int save_sometimes(struct reader *r, struct error *err)
     return 0;
 }
 
+/* The source has failed, perhaps for good at one place: what came before is kept for the next run. */
+static void save_what_came(struct reader *r)
+{
+    struct error ignored;
+    struct match_side *s = r->side;
+    int64_t position = s->o.position ? s->o.position(s->o.arg) : -1;
+    if (position >= 0 && s->counts.rows > r->rows_saved)
+        side_save(s, position, &ignored);
+}
+
 static int tell(const struct reader *r, struct error *err)
 {
     const struct side_options *o = &r->side->o;
@@ -265,6 +275,8 @@ static int read_rows(struct reader *r, struct source_fault *fault)
         if (s->counts.rows % ROWS_A_TELLING == 0 && tell(r, &fault->error) < 0)
             return -1;
     }
+    if (got < 0)
+        save_what_came(r);
     if (got < 0 || tell(r, &fault->error) < 0)
         return -1;
     return side_save(s, -1, &fault->error);

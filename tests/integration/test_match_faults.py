@@ -1,6 +1,7 @@
 """A match whose pages fail, whose databases go away, and which is killed: what is in the table is what was there before, or all of it."""
 import contextlib
 import itertools
+import json
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ import pytest
 from clinic_api import Body, Half, Reset, Status, Truncate
 from dumps_site import a_sink
 from match_people import People
-from match_site import TABLE, Ours, assert_right, assert_same, finish, model_of, site_of
+from match_site import JOB, TABLE, Ours, assert_right, assert_same, finish, model_of, site_of
 from servers import StallProxy, alive, wait_until
 from test_dumps_kill import LOCKS, command, workers
 from vendor_api import VendorApi
@@ -71,6 +72,31 @@ class World:
         self.ends.callback(p.close)
         self.site.databases[which] = {"url": db.url(port=p.port)}
         return p
+
+    @contextlib.contextmanager
+    def users_locked(self):
+        """Whoever selects our users waits meanwhile."""
+        lock = LOCKS["mysql"](self.platform, "user")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def selects(self):
+        """Sessions that wait for our users."""
+        return self.platform.server.sql("SELECT id FROM information_schema.processlist WHERE state LIKE 'Waiting for table%'"
+                                        f" AND db = '{self.platform.database}'")
+
+    def hang_up(self):
+        for (session,) in wait_until(self.selects, 30, "the SELECT to begin"):
+            self.platform.server.sql(f"KILL {session}")
+
+    def is_staged(self, side):
+        """To its end."""
+        with contextlib.suppress(OSError):
+            part = json.loads((self.site.state / "match" / JOB / "state.json").read_text()).get(side)
+            return part is not None and "position" not in part["staged"]
+        return False
 
     def at_page(self, page, act):
         """Starts a run; when it asks for the page for the first time, act(process) before there is an answer."""
@@ -132,28 +158,23 @@ def test_a_page_that_never_comes_right(world, wrong):
 # Databases that go away.
 
 def test_our_users_go_away(world):
-    """In the middle of the SELECT, while the pages come."""
-    proxy = world.proxy("platform")
-    proxy.freeze("replies")
-    done = world.at_page(6, lambda process: proxy.drop())
-    assert done.code != 0 and "vendor" not in done.err.split("ours")[0], done
+    """In the middle of the SELECT, which waits for somebody's lock, while the pages come."""
+    with world.users_locked():
+        done = world.at_page(6, lambda _: world.hang_up())
+    assert done.code != 0 and "ours" in done.words, done
     world.as_before()
-    world.site.databases["platform"] = {"url": world.platform.url()}
     world.finish()
 
 
 def test_our_server_is_killed(world):
-    proxy = world.proxy("platform")
-    proxy.freeze("replies")
-
     def stop(_process):
+        wait_until(world.selects, 30, "the SELECT to begin")
         world.platform.server.kill9()
-        proxy.drop()
-    done = world.at_page(9, stop)
-    assert done.code != 0, done
+    with world.users_locked():
+        done = world.at_page(9, stop)
+    assert done.code != 0 and "ours" in done.words, done
     world.platform.server.start()
     world.as_before()
-    world.site.databases["platform"] = {"url": world.platform.url()}
     world.finish()
 
 
@@ -177,14 +198,17 @@ def test_the_warehouse_goes_away(request, tmp_path, programs_built, kind):
 @contextlib.contextmanager
 def held_up(world):
     """A run that has come to its load and waits there for somebody's lock."""
-    lock = LOCKS[world.sink.kind](world.sink, TABLE)
+    locks = []
+    world.api.before = lambda page: page == 1 and locks.append(LOCKS[world.sink.kind](world.sink, TABLE))
     process = world.site.start()
     try:
-        wait_until(lambda: lock.reached() or process.poll() is not None, 60, "the run to come to its load")
+        wait_until(lambda: (locks and locks[0].reached()) or process.poll() is not None, 60, "the run to come to its load")
         assert process.poll() is None, finish(process)
+        world.api.before = None
         yield process
     finally:
-        lock.release()
+        for lock in locks:
+            lock.release()
 
 
 # Killed.
@@ -199,18 +223,17 @@ def test_killed_while_it_reads(world, place):
 
 
 def test_killed_while_our_users_come(world):
-    """All pages are read and the SELECT is under way; the next run asks for no page again but the last."""
-    proxy = world.proxy("platform")
-    proxy.freeze("replies")
-    process = world.site.start()
-    wait_until(lambda: world.n_pages + 1 in world.api.pages() or process.poll() is not None, 60, "all pages to be read")
-    saved = wait_until(lambda: world.site.staged() or process.poll() is not None, 60, "something to be kept")
-    assert saved and process.poll() is None
-    kill(process)
-    assert finish(process).code != 0
+    """All pages are staged and the SELECT is under way; the next run asks for no page again."""
+    with world.users_locked():
+        process = world.site.start()
+        wait_until(lambda: world.is_staged("right") or process.poll() is not None, 60, "all pages to be staged")
+        assert process.poll() is None, finish(process)
+        kill(process)
+        assert finish(process).code != 0
     world.as_before()
-    world.site.databases["platform"] = {"url": world.platform.url()}
-    world.finish()
+    world.api.forget()
+    world.finish(resumed=["reading"])
+    assert world.api.pages() == []
 
 
 @pytest.mark.parametrize("kind", ["postgres", "mysql"])
