@@ -40,6 +40,8 @@ static int read_both(struct match_reading *all, struct match_shared *shared, str
         match_reader_run(left);
     if (started)
         pthread_join(thread, NULL);
+    match_reader_note(left);
+    match_reader_note(right);
     if (!shared->failed)
         return 0;
     const struct match_reader *r = all->readers[shared->first];

@@ -73,6 +73,7 @@ static int open_rest(struct match_reader *r, struct source **ret_source)
     options.updated = NULL;
     options.spool_folder = r->all->spec->match.folder;
     options.begin_at = r->position;
+    options.remember = (int64_t)PAGES_KNOWN * MAX(options.page_size, 1000);
     int opened = rest_open(&options, ret_source, &r->fault);
     free(fields);
     return opened;
@@ -151,19 +152,57 @@ static int progress(void *arg, int64_t rows, struct error *err)
     return 0;
 }
 
-void *match_reader_run(void *arg)
+static int read_once(struct match_reader *r)
 {
-    struct match_reader *r = arg;
-    r->result = open_source(r) < 0 ? -1 : side_read(r->side, r->source, &r->fault);
-    if (r->result < 0 && !atomic_exchange(&r->shared->failed, true))
-        r->shared->first = r->which;
+    int result = open_source(r) < 0 ? -1 : side_read(r->side, r->source, &r->fault);
     if (r->source) {
         count_requests(r);
         cJSON_Delete(r->seen);
         r->seen = watch_seen(r->source);
     }
     source_free(TAKE(r->source));
+    return result;
+}
+
+/* What is staged of it is forgotten. */
+static int begin_again(struct match_reader *r)
+{
+    struct error *err = &r->fault.error;
+    match_state_forget(r->all->state, r->which == MATCH_LEFT ? MATCH_PART_LEFT : MATCH_PART_RIGHT);
+    side_discard(TAKE(r->side));
+    r->position = 0;
+    r->before = r->now;
+    return side_open(&r->options, &r->side, err);
+}
+
+/* A list whose rows moved so that it cannot be gone on with is read from its start. */
+void *match_reader_run(void *arg)
+{
+    struct match_reader *r = arg;
+    for (r->starts = 1;; r->starts++) {
+        r->result = read_once(r);
+        if (r->result == 0 || !r->fault.restart || r->shared->failed)
+            break;
+        struct source_fault why = r->fault;
+        if (begin_again(r) < 0)
+            break;
+        r->fault = why;
+        if (r->starts == STARTS_MAX)
+            break;
+    }
+    if (r->result < 0 && !atomic_exchange(&r->shared->failed, true))
+        r->shared->first = r->which;
     return NULL;
+}
+
+void match_reader_note(const struct match_reader *r)
+{
+    if (r->starts < 2)
+        return;
+    _cleanup_free_ char *note =
+        xasprintf("the list of the %s side was read %d times from its start, because its rows moved",
+            r->spec->name, r->starts);
+    cJSON_AddItemToArray(r->all->notes, cJSON_CreateString(note));
 }
 
 /* ---- opening ---- */

@@ -29,6 +29,7 @@ struct match_reader {
     struct db *db;
     struct source *source; /* a watch */
     struct source_fault fault;
+    int starts; /* how often it was read from its start, or gone on with */
     int result;
 };
 
@@ -37,6 +38,7 @@ int match_reader_open(
 void match_reader_free(struct match_reader *r);
 /* For a thread; arg: the reader. */
 void *match_reader_run(void *arg);
-/* After that. */
+/* After that, in the thread that has the notes. */
+void match_reader_note(const struct match_reader *r);
 int match_reader_check_rows(const struct match_reader *r, struct db_fault *fault);
 int match_reader_check_columns(const struct match_reader *r, struct db_fault *fault);

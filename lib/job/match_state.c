@@ -221,6 +221,16 @@ int match_state_save(struct match_state *s, enum match_part part, cJSON *saved, 
     return r;
 }
 
+void match_state_forget(struct match_state *s, enum match_part part)
+{
+    struct error ignored;
+    pthread_mutex_lock(&s->mutex);
+    cJSON_DeleteItemFromObjectCaseSensitive(s->manifest, parts[part]);
+    if (write_manifest(s, &ignored) < 0)
+        unlinkat(s->dir, MANIFEST, 0);
+    pthread_mutex_unlock(&s->mutex);
+}
+
 /* The manifest first: without it the rest is nothing. */
 void match_state_clear(struct match_state *s)
 {

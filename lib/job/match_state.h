@@ -25,6 +25,8 @@ DEFINE_CLEANUP(struct match_state *, match_state_freep, match_state_free)
 const struct cJSON *match_state_part(const struct match_state *s, enum match_part part);
 /* Replaces it, on the disk for good; saved is taken. Threads may call it at once, each with a part of its own. */
 int match_state_save(struct match_state *s, enum match_part part, struct cJSON *saved, struct error *err);
+/* The part is as if it had never been saved. A thread may, as above. */
+void match_state_forget(struct match_state *s, enum match_part part);
 /* Removes all that is staged: it begins anew. */
 void match_state_clear(struct match_state *s);
 

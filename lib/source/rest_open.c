@@ -295,7 +295,7 @@ static int begin(struct rest *r, const struct rest_options *o, struct source_fau
 
 int rest_open(const struct rest_options *options, struct source **ret_source, struct source_fault *fault)
 {
-    struct rest *r = rest_new(o->remember);
+    struct rest *r = rest_new(options->remember);
     _cleanup_(source_freep) struct source *s = &r->source;
     *fault = (struct source_fault){0};
     if (take_options(r, options, fault) < 0 || begin(r, options, fault) < 0)
