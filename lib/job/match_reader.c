@@ -13,6 +13,8 @@
 #include <cjson/cJSON.h>
 
 #define TELL_EVERY_US INT64_C(200000)
+#define STARTS_MAX    3
+#define PAGES_KNOWN   4 /* whose rows are recognised when they come again; the side knows all others */
 
 /* ---- its source ---- */
 
