@@ -32,9 +32,12 @@ static const struct match_table_facts all_facts[] = {
         .driver = "postgres",
         .columns =
             "SELECT a.attname, CASE WHEN a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' THEN 1 "
-            "ELSE 0 END"
+            "ELSE 0 END,"
+            " CASE WHEN y.typcategory <> 'S' OR a.atttypmod >= 0 THEN format_type(a.atttypid, a.atttypmod) "
+            "END"
             " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
             " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " JOIN pg_catalog.pg_type y ON y.oid = a.atttypid"
             " WHERE n.nspname = {1} AND c.relname = {2} AND a.attnum > 0 AND NOT a.attisdropped",
         .index = "",
         .then = "CREATE INDEX ON {table} (report_date)",

@@ -7,12 +7,13 @@
 /* What differs between the databases here, beside the dialect. Parameters are the schema and the table. */
 struct match_table_facts {
     const char *driver;
-    const char *columns; /* SQL: name, and "1" where a row must have a value of it */
-    const char *index;   /* in CREATE TABLE; "" */
-    const char *then;    /* SQL behind it; NULL */
-    bool any_case;       /* names of columns are the same whatever their case */
-    bool is_file;        /* a dry run cannot even try to write to it */
-    const char *ddl;     /* SQL: what would make the table, as the last value of each row */
+    /* SQL: name, and "1" where a row must have a value of it; perhaps, of a type that does not take every text, that type. */
+    const char *columns;
+    const char *index; /* in CREATE TABLE; "" */
+    const char *then;  /* SQL behind it; NULL */
+    bool any_case;     /* names of columns are the same whatever their case */
+    bool is_file;      /* a dry run cannot even try to write to it */
+    const char *ddl;   /* SQL: what would make the table, as the last value of each row */
 };
 
 #define MATCH_SAMPLE_ROWS 10

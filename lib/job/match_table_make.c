@@ -71,10 +71,18 @@ static int add_column(struct match_table *t, const struct match_column *c, struc
 
 struct look {
     struct match_table *t;
-    bool *found; /* for each of our columns */
-    char *other; /* a column of none of ours that must have a value */
+    bool *found;  /* for each of our columns */
+    char *other;  /* a column of none of ours that must have a value */
+    char *narrow; /* one of ours, and its type, into which not every text fits */
     size_t n;
 };
+
+/* A server that comes upon a value which does not fit may write it into its log (Postgres, the CONTEXT of a COPY). */
+static void take_type(struct look *look, const struct match_column *c, const struct db_value *type)
+{
+    if (type->p && !look->narrow && (c->type == MATCH_TYPE_TEXT || c->type == MATCH_TYPE_WORD))
+        look->narrow = xasprintf("%s as %.*s", c->name, (int)type->n, type->p);
+}
 
 static bool take_column(void *arg, int n, const struct db_value *values)
 {
@@ -85,6 +93,8 @@ static bool take_column(void *arg, int n, const struct db_value *values)
     for (size_t i = 0; i < look->t->columns->n; i++)
         if (compare(look->t->columns->list[i].name, name) == 0) {
             look->found[i] = true;
+            if (n > 2)
+                take_type(look, &look->t->columns->list[i], &values[2]);
             return true;
         }
     if (values[1].p && values[1].p[0] == '1' && !look->other)
@@ -99,6 +109,11 @@ static int complete(struct match_table *t, const struct look *look, cJSON *notes
         return job_refuse(fault,
             "%s has the column %s, which takes no NULL and has no default: the job has no value for it",
             t->label, look->other);
+    if (look->narrow)
+        return job_refuse(fault,
+            "%s has the column %s, into which not every text fits: give it the type text, or the job another "
+            "table",
+            t->label, look->narrow);
     for (size_t i = 0; i < t->columns->n; i++)
         if (!look->found[i] && !t->columns->list[i].may_come)
             return job_refuse(fault,
@@ -172,5 +187,6 @@ int match_table_prepare(struct match_table *t, cJSON *notes, struct db_fault *fa
     }
     free(look.found);
     free(look.other);
+    free(look.narrow);
     return r;
 }

@@ -41,10 +41,10 @@ static int no_column(const struct reader *r, const char *column, const char *use
 {
     _cleanup_buffer_ struct buffer words = {0};
     const char *near = text_suggest(column, r->source->columns, r->source->n_columns);
-    buffer_printf(&words, "side %s has no column %s (%s)", r->side->o.name, column, use);
+    buffer_printf(&words, "it has no column %s (%s)", column, use);
     if (near)
         buffer_printf(&words, ", did you mean %s?", near);
-    buffer_put_string(&words, r->source->n_columns ? "; it has: " : "; it has none");
+    buffer_put_string(&words, r->source->n_columns ? "; there are: " : "; there is none");
     for (size_t i = 0; i < r->source->n_columns && words.n < sizeof(err->text); i++)
         buffer_printf(&words, "%s%s", i ? ", " : "", r->source->columns[i]);
     error_set(err, "%s", buffer_string(&words));

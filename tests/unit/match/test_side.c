@@ -348,7 +348,7 @@ START_TEST(a_column_that_is_missing_is_named)
         ck_assert_int_lt(read_list(&list), 0);
         char words[256];
         snprintf(words, sizeof(words),
-            "side ours has no column frist (%s), did you mean first?; it has: id, first, last, city, kind, "
+            "it has no column frist (%s), did you mean first?; there are: id, first, last, city, kind, "
             "seen",
             uses[i]);
         ck_assert_str_eq(err.text, words);
@@ -356,7 +356,7 @@ START_TEST(a_column_that_is_missing_is_named)
     options.id = "nothing like it";
     list.source.n_columns = 0;
     ck_assert_int_lt(read_list(&list), 0);
-    ck_assert_ptr_nonnull(strstr(err.text, "it has none"));
+    ck_assert_ptr_nonnull(strstr(err.text, "there is none"));
 }
 END_TEST
 
