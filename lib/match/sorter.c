@@ -318,7 +318,7 @@ int sorter_resume(const struct sorter_options *options, const struct cJSON *save
     struct error *err)
 {
     _cleanup_(sorter_freep) struct sorter *s = new_sorter(options);
-    int64_t size, end;
+    int64_t size, end = 0;
     if (run_file_open(&s->file, options->path, true, &size, err) < 0 ||
         take_runs(s, saved, size, &end, err) < 0 || run_file_cut(&s->file, end, err) < 0)
         return -1;
