@@ -28,22 +28,28 @@ static int say_no_job(const struct ctl *ctl, const struct config *config, const 
     return CTL_FAILED;
 }
 
-static int make_folder(const struct ctl *ctl, const char *path)
+/* Those above it too, where they are missing. */
+static bool is_folder_of_ours(const char *folder)
 {
-    if ((mkdir(path, 0700) == 0 || errno == EEXIST) && access(path, W_OK | X_OK) == 0)
+    _cleanup_free_ char *path = xstrdup(folder);
+    for (char *slash = path; (slash = strchr(slash + 1, '/')); *slash = '/') {
+        *slash = '\0';
+        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+            return false;
+    }
+    return (mkdir(path, 0700) == 0 || errno == EEXIST) && access(path, W_OK | X_OK) == 0;
+}
+
+/* The worker makes the job's own in it, but does not know where it can be set. */
+static int make_folder(const struct ctl *ctl, const struct config *config)
+{
+    _cleanup_free_ char *path = xasprintf("%s/match", config->state_dir);
+    if (is_folder_of_ours(path))
         return CTL_DONE;
     ctl_say("the folder %s, for what a match has read, cannot be made or written in: %s; set state_dir in %s "
             "to a folder of your own",
         path, strerror(errno), ctl->config);
     return CTL_FAILED;
-}
-
-/* Of a match the daemon makes no more than the first of these either; the job's own is the worker's. */
-static int make_folders(const struct ctl *ctl, const struct config *config)
-{
-    _cleanup_free_ char *match = xasprintf("%s/match", config->state_dir);
-    int code = make_folder(ctl, config->state_dir);
-    return code ? code : make_folder(ctl, match);
 }
 
 /* As the daemon keeps it, so that it is shown in the same way. */
@@ -106,6 +112,6 @@ int run_local(const struct ctl *ctl, const struct command *self, const char *nam
             "%s is a rollup, whose windows the daemon keeps on record; without --local it "
             "is run there",
             name);
-    int code = strcmp(job->kind, "match") == 0 ? make_folders(ctl, config) : CTL_DONE;
+    int code = strcmp(job->kind, "match") == 0 ? make_folder(ctl, config) : CTL_DONE;
     return code ? code : work(ctl, config, job, dry_run);
 }

@@ -45,15 +45,45 @@ static void put_memory(struct buffer *to, const cJSON *stats)
     buffer_put_string(to, " in memory at once\n");
 }
 
+/* "  · ours: 525 were active after the report date", and how a REST resource was asked. */
+static void put_remarks(struct buffer *to, const cJSON *side)
+{
+    static const struct {
+        const char *key, *words;
+    } remarks[] = {
+        {"no_key", "have no key"},
+        {"no_date", "have no date of activity"},
+        {"future_dates", "were active after the report date"},
+        {"unreadable_dates", "have a date that cannot be read"},
+        {"pages", "pages"},
+        {"requests", "requests"},
+        {"again", "of them again"},
+    };
+    char count[28];
+    const char *gap = ": ";
+    _cleanup_buffer_ struct buffer line = {0};
+    for (size_t i = 0; i < N_ELEMENTS(remarks); i++) {
+        double n = ctl_number(side, remarks[i].key);
+        if (n < 1)
+            continue;
+        buffer_printf(&line, "%s%s %s", gap, view_count(n, count), remarks[i].words);
+        gap = ", ";
+    }
+    _cleanup_free_ char *name = printable(ctl_text(side, "name"));
+    if (line.n > 0)
+        buffer_printf(to, "  · %s%s\n", name, buffer_string(&line));
+}
+
 /* "151,677 rows written for 2017-02-02, in place of 0; read in 3.1 s, joined in 0.8 s, loaded in 0.3 s" */
 static void put_written(struct buffer *to, const cJSON *stats)
 {
     char written[28], replaced[28];
     const cJSON *seconds = ctl_item(stats, "seconds");
     _cleanup_free_ char *date = printable(ctl_text(stats, "report_date"));
-    buffer_printf(to, "%s rows written for %s, in place of %s; ",
-        view_count(ctl_number(stats, "written"), written), date,
-        view_count(ctl_number(stats, "replaced"), replaced));
+    if (!ctl_true(stats, "dry_run")) /* of one a note says what it would be */
+        buffer_printf(to, "%s rows written for %s, in place of %s; ",
+            view_count(ctl_number(stats, "written"), written), date,
+            view_count(ctl_number(stats, "replaced"), replaced));
     buffer_printf(to, "read in %.1f s, joined in %.1f s, loaded in %.1f s\n", ctl_number(seconds, "read"),
         ctl_number(seconds, "join"), ctl_number(seconds, "load"));
 }
@@ -62,6 +92,8 @@ static void put_notes(struct buffer *to, const cJSON *stats)
 {
     const cJSON *note;
     const char *resumed = ctl_text(stats, "resumed");
+    for (size_t s = 0; s < N_ELEMENTS(sides); s++)
+        put_remarks(to, ctl_item(stats, sides[s]));
     if (resumed[0])
         buffer_printf(to, "  · an earlier run had died; this one went on where it was, while %s\n",
             strcmp(resumed, "loading") == 0 ? "loading" : "reading");

@@ -1,7 +1,8 @@
 #pragma once
 /*
  * A REST resource as a source: pages of JSON objects, fetched several at once over kept connections and handed out
- * in the order of the pages. What is in memory is the pages under way, and no page is larger than REST_PAGE_MAX.
+ * in the order of the pages. What is in memory is the pages under way, none larger than REST_PAGE_MAX; or, with spool_folder, a
+ * window of each and no row larger than that.
  *
  * Rows are created and updated while we read, so that pages shift. How it is made sure that none is missed nor
  * handed out twice, and what the API must offer for it, is in docs/rest.md.

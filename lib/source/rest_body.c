@@ -154,13 +154,15 @@ void rest_body_skip_mark(struct rest_body *b)
 
 int rest_body_peek(struct rest_body *b)
 {
-    do
-        for (; b->at < b->text.n; b->at++) {
-            char c = b->text.p[b->at];
-            if (c != ' ' && c != '\n' && c != '\r' && c != '\t')
-                return (unsigned char)c;
-        }
-    while (read_more(b));
+    do {
+        const char *p = b->text.p;
+        size_t at = b->at, n = b->text.n;
+        while (at < n && (p[at] == ' ' || p[at] == '\n' || p[at] == '\r' || p[at] == '\t'))
+            at++;
+        b->at = at;
+        if (at < n)
+            return (unsigned char)p[at];
+    } while (read_more(b));
     return -1;
 }
 
@@ -181,7 +183,7 @@ bool rest_body_refuse(struct rest_body *b, const char *words)
 
 static bool is_number_part(const char *p, const char *end)
 {
-    while (p < end && memchr("0123456789+-.eE", *p, 15))
+    while (p < end && *p && strchr("0123456789+-.eE", *p))
         p++;
     return p == end;
 }

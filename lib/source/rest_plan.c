@@ -110,15 +110,18 @@ int rest_plan_lost(const struct rest *r, const struct rest_page *p, struct sourc
 }
 
 /* The page's row that begins at this offset of its body. */
-static int look_at(struct rest *r, struct rest_page *p, int64_t offset, struct json_token *ret,
+static bool look_at(struct rest *r, struct rest_page *p, int64_t offset, struct json_token *ret,
     struct rest_row *ret_row, struct source_fault *fault)
 {
-    if (!rest_document_row_at(&p->document, &p->body, offset, ret))
-        return rest_plan_lost(r, p, fault);
+    if (!rest_document_row_at(&p->document, &p->body, offset, ret)) {
+        rest_plan_lost(r, p, fault);
+        return false;
+    }
     if (rest_row_read(&r->reader, &r->columns, ret, ret_row))
-        return 0;
-    return error_set(&fault->error, "%s: its rows have more than %d members: choose some with fields",
-        r->label, REST_COLUMNS_MAX);
+        return true;
+    error_set(&fault->error, "%s: its rows have more than %d members: choose some with fields", r->label,
+        REST_COLUMNS_MAX);
+    return false;
 }
 
 /* A pass that goes on in the middle, and finds nothing there. */
@@ -141,7 +144,7 @@ static int is_continued(struct rest *r, struct rest_page *p, struct source_fault
         return 1;
     if (r->n_rows == 0)
         return 0;
-    if (look_at(r, p, p->document.first, &first, &row, fault) < 0)
+    if (!look_at(r, p, p->document.first, &first, &row, fault))
         return -1;
     struct rest_seen seen = rest_identify(r, &row, &first);
     /* In order of `updated`, a row of another version stood elsewhere. */
@@ -233,7 +236,7 @@ static int judge_steady(struct rest *r, struct rest_page *p, struct source_fault
     r->is_steady = r->n_rows > 0 && (r->paging != REST_OFFSET || r->n_rows >= r->page_size);
     if (!r->is_steady || !r->since)
         return 0;
-    if (look_at(r, p, p->document.last, &last, &row, fault) < 0)
+    if (!look_at(r, p, p->document.last, &last, &row, fault))
         return -1;
     r->is_steady = !row.updated.p || rest_compare(row.updated, to_slice(r->since)) >= 0;
     return 0;

@@ -24,7 +24,7 @@ static void check_same_jobs(const struct config *c, const struct config *again)
 {
     must(c->n_jobs == again->n_jobs && c->n_databases == again->n_databases);
     for (size_t i = 0; i < c->n_jobs; i++) {
-        must(c->jobs[i].sql[0] == '/' && c->jobs[i].catch_up);
+        must((!c->jobs[i].sql || c->jobs[i].sql[0] == '/') && c->jobs[i].catch_up);
         must(config_job_equal(&c->jobs[i], &again->jobs[i]));
     }
     for (size_t i = 0; i < c->n_databases; i++)

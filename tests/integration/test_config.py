@@ -100,6 +100,8 @@ def test_bad_postgres_url(office, unstarted):
 
 ROLLUP = {"kind": "rollup", "schedule": "every 10m", "sql": "r.sql", "table": "public.revenue"}
 QUERY = {"kind": "query", "sql": "q.sql"}
+SIDE = {"database": "postgres", "sql": "q.sql"}
+MATCH = {"kind": "match", "table": "public.both", "left": SIDE, "right": {"source": "https://host/users"}, "keys": {"lastname": {}}}
 
 
 @pytest.mark.parametrize("job, line, said", [
@@ -112,6 +114,12 @@ QUERY = {"kind": "query", "sql": "q.sql"}
     ({**QUERY, "table": "revenue"}, '"revenue"', "for rollup, sync and match jobs"),
     ({**QUERY, "database": "postgrse"}, "postgrse", "postgres"),
     ({**QUERY, "time_zone": "Europe/Atlantis"}, "Atlantis", "time zone"),
+    ({**MATCH, "batch_fraction": "0.11"}, "batch_fraction", "at most 0.1"),
+    ({**MATCH, "keys": {"lastname": {"normalise": "lower"}}}, "lower", "trim, blanks, case, nfc or underscore"),
+    ({**MATCH, "left": {**SIDE, "source": "https://host/users"}}, "left", "remove one of the two"),
+    ({**MATCH, "left": {**SIDE, "database": "postgrse"}}, "left", "did you mean \"postgres\"?"),
+    ({**MATCH, "left": {**SIDE, "columns": "city, city"}}, "left", "two columns \"left_city\""),
+    ({k: v for k, v in MATCH.items() if k != "keys"}, "match", "keys: this key is missing"),
 ], ids=lambda v: v if isinstance(v, str) else "")
 def test_bad_job(office, job, line, said):
     assert_refused(office.daemon(start=False, jobs={"it": job}), line, said)

@@ -68,7 +68,7 @@ def read(url, file_max=None, **wishes):
     if file_max:  # of any file that it writes; the signal that comes with it is ignored, as Python does
         argv = ["prlimit", f"--fsize={file_max}", *argv]
     env = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=20,
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, env=env, timeout=60,
                           restore_signals=False)
     return Got(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -470,35 +470,39 @@ def test_a_page_too_large_is_refused(api, kept):
 
 # Pages in files.
 
-def test_one_page_that_is_all_there_is(api, tmp_path):
+@pytest.mark.parametrize("kept", ["files"], indirect=True)
+def test_one_page_that_is_all_there_is(api):
     """A hundred megabytes in one list, of which a window is in memory; rows of all sizes lie across its borders."""
+    n = 800 if SANITIZED else 3000
+
     def rows():
-        for i in range(1, 3001):
+        for i in range(1, n + 1):
             pad = "x" * (i * 7919 % 70_000)
             yield f'{{"id": {i}, "name": "Ü\\n{pad}", "none": [{i}, {{"a": "{pad[:40]}"}}]}}'
     body = "[" + ",\n ".join(rows()) + "]"
-    assert len(body) > 96 << 20
+    assert SANITIZED or len(body) > 96 << 20
     api.put("/x", body.encode())
-    got = read(api.url("/x"), paging="next", rows="", field=["id", "name"], quiet=1, spool_folder=tmp_path).good()
-    assert got.last["rows"] == 3000 and got.last["received"] == len(body.encode())
+    got = read(api.url("/x"), paging="next", rows="", field=["id", "name"], quiet=1).good()
+    assert got.last["rows"] == n and got.last["received"] == len(body.encode())
     assert SANITIZED or got.last["peak_kb"] < 40_000
 
 
-def test_a_row_too_large_is_refused(api, tmp_path):
+@pytest.mark.parametrize("kept", ["files"], indirect=True)
+def test_a_row_too_large_is_refused(api):
     big = b'{"id": 1, "a": "' + b"y" * (65 << 20) + b'"}'
     for body in (b'{"data": [{"id": 0}, ' + big + b"]}", b'{"data": [], "other": [' + big + b"]}"):
         api.put("/x", body)
-        read(api.url("/x"), paging="next", spool_folder=tmp_path).bad("page 1 (", "one row", "larger than 64.0 MB")
+        read(api.url("/x"), paging="next").bad("page 1 (", "one row", "larger than 64.0 MB")
     api.put("/x", b'{"data": [{"id": 0}, ' + big.replace(b"y" * (2 << 20), b"") + b"]}")
-    assert read(api.url("/x"), paging="next", spool_folder=tmp_path, quiet=1).good().last["rows"] == 2
+    assert read(api.url("/x"), paging="next", quiet=1).good().last["rows"] == 2
 
 
+@pytest.mark.parametrize("kept", ["files"], indirect=True)
 def test_a_file_that_cannot_be_written(api, tmp_path):
-    got = read(api.url(FULL), spool_folder=tmp_path, file_max=65536)
+    got = read(api.url(FULL), file_max=65536)
     got.bad("page 1 (", "cannot be kept in the file", "File too large", transient=True)
     assert got.rows == [] and len(api.requests) == 1
     read(api.url(FULL), spool_folder=tmp_path / "nowhere").bad("cannot make a file for pages in", "nowhere: No such file")
-    assert list(tmp_path.glob("*.*")) == []
 
 
 # A pass that goes on where another was broken off.

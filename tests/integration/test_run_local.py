@@ -127,12 +127,11 @@ def test_a_mistake_in_the_file(site):
 
 
 def test_a_state_folder_that_cannot_be_made(site):
-    site.jobs({"m": match(site)}, state_dir=str(site.home / "not" / "there"))
-    said = site.run("m", code=1)
-    assert f"{site.home}/not/there" in said and "set state_dir in" in said
     (site.home / "file").write_text("")
-    site.jobs({"m": match(site)}, state_dir=str(site.home / "file"))
-    assert "set state_dir in" in site.run("m", code=1)
+    for folder in (site.home / "file", site.home / "file/deep"):
+        site.jobs({"m": match(site)}, state_dir=str(folder))
+        said = site.run("m", code=1)
+        assert f"the folder {folder}/match" in said and "set state_dir in" in said and "Not a directory" in said
 
 
 def test_check_looks_for_the_sql_of_the_sides(site):

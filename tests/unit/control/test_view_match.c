@@ -11,9 +11,11 @@ static const char stats[] =
     " \"replaced\": 0, \"resumed\": null, \"contested\": 12,"
     " \"left\": {\"name\": \"ours\", \"rows\": 1000000, \"users\": 999999, \"duplicates\": 1, \"rejected\": "
     "0,"
-    "  \"matched\": 151677, \"ambiguous\": 20, \"only\": 848302, \"active\": 1234, \"held_share\": 0.034},"
+    "  \"matched\": 151677, \"ambiguous\": 20, \"only\": 848302, \"active\": 1234, \"no_key\": 7, "
+    "\"no_date\": 0, \"future_dates\": 1525, \"held_share\": 0.034},"
     " \"right\": {\"name\": \"ven\\u001b[2Jdor\", \"rows\": 152000, \"duplicates\": 0, \"rejected\": 3,"
-    "  \"matched\": 151677, \"ambiguous\": 20, \"only\": 300, \"active\": 99, \"held_share\": 0.0211},"
+    "  \"matched\": 151677, \"ambiguous\": 20, \"only\": 300, \"active\": 99, \"pages\": 152, \"requests\": "
+    "153, \"again\": 1, \"held_share\": 0.0211},"
     " \"seconds\": {\"read\": 3.14, \"join\": 0.8, \"load\": 0.3},"
     " \"notes\": [\"5 dates of ours are after the report date\"],"
     " \"sample\": [{\"outcome\": \"matched\", \"score\": 0.5, \"ours_active\": true, \"raw\": null},"
@@ -33,21 +35,24 @@ static char *shown(const char *text)
 START_TEST(all_of_it)
 {
     _cleanup_free_ char *text = shown(stats);
-    ck_assert_str_eq(text, "Elapsed Time: 4.2 s\n"
-                           "Total Matches: 151,677\n"
-                           "side             rows  matched  ambiguous     only  rejected  duplicates  active\n"
-                           "ours        1,000,000  151,677         20  848,302         0           1   1,234\n"
-                           "ven?[2Jdor    152,000  151,677         20      300         3           0      99\n"
-                           "at most 3.4 % of ours and 2.1 % of ven?[2Jdor in memory at once\n"
-                           "1,000,321 rows written for 2017-02-02, in place of 0; read in 3.1 s, joined in "
-                           "0.8 s, loaded in 0.3 s\n"
-                           "  · 5 dates of ours are after the report date\n"
-                           "Sample:\n"
-                           "{\"outcome\":\"matched\",\"score\":0.5,\"ours_active\":true,\"raw\":null}\n"
-                           "{\"ours_id\":\"a?b\"}\n"
-                           "CREATE TABLE t (\n"
-                           "  a text?\n"
-                           ")\n");
+    ck_assert_str_eq(text,
+        "Elapsed Time: 4.2 s\n"
+        "Total Matches: 151,677\n"
+        "side             rows  matched  ambiguous     only  rejected  duplicates  active\n"
+        "ours        1,000,000  151,677         20  848,302         0           1   1,234\n"
+        "ven?[2Jdor    152,000  151,677         20      300         3           0      99\n"
+        "at most 3.4 % of ours and 2.1 % of ven?[2Jdor in memory at once\n"
+        "1,000,321 rows written for 2017-02-02, in place of 0; read in 3.1 s, joined in "
+        "0.8 s, loaded in 0.3 s\n"
+        "  · ours: 7 have no key, 1,525 were active after the report date\n"
+        "  · ven?[2Jdor: 152 pages, 153 requests, 1 of them again\n"
+        "  · 5 dates of ours are after the report date\n"
+        "Sample:\n"
+        "{\"outcome\":\"matched\",\"score\":0.5,\"ours_active\":true,\"raw\":null}\n"
+        "{\"ours_id\":\"a?b\"}\n"
+        "CREATE TABLE t (\n"
+        "  a text?\n"
+        ")\n");
 }
 END_TEST
 
@@ -72,6 +77,8 @@ START_TEST(one_that_went_on)
     ck_assert_ptr_nonnull(
         strstr(text, "an earlier run had died; this one went on where it was, while loading"));
     ck_assert_ptr_null(strstr(text, "Sample:"));
+    _cleanup_free_ char *dry = shown("{\"left\": {}, \"right\": {}, \"dry_run\": true}");
+    ck_assert_msg(!strstr(dry, "written") && strstr(dry, "read in 0.0 s"), "%s", dry);
 }
 END_TEST
 

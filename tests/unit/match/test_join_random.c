@@ -237,7 +237,7 @@ START_TEST(as_the_model_says)
     printf("MATCH_SEED=%u\n", seed);
     fflush(stdout);
     srand(seed);
-    for (int i = rounds ? atoi(rounds) : 300; i > 0; i--)
+    for (int i = rounds ? atoi(rounds) : 150; i > 0; i--)
         random_round();
 }
 END_TEST

@@ -185,7 +185,7 @@ START_TEST(long_values_too)
     _cleanup_buffer_ struct buffer value = {0}, wanted = {0};
     for (int i = 0; i < N; i++) {
         buffer_put_string(&value, "\xc7\x95 \xce\x90"); /* three code points when taken apart */
-        buffer_put_string(&wanted, i + 1 < N ? "\xc7\x96 \xce\x90" : "\xc7\x96 \xce\x90");
+        buffer_put_string(&wanted, "\xc7\x96 \xce\x90");
     }
     expect(ALL, buffer_string(&value), buffer_string(&wanted));
     for (size_t n = 240; n < 270; n++) { /* where the small room ends */

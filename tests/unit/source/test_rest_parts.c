@@ -102,6 +102,63 @@ START_TEST(what_comes_next_is_read)
 }
 END_TEST
 
+/* What becomes of a text in a file, behind so many blanks, of which a window this large is seen. */
+static void say_page(const char *text, size_t n_blanks, size_t window, struct buffer *out)
+{
+    struct rest_places places = {"data", "next"};
+    struct rest_document d = {0};
+    struct rest_body b;
+    struct json_token t;
+    char why[160] = "";
+    bool is_json;
+    rest_body_init(&b);
+    if (window > 0) {
+        ck_assert_int_eq(rest_body_spool(&b, getenv(RUNNERS_FOLDER)), 0);
+        b.window = b.room = window;
+    }
+    for (size_t i = 0; i < n_blanks; i++)
+        ck_assert(rest_body_put(&b, " ", 1));
+    ck_assert(rest_body_put(&b, text, strlen(text)));
+    bool good = rest_document_read(&b, &places, &d, why, &is_json);
+    buffer_printf(out, "%d %d %s %s;", good, is_json, why, d.next_text ? d.next_text : "-");
+    if (good)
+        for (rest_document_begin(&d, &b); rest_document_row(&d, &b, &t) > 0;)
+            buffer_printf(out, "%d %.*s %.*s;", t.type, (int)t.raw.n, t.raw.p, (int)t.text.n, t.text.p);
+    rest_document_done(&d);
+    rest_body_clear(&b); /* and the next page in the same file */
+    ck_assert(rest_body_put(&b, "{\"data\":[7]}", 12) && rest_document_read(&b, &places, &d, why, &is_json));
+    ck_assert_int_eq(d.n_rows, 1);
+    rest_document_done(&d);
+    rest_body_done(&b);
+}
+
+START_TEST(a_window_changes_nothing)
+{
+    static const char *const texts[] = {
+        "{\"data\":[{\"id\":1,\"a\":\"\\ud83d\\ude00 \\n\\u00fc\"},-12.50e+3,true,false,null,\"\\u0062\"], "
+        "\"next\":\"a\\/b\"}",
+        "{\"next\":null,\"data\":[ 1 , 22.25 ,[[]],{\"a\":{\"b\":[1,{}]}}  "
+        "],\"next\":12345678901234567890123}",
+        "{\"data\":[\"\\ud83d\"]}", "{\"data\":[\"\xff\xc3\"]}", "{\"data\":[1.]}", "{\"data\":[1.5e]}",
+        "{\"data\":[12345678901234567890123456789.]}", "{\"data\":[\"\\u12g4\"]}", "{\"data\":[\"\\x\"]}",
+        "{\"data\":[tru]}", "{\"data\":[truee]}", "{\"data\":[1,]}", "{\"data\":[1 2]}",
+        "{\"data\":[{\"a\" 1}]}", "{\"data\":[\"a\nb\"]}", "{\"data\" [1]}", "{\"data\":[1]",
+        "{\"data\":[1]}x", "{\"data\":[1]},", "{,}", "{\"da", "[", "-", "12", "\"", "<html>", "",
+        "{\"a\":{\"data\":[1]},\"data\":{}}", "{\"data\":[1],\"data\":2}"};
+    for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+        for (size_t n_blanks = 0; n_blanks < 2; n_blanks++) {
+            _cleanup_buffer_ struct buffer whole = {0};
+            say_page(texts[i], n_blanks, 0, &whole);
+            for (size_t window = 1; window < 50; window++) {
+                _cleanup_buffer_ struct buffer seen = {0};
+                say_page(texts[i], n_blanks, window, &seen);
+                ck_assert_msg(strcmp(buffer_string(&seen), buffer_string(&whole)) == 0,
+                    "%s, by %zu: %s, not %s", texts[i], window, buffer_string(&seen), buffer_string(&whole));
+            }
+        }
+}
+END_TEST
+
 START_TEST(link_headers_are_read)
 {
     static const struct {
@@ -180,6 +237,7 @@ int main(void)
         rows_are_found_where_they_should_be,
         what_is_no_page_is_refused,
         what_comes_next_is_read,
+        a_window_changes_nothing,
         link_headers_are_read,
         times_and_numbers_are_compared,
         the_window_knows_the_last_rows,
