@@ -90,7 +90,7 @@ static int connect(struct match_table *t, struct db_fault *fault)
         .password_file = t->spec->database.password_file,
         .application_name = name,
         .connect_timeout_us = LOCK_TIMEOUT_US,
-        .memory_max = (int64_t)t->spec->memory_max / 3, /* as much is kept beside it */
+        .memory_max = (int64_t)t->spec->memory_max / 5,
         .read_only = t->spec->dry_run,
     };
     if (db_open(t->spec->database.url, &options, &t->db, fault) < 0)

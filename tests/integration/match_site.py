@@ -12,6 +12,7 @@ import subprocess
 from match_model import match
 from match_people import KEYS, OURS_COLUMNS, REPORT, THEIR_COLUMNS, TIE_BREAKS
 from programs import INGESTCTL, to_yaml
+from test_duckdb import SANITIZED
 from vendor_api import USERS
 
 JOB, TABLE = "users", "user_match"
@@ -104,7 +105,7 @@ class Site:
         self.databases = {"warehouse": {"url": sink.url()}}
         self.job = {"kind": "match", "database": "warehouse", "table": TABLE,
                     "keys": {r.name: rule(r) for r in KEYS}, "tie_breaks": {r.name: rule(r) for r in TIE_BREAKS},
-                    "report_date": REPORT, "left": left, "right": right, **more}
+                    "report_date": REPORT, "left": left, "right": right, **({"memory_max": "1GB"} if SANITIZED else {}), **more}
 
     def file(self):
         path = self.home / "ingestd.yaml"
