@@ -15,6 +15,7 @@ from match_model import match
 from match_site import (TABLE, Ours, api_side, assert_counts, assert_right, assert_same, finish, model_of, query_side, site_of, unlike)
 from programs import INGESTCTL, REPO
 from test_duckdb import DUCKDB, SANITIZED
+from timer import runs, timer, wait_runs
 from vendor_api import USERS, VendorApi
 
 EVERYBODY = 400  # so many clean pairs beside the cases: a tenth of a side is some rows then
@@ -214,6 +215,7 @@ def test_a_small_share(tmp_path, platform, warehouse):
         assert all(done.said[side]["held_share"] <= 0.02 for side in ("left", "right"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's own memory is more than that")
 def test_a_hard_limit(tmp_path, platform, warehouse):
     """The kernel gives no more than 32 MB, which is a sixth of what both sides are."""
@@ -254,6 +256,39 @@ def churn(users, draw, page):
         u.update(lastname=f"Zz moved {u['lastname']}")
     users.append({"id": 950_000 + page, "firstname": "New", "lastname": "Aaa came", "last_active_date": "2017-02-01"})
     users.remove(draw.choice(named[-40:]))
+
+
+# By a daemon, and for nothing.
+
+def test_a_job_of_the_daemon(tmp_path, platform, warehouse, office):
+    people = everybody(16)
+    with a_match(tmp_path, people, platform, warehouse) as (site, api):
+        daemon = timer(office, {"users": {**site.job, "schedule": "every 1h"}}, databases=site.databases)
+        code, _ = daemon.ctl("run", "users", "--wait")
+        assert code == 0, runs(office)
+        model = model_of(people, api.served())
+        assert_same(site, model)
+        run = wait_runs(office, 1, "users")[0]
+        assert_counts(run["stats"], model)
+        code, text = daemon.ctl("runs", "--id", run["id"], json_output=False)
+        assert code == 0 and f"{model.counts['matched']:,}" in text, text
+        assert not list((daemon.state_dir / "match").rglob("*-rows"))
+
+
+def test_a_dry_run(tmp_path, platform, any_sink):
+    """It says what there would be, and makes nothing, not even the table."""
+    people = everybody(17)
+    with a_match(tmp_path, people, platform, any_sink) as (site, api):
+        model = model_of(people, api.served())
+        done = site.run("--dry-run")
+        assert_counts(done.said, model)
+        assert done.said["written"] == 0 and any(str(len(model.rows)) in note for note in done.said["notes"]), done.said["notes"]
+        assert any_sink.kind == "duckdb" and not any_sink.path.exists() or not site.exists()
+        assert site.run().code == 0
+        site.job["report_date"] = "2017-02-09"
+        assert site.run("--dry-run").code == 0
+        assert_same(site, model)
+        assert site.rows("2017-02-09") == [] and site.staged() == []
 
 
 # What people see.
