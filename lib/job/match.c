@@ -1,7 +1,7 @@
 /*
  * The recipe of a match (docs/match.md): the table is made ready; both sides are read once, into files; they are joined by
- * their keys, and what comes of each row goes into a file too; then the table's rows of the report date are replaced by these.
- * What is in the files survives us: the next run goes on there. Nothing but the last step changes anything at the sink.
+ * their keys, and while that goes on the table's rows of the report date are replaced, in one transaction, by what comes of
+ * it. What is in the files survives us: the next run goes on there.
  */
 #include "job/job.h"
 #include "job/match_results.h"
@@ -23,12 +23,13 @@ struct match {
     int64_t report_day;
     struct match_columns columns;
     struct match_state *state;
+    struct match_reading reading;
     struct match_results *results;
     cJSON *notes, *sample;
     char *ddl;
     const char *resumed; /* which stage; or NULL */
     int64_t written, replaced;
-    int64_t began_us, read_us, join_us, load_us;
+    int64_t began_us, read_us, load_us;
 };
 
 /* ---- what is asked for ---- */
@@ -94,25 +95,24 @@ static int open_state(struct match *m, struct db_fault *fault)
         return -1;
     int r = match_state_open(m->spec->match.folder, fingerprint, m->notes, &m->state, &busy, &fault->error);
     fault->transient = r < 0 && busy;
-    return r < 0 ? -1 : match_results_new(m->spec, m->report_date, m->state, &m->results, fault);
+    if (r < 0)
+        return -1;
+    m->reading = (struct match_reading){
+        .spec = m->spec, .report_day = m->report_day, .state = m->state, .notes = m->notes};
+    return match_results_new(&m->reading, m->report_date, &m->results, fault);
 }
 
-static int read_and_join(struct match *m, struct db_fault *fault)
+static int read_sides(struct match *m, struct db_fault *fault)
 {
     int64_t began = clock_mono_us();
-    _cleanup_match_reading_ struct match_reading all = {
-        .spec = m->spec, .report_day = m->report_day, .state = m->state, .notes = m->notes};
     report_progress("read", "rows", 0, -1);
-    if (match_read(&all, fault) < 0)
+    if (match_read(&m->reading, fault) < 0)
         return -1;
-    m->resumed = all.resumed ? "reading" : NULL;
+    m->resumed = !m->reading.resumed ? NULL : m->reading.had_all ? "loading" : "reading";
     m->read_us = clock_mono_us() - began;
-    report_progress("join", "rows", 0, -1);
-    if (match_check_read(&all, fault) == 0 && match_results_make(m->results, &all, &fault->error) == 0) {
-        m->join_us = clock_mono_us() - began - m->read_us;
+    if (match_check_read(&m->reading, fault) == 0)
         return 0;
-    }
-    match_state_clear(m->state); /* what failed here would fail again */
+    match_state_clear(m->state); /* what is wrong with it would be so again */
     return -1;
 }
 
@@ -126,9 +126,15 @@ static int prepare_table(struct match *m, struct db_fault *fault)
     return match_table_prepare(table, m->notes, fault);
 }
 
-static int note_dry_run(struct match *m, struct match_table *table, struct db_fault *fault)
+static int dry_run(struct match *m, struct match_table *table, struct db_fault *fault)
 {
     int64_t there;
+    const struct db_value *ignored;
+    int got;
+    while ((got = match_results_next(m->results, &ignored, fault)) > 0)
+        continue;
+    if (got < 0)
+        return -1;
     if (match_table_count(table, m->report_date, &there, fault) < 0)
         return -1;
     _cleanup_free_ char *note =
@@ -161,21 +167,19 @@ static int load(struct match *m, struct db_fault *fault)
 {
     int64_t began = clock_mono_us();
     _cleanup_(match_table_freep) struct match_table *table = NULL;
-    report_progress("load", "rows", 0, match_results_rows(m->results));
+    report_progress("load", "rows", 0, -1);
     gather_memory();
     if (match_table_open(m->spec, &m->columns, &table, fault) < 0)
         return -1;
     if (match_table_prepare(table, m->spec->dry_run ? NULL : m->notes, fault) < 0)
         return -1;
-    if (m->spec->dry_run)
-        return note_dry_run(m, table, fault);
-    if (match_results_rewind(m->results, &fault->error) < 0 ||
-        match_table_load(
-            table, m->report_date, match_results_next, m->results, &m->written, &m->replaced, fault) < 0) {
-        if (match_results_are_damaged(m->results))
-            match_state_clear(m->state);
+    if (match_results_begin(m->results, fault) < 0)
         return -1;
-    }
+    if (m->spec->dry_run)
+        return dry_run(m, table, fault);
+    if (match_table_load(
+            table, m->report_date, match_results_next, m->results, &m->written, &m->replaced, fault) < 0)
+        return -1;
     m->load_us = clock_mono_us() - began;
     show(m, table);
     return 0;
@@ -189,14 +193,12 @@ static int work(struct match *m, struct db_fault *fault)
     report_progress("look", "", 0, -1);
     if (take_spec(m, fault) < 0 || prepare_table(m, fault) < 0 || open_state(m, fault) < 0)
         return -1;
-    if (match_results_find(m->results, m->notes))
-        m->resumed = "loading";
-    else if (read_and_join(m, fault) < 0)
+    if (read_sides(m, fault) < 0)
         return -1;
-    if (load(m, fault) < 0)
-        return -1;
-    match_state_clear(m->state);
-    return 0;
+    int r = load(m, fault);
+    if (r == 0 || match_results_have_failed(m->results))
+        match_state_clear(m->state);
+    return r;
 }
 
 static cJSON *make_stats(struct match *m)
@@ -211,7 +213,7 @@ static cJSON *make_stats(struct match *m)
     member_add_int(stats, "replaced", m->replaced);
     cJSON_AddItemToObject(stats, "resumed", m->resumed ? cJSON_CreateString(m->resumed) : cJSON_CreateNull());
     match_stats_add_seconds(seconds, "read", m->read_us);
-    match_stats_add_seconds(seconds, "join", m->join_us);
+    match_stats_add_seconds(seconds, "join", match_results_join_us(m->results));
     match_stats_add_seconds(seconds, "load", m->load_us);
     cJSON_AddItemToObject(stats, "seconds", seconds);
     cJSON_AddItemToObject(stats, "notes", TAKE(m->notes));
@@ -226,6 +228,7 @@ static cJSON *make_stats(struct match *m)
 static void match_done(struct match *m)
 {
     match_results_free(m->results);
+    match_reading_done(&m->reading);
     match_state_free(m->state);
     match_columns_done(&m->columns);
     cJSON_Delete(m->notes);

@@ -62,8 +62,10 @@ int match_read(struct match_reading *all, struct db_fault *fault)
     pthread_mutex_init(&shared.telling, NULL);
     int r = -1;
     if (match_reader_open(all, &shared, MATCH_LEFT, fault) == 0 &&
-        match_reader_open(all, &shared, MATCH_RIGHT, fault) == 0)
+        match_reader_open(all, &shared, MATCH_RIGHT, fault) == 0) {
+        all->had_all = all->readers[MATCH_LEFT]->position < 0 && all->readers[MATCH_RIGHT]->position < 0;
         r = read_both(all, &shared, fault);
+    }
     pthread_mutex_destroy(&shared.telling);
     if (r < 0)
         return -1;

@@ -15,7 +15,8 @@ struct match_reading {
     struct match_state *state;
     struct cJSON *notes;             /* gets what is odd about the sources */
     struct match_reader *readers[2]; /* left, right */
-    bool resumed;                    /* something that an earlier run staged was taken */
+    bool resumed;                    /* something that an earlier run staged was taken, */
+    bool had_all;                    /* and it was all there is */
 };
 
 /* Reads what is not staged yet. The first fault of a side is told; the other one stops soon then. */

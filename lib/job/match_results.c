@@ -1,95 +1,37 @@
 #include "job/match_results.h"
 
 #include "job/job.h"
+#include "job/match_queue.h"
 #include "job/match_record.h"
 #include "job/match_stats.h"
-#include "job/member.h"
 #include "job/report.h"
-#include "match/spill.h"
 #include "util/clock.h"
 
 #include <cjson/cJSON.h>
+#include <pthread.h>
 
 #define TELL_EVERY_US INT64_C(200000)
-#define RESULTS_PART  0.05 /* of the rows that may be in memory: those that wait to be written */
+#define QUEUE_PART    0.05 /* of the rows that may be in memory: those that wait to be written */
+#define STACK_SIZE    ((size_t)4 << 20)
 
 struct match_results {
+    const struct match_reading *all;
     const struct job_spec *spec;
-    struct match_state *state;
     bool wanted[N_ELEMENTS(match_outcomes)];
-    struct match_record *record;
     struct match_tally tally;
-    struct spill *spill;
     cJSON *found;
-    int64_t n_rows; /* of both sides */
     int64_t loaded, told_us;
-    bool is_damaged;
+    /* The thread's, up to its end. */
+    struct match_record *writer;
+    struct error err;
+    int joined; /* 0, or -1 with the error */
+    int64_t join_us;
+    /* Ours. */
+    struct match_record *reader;
+    struct match_queue *queue;
+    pthread_t thread;
+    bool started, has_failed;
 };
-
-static void tell(struct match_results *r, const char *stage, int64_t rows, int64_t total)
-{
-    int64_t now = clock_mono_us();
-    if (now - r->told_us < TELL_EVERY_US)
-        return;
-    r->told_us = now;
-    report_progress(stage, "rows", rows, total);
-}
-
-static struct spill_options spill_of(struct match_results *r, char **path)
-{
-    *path = xasprintf("%s/results", r->spec->match.folder);
-    return (struct spill_options){
-        .path = *path,
-        .keep = true,
-        .memory = r->spec->memory_max / 256,
-        .share = &r->tally.results,
-        .part = RESULTS_PART,
-    };
-}
-
-static int64_t rows_of(const cJSON *found, const char *side)
-{
-    int64_t rows = 0;
-    member_int(
-        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(found, side), "rows"), &rows);
-    return rows;
-}
-
-static void share_rows(struct match_results *r, int64_t left, int64_t right)
-{
-    r->tally.results.fraction = (double)r->spec->match.batch_fraction / 1e6;
-    r->tally.results.rows = MIN(left, right);
-    r->n_rows = left + right;
-}
-
-bool match_results_find(struct match_results *r, cJSON *notes)
-{
-    int64_t records;
-    struct error ignored;
-    _cleanup_free_ char *path = NULL;
-    const cJSON *part = match_state_part(r->state, MATCH_PART_RESULTS);
-    const cJSON *found = cJSON_GetObjectItemCaseSensitive(part, "found");
-    if (!found || !member_int(cJSON_GetObjectItemCaseSensitive(part, "records"), &records))
-        return false;
-    share_rows(r, rows_of(found, "left"), rows_of(found, "right"));
-    struct spill_options options = spill_of(r, &path);
-    if (spill_reopen(&options, records, &r->spill, &ignored) < 0) {
-        cJSON_AddItemToArray(
-            notes, cJSON_CreateString("the results of an earlier run cannot be read: all is read again"));
-        match_state_clear(r->state);
-        return false;
-    }
-    r->found = cJSON_Duplicate(found, true);
-    return true;
-}
-
-static int save(struct match_results *r, struct error *err)
-{
-    cJSON *part = cJSON_CreateObject();
-    member_add_int(part, "records", spill_records(r->spill));
-    cJSON_AddItemToObject(part, "found", cJSON_Duplicate(r->found, true));
-    return match_state_save(r->state, MATCH_PART_RESULTS, part, err);
-}
 
 /* ---- joining ---- */
 
@@ -99,9 +41,9 @@ static int put(
     struct slice bytes;
     if (!r->wanted[result->outcome])
         return 0;
-    if (match_record_make(r->record, result, raw, &bytes, err) < 0)
+    if (match_record_make(r->writer, result, raw, &bytes, err) < 0)
         return -1;
-    return spill_put(r->spill, bytes, err);
+    return queue_put(r->queue, bytes) ? 0 : error_set(err, "it was stopped, because the load failed");
 }
 
 static int emit(void *arg, const struct match_result *result, struct error *err)
@@ -125,12 +67,6 @@ static int put_rejects(struct match_results *r, struct match_side *side, struct 
     return got;
 }
 
-static void join_progress(void *arg, int64_t rows)
-{
-    struct match_results *r = arg;
-    tell(r, "join", rows, r->n_rows);
-}
-
 static int join(struct match_results *r, struct match_side *left, struct match_side *right, struct error *err)
 {
     const struct job_match *match = &r->spec->match;
@@ -141,7 +77,6 @@ static int join(struct match_results *r, struct match_side *left, struct match_s
         .n_tie_breaks = match->n_tie_breaks,
         .tie_breaks = names,
         .emit = emit,
-        .progress = join_progress,
         .arg = r,
     };
     for (size_t i = 0; i < match->n_tie_breaks && i < N_ELEMENTS(names); i++)
@@ -155,44 +90,83 @@ static int join(struct match_results *r, struct match_side *left, struct match_s
     return put_rejects(r, right, err);
 }
 
-int match_results_make(struct match_results *r, const struct match_reading *all, struct error *err)
+static void *run_join(void *arg)
 {
-    struct match_side *left = match_reader_side(all->readers[MATCH_LEFT]),
-                      *right = match_reader_side(all->readers[MATCH_RIGHT]);
-    _cleanup_free_ char *path = NULL;
-    share_rows(r, side_share(left)->rows, side_share(right)->rows);
-    struct spill_options options = spill_of(r, &path);
-    if (spill_open(&options, &r->spill, err) < 0 || join(r, left, right, err) < 0 ||
-        match_stats_check(all, &r->tally, err) < 0 || spill_finish(r->spill, err) < 0)
-        return -1;
-    r->found = match_stats_found(all, &r->tally);
-    return save(r, err);
+    struct match_results *r = arg;
+    int64_t began = clock_mono_us();
+    r->joined = join(r, match_reader_side(r->all->readers[MATCH_LEFT]),
+        match_reader_side(r->all->readers[MATCH_RIGHT]), &r->err);
+    if (r->joined == 0)
+        r->joined = match_stats_check(r->all, &r->tally, &r->err);
+    r->join_us = clock_mono_us() - began;
+    queue_end(r->queue);
+    return NULL;
+}
+
+int match_results_begin(struct match_results *r, struct db_fault *fault)
+{
+    pthread_attr_t attr;
+    struct match_share *share = &r->tally.results;
+    share->fraction = (double)r->spec->match.batch_fraction / 1e6;
+    share->rows = MIN(side_share(match_reader_side(r->all->readers[MATCH_LEFT]))->rows,
+        side_share(match_reader_side(r->all->readers[MATCH_RIGHT]))->rows);
+    r->queue = queue_new(share, QUEUE_PART);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_SIZE);
+    int error = pthread_create(&r->thread, &attr, run_join, r);
+    pthread_attr_destroy(&attr);
+    r->started = error == 0;
+    return error ? job_refuse(fault, "no thread can be started to join with: %s", strerror(error)) : 0;
+}
+
+static void end_join(struct match_results *r)
+{
+    if (r->started)
+        pthread_join(r->thread, NULL);
+    r->started = false;
 }
 
 /* ---- loading ---- */
+
+static void tell(struct match_results *r)
+{
+    int64_t now = clock_mono_us();
+    if (now - r->told_us < TELL_EVERY_US)
+        return;
+    r->told_us = now;
+    report_progress("load", "rows", r->loaded, -1);
+}
+
+static int finish(struct match_results *r, struct db_fault *fault)
+{
+    end_join(r);
+    r->has_failed = r->joined < 0;
+    if (r->has_failed) {
+        fault->error = r->err;
+        return -1;
+    }
+    if (!r->found)
+        r->found = match_stats_found(r->all, &r->tally);
+    return 0;
+}
 
 int match_results_next(void *arg, const struct db_value **ret_values, struct db_fault *fault)
 {
     struct match_results *r = arg;
     struct slice bytes;
-    int got = spill_next(r->spill, &bytes, &fault->error);
-    if (got > 0 && !match_record_read(r->record, bytes, ret_values))
-        got = error_set(&fault->error,
-            "the file of the results in %s is damaged: the next run reads all again", r->spec->match.folder);
-    r->is_damaged = got < 0;
-    tell(r, "load", ++r->loaded, spill_records(r->spill));
-    return got;
+    if (!queue_next(r->queue, &bytes))
+        return finish(r, fault);
+    r->loaded++;
+    tell(r);
+    if (match_record_read(r->reader, bytes, ret_values))
+        return 1;
+    return error_set(
+        &fault->error, "a row on its way to the table is damaged: this is a fault of ours, please report it");
 }
 
-int match_results_rewind(struct match_results *r, struct error *err)
+bool match_results_have_failed(const struct match_results *r)
 {
-    r->is_damaged = spill_rewind(r->spill, err) < 0;
-    return r->is_damaged ? -1 : 0;
-}
-
-bool match_results_are_damaged(const struct match_results *r)
-{
-    return r->is_damaged;
+    return r->has_failed;
 }
 
 const cJSON *match_results_found(const struct match_results *r)
@@ -202,7 +176,12 @@ const cJSON *match_results_found(const struct match_results *r)
 
 int64_t match_results_rows(const struct match_results *r)
 {
-    return spill_records(r->spill);
+    return r->loaded;
+}
+
+int64_t match_results_join_us(const struct match_results *r)
+{
+    return r->join_us;
 }
 
 /* ---- life ---- */
@@ -225,13 +204,14 @@ static int take_outcomes(struct match_results *r, struct db_fault *fault)
     return 0;
 }
 
-int match_results_new(const struct job_spec *spec, const char *report_date, struct match_state *state,
+int match_results_new(const struct match_reading *all, const char *report_date,
     struct match_results **ret_results, struct db_fault *fault)
 {
     _cleanup_(match_results_freep) struct match_results *r = xnew(struct match_results);
-    r->spec = spec;
-    r->state = state;
-    r->record = match_record_new(&spec->match, report_date);
+    r->all = all;
+    r->spec = all->spec;
+    r->writer = match_record_new(&r->spec->match, report_date);
+    r->reader = match_record_new(&r->spec->match, report_date);
     if (take_outcomes(r, fault) < 0)
         return -1;
     *ret_results = TAKE(r);
@@ -242,8 +222,12 @@ void match_results_free(struct match_results *r)
 {
     if (!r)
         return;
-    spill_free(r->spill);
-    match_record_free(r->record);
+    if (r->started)
+        queue_abandon(r->queue);
+    end_join(r);
+    queue_free(r->queue);
+    match_record_free(r->writer);
+    match_record_free(r->reader);
     cJSON_Delete(r->found);
     free(r);
 }

@@ -20,7 +20,7 @@
 #define MANIFEST_MAX (16 * 1024 * 1024)
 #define LOCK         "lock"
 
-static const char *const parts[N_MATCH_PARTS] = {"left", "right", "results"};
+static const char *const parts[N_MATCH_PARTS] = {"left", "right"};
 
 struct match_state {
     char *folder;

@@ -12,7 +12,7 @@ struct cJSON;
 struct match_state;
 
 /* The parts of the manifest. */
-enum match_part { MATCH_PART_LEFT, MATCH_PART_RIGHT, MATCH_PART_RESULTS, N_MATCH_PARTS };
+enum match_part { MATCH_PART_LEFT, MATCH_PART_RIGHT, N_MATCH_PARTS };
 
 /* Makes the folder and takes the lock. fingerprint: of all that what is staged depends on. ret_busy: another process has the
  * lock. notes: an array of strings, which gets why what an earlier run has staged is not gone on with. */

@@ -13,7 +13,7 @@ struct match_tally {
 
 /* Each row of a side is accounted for once; a fault says what is not. */
 int match_stats_check(const struct match_reading *all, const struct match_tally *tally, struct error *err);
-/* {"matched", "contested", "left": {…}, "right": {…}}, a new object, which is kept with the results. */
+/* {"matched", "contested", "left": {…}, "right": {…}}, a new object. */
 struct cJSON *match_stats_found(const struct match_reading *all, const struct match_tally *tally);
 
 void match_stats_add_seconds(struct cJSON *to, const char *name, int64_t us);
