@@ -11,10 +11,11 @@ import dumps_model
 from dumps_model import Refused, read_dump
 from dumps_random import Histories
 from dumps_site import Dataset, assert_equal, copy, keys, life
+from seeds import some
 
 SAMPLES = pathlib.Path(os.environ.get("NPI_SAMPLES", pathlib.Path(__file__).resolve().parents[3] / "shared/data/npi"))
 SEED = int(os.environ.get("DUMPS_SEED", time.time()))
-N_DATASETS = int(os.environ.get("DUMPS_DATASETS", 40))  # for each server; each has up to 60 keys
+N_DATASETS = int(os.environ.get("DUMPS_DATASETS", some(40)))  # for each server; each has up to 60 keys
 N_DUMPS = 6
 
 

@@ -14,6 +14,7 @@ from match_people import KEYS, REPORT, TIE_BREAKS, People, vendor_row
 from match_model import match
 from match_site import (TABLE, Ours, api_side, assert_counts, assert_right, assert_same, finish, model_of, query_side, site_of, unlike)
 from programs import INGESTCTL, REPO
+from seeds import some
 from test_duckdb import DUCKDB, SANITIZED
 from timer import runs, timer, wait_runs
 from vendor_api import USERS, VendorApi
@@ -114,7 +115,7 @@ class _NoApi:
         return f"http://127.0.0.1:1{path}"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(some(3)))
 def test_tangles(tmp_path, platform, warehouse, seed):
     """Every level of agreement contested in every way; and nobody's order makes a difference, not even for who is named."""
     people = People(seed).tangle(500, names=(4, 12, 40)[seed])

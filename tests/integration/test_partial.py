@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from dataset import Bad, Model, known
+from seeds import some
 from test_history import (DAYS, FIRST, HEADER, all_of_them, counts, db, ends_within, growing_dumps, only,  # noqa: F401: fixtures
                           paused)
 from programs import INGESTCTL
@@ -301,7 +302,7 @@ class Account:
         return "loaded", expected
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(some(20)))
 @pytest.mark.parametrize("times", ["days", "moments"])
 def test_passes_in_any_order_are_as_the_model_has_them_in_both(all_of_them, seed, times):  # noqa: F811
     draw = random.Random(f"{seed} {times}")

@@ -8,6 +8,7 @@ import pytest
 
 from clinic_api import Body, Churn, Clinic, ClinicApi, Half, Reset, Stall, Status, Truncate
 from programs import BUILD
+from seeds import some
 
 REST_CAT = BUILD / "tests/unit/source/rest_cat"
 SANITIZED = b"__asan_init" in REST_CAT.read_bytes()
@@ -214,7 +215,7 @@ def test_a_list_in_another_order_is_refused(api):
 
 # Pages that shift, against a model.
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(some(60)))
 def test_random_shifts_in_a_full_pass(seed):
     r = random.Random(seed)
     n, size, parallel = r.randint(0, 400), r.randint(2, 25), r.randint(1, 6)
@@ -232,7 +233,7 @@ def test_random_shifts_in_a_full_pass(seed):
             assert got.last["newest"] >= before or r
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(some(60)))
 def test_random_shifts_in_a_pass_by_cursor(seed):
     r = random.Random(1000 + seed)
     size, parallel = r.randint(3, 25), r.randint(1, 6)
@@ -249,7 +250,7 @@ def test_random_shifts_in_a_pass_by_cursor(seed):
         assert got.last["newest"] >= since
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(some(20)))
 def test_passes_come_to_equal_the_source(seed):
     """A full pass and passes by cursor, all of them while rows come and change, and one more when it is quiet."""
     r = random.Random(2000 + seed)
@@ -553,7 +554,7 @@ def test_there_is_a_position_at_the_end_of_each_page_alone(api):
     read(api.url(FULL), begin_at=-1).bad("no numbers")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(some(6)))
 def test_random_shifts_in_a_pass_that_goes_on(seed):
     """Also from there on no row is missed that was there all the time, and none comes twice."""
     rng = random.Random(seed)
