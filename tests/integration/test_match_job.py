@@ -232,7 +232,7 @@ def test_a_table_gets_what_may_come(site):
 
 
 def test_a_table_of_another_kind_is_left_alone(site):
-    site.as_owner("CREATE TABLE report (report_date date NOT NULL, outcome varchar(20))")
+    site.as_owner("CREATE TABLE report (report_date date NOT NULL, outcome text)")
     said = site.run().failure()
     assert "lacks the column reason" in said["error"] and not said["transient"]
     assert not site.folder.exists()
