@@ -218,6 +218,7 @@ class People:
         self.our("Noid", "Ours", id=None)
         self.theirs.append({"id": None, "firstname": "Noid", "lastname": "Theirs", "last_active_date": "2017-02-01"})
         self.theirs.append({"firstname": "Noid", "lastname": "At all"})
+        self.theirs.append({"id": "", "firstname": "Noid", "lastname": "Empty"})
         self.theirs.append({"id": 900_001, "firstname": "Nul\0byte", "lastname": "Theirs"})
         self.theirs.append({"id": 900_002, "firstname": "Half \ud83d", "lastname": "Pair"})
         self.theirs.append(["no", "object"])
@@ -243,7 +244,7 @@ class People:
         d = self.draw
 
         def some(values):
-            return None if d.random() < 0.25 else d.choice(values)
+            return d.choice([None, None, "", " \u00a0"]) if d.random() < 0.25 else d.choice(values)
         for _ in range(n):
             for side in (self.our, self.their):
                 if d.random() < 0.8:

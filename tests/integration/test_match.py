@@ -8,7 +8,6 @@ import subprocess
 
 import pytest
 
-import dumps_site
 from dumps_site import a_sink
 from match_people import KEYS, REPORT, TIE_BREAKS, People, vendor_row
 from match_model import Rule, match
@@ -216,10 +215,13 @@ def test_a_small_share(tmp_path, platform, warehouse):
 @pytest.mark.slow
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's own memory is more than that")
 def test_a_hard_limit(tmp_path, platform, warehouse):
-    """The kernel gives no more than 32 MB, which is a sixth of what both sides are."""
+    """The kernel gives no more than 32 MB, which is less than the one page has that all of the vendor's users are on."""
     people = People(12).many(100_000)
+    for user in people.theirs:
+        user["user_type_classification"] += f" {'x' * 700}"
     most = 32 << 20
     with a_match(tmp_path, people, platform, warehouse, None, memory_max="32MB") as (site, api):
+        assert len(api.render(1)) > most
         done = site.run(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (most, most)))
         assert_right(site, done, model_of(people, api.served()))
 
