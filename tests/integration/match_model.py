@@ -149,7 +149,7 @@ class Match:
         side, seen, found = self.sides[number], set(), []
         counts = self.counts[("left", "right")[number]] = collections.Counter(rows=len(side.rows))
         for row in side.rows:
-            reject = row if isinstance(row, Reject) else Reject("null_key") if row[side.id] is None else None
+            reject = row if isinstance(row, Reject) else None if row[side.id] else Reject("null_key")
             if reject:
                 counts["rejected"] += 1
                 self._put("rejected", reject.reason, raw=reject.raw or True, **{f"of_{side.name}": True})

@@ -77,7 +77,7 @@ class People:
 
     def every_case(self):
         for case in (self.clean, self.cases, self.blanks, self.composed, self.underscores, self.tie_breaks, self.ambiguous, self.one_sided,
-                     self.no_names, self.dates, self.no_practice, self.twice, self.bad_rows):
+                     self.odd_names, self.no_names, self.dates, self.no_practice, self.twice, self.bad_rows):
             case()
         return self
 
@@ -170,6 +170,16 @@ class People:
             self.know("left_only", "no_counterpart", self.our(*self.name()))
             self.know("right_only", "no_counterpart", theirs=self.their(*self.name()))
 
+    def odd_names(self):
+        """Two keys are not one text, and a name may be anything."""
+        _, last = self.name()
+        self.know("left_only", "no_counterpart", self.our("Ab", "c" + last))
+        self.know("right_only", "no_counterpart", theirs=self.their("Abc", last))
+        self.know("right_only", "no_counterpart", theirs=self.their("Long", "x" * 200_000))
+        for first in ("🩺", "\\N", "NULL", "a\tb", "'; DROP TABLE user; --", "\x01\x7f", "{}", '"', "%s", "-", "\ufeff", "e\u0301\u0327", "\u200b"):
+            _, last = self.name()
+            self.pair(first, last, first, last)
+
     def no_names(self):
         for first, last in ((None, "Nofirst"), ("Nolast", None), (None, None), ("", "Empty"), (" \u00a0\u2003", "Blank"), ("Blank", "\t\n")):
             self.know("left_only", "no_key", self.our(first, last))
@@ -201,12 +211,14 @@ class People:
         them = self.their(first, last)
         self.know("matched", "keys", self.our(first, last), them)
         self.theirs += [{**self.theirs[-1]} for _ in range(3)]
+        self.theirs.append({**self.theirs[-1], "id": str(them)})  # as text it is the same
 
     def bad_rows(self):
         """What cannot be taken harms nobody else."""
         self.our("Noid", "Ours", id=None)
         self.theirs.append({"id": None, "firstname": "Noid", "lastname": "Theirs", "last_active_date": "2017-02-01"})
         self.theirs.append({"firstname": "Noid", "lastname": "At all"})
+        self.theirs.append({"id": "", "firstname": "Noid", "lastname": "Empty"})
         self.theirs.append({"id": 900_001, "firstname": "Nul\0byte", "lastname": "Theirs"})
         self.theirs.append({"id": 900_002, "firstname": "Half \ud83d", "lastname": "Pair"})
         self.theirs.append(["no", "object"])
@@ -232,7 +244,7 @@ class People:
         d = self.draw
 
         def some(values):
-            return None if d.random() < 0.25 else d.choice(values)
+            return d.choice([None, None, "", " \u00a0"]) if d.random() < 0.25 else d.choice(values)
         for _ in range(n):
             for side in (self.our, self.their):
                 if d.random() < 0.8:

@@ -8,11 +8,10 @@ import subprocess
 
 import pytest
 
-import dumps_site
 from dumps_site import a_sink
 from match_people import KEYS, REPORT, TIE_BREAKS, People, vendor_row
-from match_model import match
-from match_site import (TABLE, Ours, api_side, assert_counts, assert_right, assert_same, finish, model_of, query_side, site_of, unlike)
+from match_model import Rule, match
+from match_site import TABLE, Ours, assert_counts, assert_right, assert_same, finish, model_of, query_side, rule, site_of
 from programs import INGESTCTL, REPO
 from seeds import some
 from test_duckdb import DUCKDB, SANITIZED
@@ -34,6 +33,12 @@ def warehouse(request, programs_built):
     """A Postgres for what does not depend on the sink."""
     with a_sink(request, "postgres") as db:
         yield db
+
+
+class NoApi:
+    @staticmethod
+    def url(path):
+        return f"http://127.0.0.1:1{path}"
 
 
 def everybody(seed=1):
@@ -90,29 +95,21 @@ def test_our_users_elsewhere(request, tmp_path, kind, warehouse):
 def test_two_queries(request, tmp_path, platform, warehouse):
     """The vendor's users in a Postgres, on the left; ours on the right."""
     people = everybody(3)
-    theirs = [r for r in people.theirs if not isinstance(vendor_row(r, ()), type(None)) and isinstance(r, dict)]
-    people.theirs = [r for r in theirs if isinstance(vendor_row(r, r.keys()), dict) and r.get("id") is not None]
+    people.theirs = [r for r in people.theirs if isinstance(r, dict) and r.get("id") is not None and isinstance(vendor_row(r, r.keys()), dict)]
     columns = ["id", "firstname", "lastname", "practice_location", "specialty", "user_type_classification", "last_active_date"]
     with a_sink(request, "postgres") as db:
         db.run(f"CREATE TABLE vendor ({', '.join(c + ' text' for c in columns)}); GRANT SELECT ON vendor TO dataeng")
         values = ", ".join("(" + ", ".join("NULL" if r.get(c) is None else "'" + str(r[c]).replace("'", "''") + "'" for c in columns) + ")"
                            for r in people.theirs)
-        db.run(f"INSERT INTO vendor VALUES {values}".replace("%", "%%"))
-        site = site_of(tmp_path, Ours(platform, people), _NoApi(), warehouse)
+        db.run(f"INSERT INTO vendor VALUES {values}")
+        site = site_of(tmp_path, Ours(platform, people), NoApi, warehouse)
         site.databases["theirs"] = {"url": db.url()}
         site.job["left"], site.job["right"] = query_side(
             tmp_path / "theirs.sql", "SELECT * FROM vendor -- all of them\n;\n", columns[1:], "vendor", "theirs"), site.job["left"]
-        turned = [type(r)(r.name, r.right or r.name, r.left or r.name, r.normalise) for r in [*KEYS, *TIE_BREAKS]]
-        site.job["keys"] = {r.name: {"left": r.left, "right": r.right, "normalise": r.normalise} for r in turned[:len(KEYS)]}
-        site.job["tie_breaks"] = {r.name: {"left": r.left, "right": r.right, "normalise": r.normalise} for r in turned[len(KEYS):]}
-        model = match(people.their_side(), people.our_side(), turned[:len(KEYS)], turned[len(KEYS):], REPORT)
+        keys, ties = ([Rule(r.name, r.right or r.name, r.left or r.name, r.normalise) for r in rules] for rules in (KEYS, TIE_BREAKS))
+        site.job["keys"], site.job["tie_breaks"] = ({r.name: rule(r) for r in rules} for rules in (keys, ties))
+        model = match(people.their_side(), people.our_side(), keys, ties, REPORT)
         assert_right(site, site.run(), model)
-
-
-class _NoApi:
-    @staticmethod
-    def url(path):
-        return f"http://127.0.0.1:1{path}"
 
 
 @pytest.mark.parametrize("seed", range(some(3)))
@@ -147,7 +144,7 @@ def test_only_what_is_asked_for(tmp_path, platform, warehouse, words):
     people.cases(), people.blanks(), people.composed(), people.no_names(), people.clean(30)
     for ours, theirs in (("A_B", "a b"), ("_C", "C"), ("D E", "D_E"), ("__", "f")):
         people.our(ours, "Underscore"), people.their(theirs, "Underscore")
-    rules = [type(KEYS[0])(r.name, normalise=words) for r in KEYS]
+    rules = [Rule(r.name, normalise=words) for r in KEYS]
     with a_match(tmp_path, people, platform, warehouse) as (site, api):
         site.job["keys"] = {r.name: {"normalise": words} for r in rules}
         assert_right(site, site.run(), match(people.our_side(), people.their_side(api.served()), rules, TIE_BREAKS, REPORT))
@@ -219,10 +216,13 @@ def test_a_small_share(tmp_path, platform, warehouse):
 @pytest.mark.slow
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's own memory is more than that")
 def test_a_hard_limit(tmp_path, platform, warehouse):
-    """The kernel gives no more than 32 MB, which is a sixth of what both sides are."""
+    """The kernel gives no more than 32 MB, which is less than the one page has that all of the vendor's users are on."""
     people = People(12).many(100_000)
+    for user in people.theirs:
+        user["user_type_classification"] += f" {'x' * 700}"
     most = 32 << 20
     with a_match(tmp_path, people, platform, warehouse, None, memory_max="32MB") as (site, api):
+        assert len(api.render(1)) > most
         done = site.run(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (most, most)))
         assert_right(site, done, model_of(people, api.served()))
 

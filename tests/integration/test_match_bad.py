@@ -1,14 +1,12 @@
 """What is wrong with a match is said before it harms anybody: columns that are not there, sources without rows, tables of others."""
-import json
 import subprocess
 
 import pytest
 
 from clinic_api import Body, Status
 from dumps_site import a_sink
-from match_model import match
-from match_people import KEYS, OURS_COLUMNS, REPORT, THEIR_COLUMNS, TIE_BREAKS, People
-from match_site import TABLE, Ours, assert_right, assert_same, model_of, site_of
+from match_people import REPORT, People
+from match_site import TABLE, Ours, assert_right, model_of, site_of
 from office import MARKER
 from programs import INGESTCTL
 from vendor_api import VendorApi
