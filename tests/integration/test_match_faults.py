@@ -14,7 +14,7 @@ import pytest
 from clinic_api import Body, Half, Reset, Status, Truncate
 from dumps_site import a_sink
 from match_people import People
-from match_site import JOB, TABLE, Ours, assert_right, assert_same, finish, model_of, site_of, unlike
+from match_site import JOB, TABLE, Ours, assert_right, assert_same, finish, model_of, site_of
 from servers import StallProxy, alive, wait_until
 from test_dumps_kill import LOCKS, command, workers
 from vendor_api import VendorApi
