@@ -244,7 +244,7 @@ static int save_sometimes(struct reader *r, struct error *err)
     if (position < 0)
         return 0;
     s->repeats = false;
-    if (more < MAX(ROWS_A_SAVE, r->rows_saved / 8) && clock_mono_us() - r->us_saved < US_A_SAVE)
+    if (more < MAX(ROWS_A_SAVE, r->rows_saved / 4) && clock_mono_us() - r->us_saved < US_A_SAVE)
         return 0;
     if (side_save(s, position, err) < 0)
         return -1;
