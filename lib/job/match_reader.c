@@ -275,6 +275,20 @@ static bool had(const struct match_reader *r, const char *column)
     return false;
 }
 
+int match_reader_check_seams(const struct match_reader *r, struct db_fault *fault)
+{
+    if (side_find_duplicates(r->side, &fault->error) < 0)
+        return -1;
+    if (!side_has_gap(r->side))
+        return 0;
+    *fault = (struct db_fault){.transient = true};
+    return error_set(&fault->error,
+        "the %s side has moved by more than a page since the run that broke off, so that some may be "
+        "missing: "
+        "the next run reads it from the start",
+        r->spec->name);
+}
+
 int match_reader_check_rows(const struct match_reader *r, struct db_fault *fault)
 {
     struct side_counts counts;

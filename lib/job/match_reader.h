@@ -37,6 +37,7 @@ int match_reader_open(
 void match_reader_free(struct match_reader *r);
 /* For a thread; arg: the reader. */
 void *match_reader_run(void *arg);
-/* After that. */
+/* After that. The first finds users whose id came before, too. */
+int match_reader_check_seams(const struct match_reader *r, struct db_fault *fault);
 int match_reader_check_rows(const struct match_reader *r, struct db_fault *fault);
 int match_reader_check_columns(const struct match_reader *r, struct db_fault *fault);

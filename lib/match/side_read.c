@@ -242,6 +242,7 @@ static int save_sometimes(struct reader *r, struct error *err)
     int64_t more = s->counts.rows - r->rows_saved;
     if (position < 0)
         return 0;
+    side_end_seam(s);
     if (more < MAX(ROWS_A_SAVE, r->rows_saved / 8) && clock_mono_us() - r->us_saved < US_A_SAVE)
         return 0;
     if (side_save(s, position, err) < 0)
@@ -282,6 +283,7 @@ static int read_rows(struct reader *r, struct source_fault *fault)
         save_what_came(r);
     if (got < 0 || tell(r, &fault->error) < 0)
         return -1;
+    side_end_seam(s);
     return side_save(s, -1, &fault->error);
 }
 
