@@ -254,6 +254,9 @@ int match_table_load(struct match_table *t, const char *report_date, db_next_row
         r = fill(t, report_date, &load, ret_written, ret_replaced, fault);
         if (r < 0)
             run(t, "ROLLBACK", &ignored);
+        if (r < 0 && t->facts->is_file && strcmp(fault->sqlstate, "53200") == 0)
+            error_prefix(
+                &fault->error, "%s takes more memory than the job may have: raise its memory_max", t->label);
         match_table_unlock(t);
     }
     free(names);
