@@ -81,8 +81,6 @@ static int join(struct match_results *r, struct match_side *left, struct match_s
     };
     for (size_t i = 0; i < match->n_tie_breaks && i < N_ELEMENTS(names); i++)
         names[i] = match->tie_breaks[i].name;
-    if (side_find_duplicates(left, err) < 0 || side_find_duplicates(right, err) < 0)
-        return -1;
     side_join(left, &options.left);
     side_join(right, &options.right);
     if (match_join(&options, &r->tally.join, err) < 0 || put_rejects(r, left, err) < 0)

@@ -100,6 +100,7 @@ int side_save(struct match_side *s, int64_t position, struct error *err)
         cJSON_AddNumberToObject(saved, "position", (double)position);
     cJSON_AddNumberToObject(saved, "read", (double)s->counts.rows);
     cJSON_AddNumberToObject(saved, "held_peak", (double)s->share.peak);
+    cJSON_AddItemToObject(saved, "seams", side_save_seams(s));
     if (save_sorters(s, saved, err) < 0) {
         cJSON_Delete(saved);
         return -1;
@@ -138,6 +139,9 @@ int side_resume(const struct side_options *options, const struct cJSON *saved, s
     if (open_sorters(s, saved, err) < 0 || take_counts(s, saved, err) < 0)
         return -1;
     s->repeats = position;
+    if (!side_take_seams(s, cJSON_GetObjectItemCaseSensitive(saved, "seams")) ||
+        (position && !side_begin_seam(s)))
+        return damaged(s, "where it was gone on with before", err);
     *ret_position = saved_number(position);
     *ret_side = TAKE(s);
     return 0;

@@ -244,6 +244,7 @@ static int save_sometimes(struct reader *r, struct error *err)
     if (position < 0)
         return 0;
     s->repeats = false;
+    side_end_seam(s);
     if (more < MAX(ROWS_A_SAVE, r->rows_saved / 4) && clock_mono_us() - r->us_saved < US_A_SAVE)
         return 0;
     if (side_save(s, position, err) < 0)
@@ -284,6 +285,7 @@ static int read_rows(struct reader *r, struct source_fault *fault)
         save_what_came(r);
     if (got < 0 || tell(r, &fault->error) < 0)
         return -1;
+    side_end_seam(s);
     return side_save(s, -1, &fault->error);
 }
 
