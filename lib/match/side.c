@@ -5,7 +5,8 @@
 
 /* ---- opening ---- */
 
-/* ids: eight bytes are the row's number; rejects: by the row as it stood, with the reason. */
+/* ids: eight bytes are the row's number; rejects: by the row as it stood; the reason, a NUL, and a
+ * byte more where the row had come before. */
 static const struct {
     const char *word;
     double part;
@@ -99,7 +100,6 @@ int side_save(struct match_side *s, int64_t position, struct error *err)
         cJSON_AddNumberToObject(saved, "position", (double)position);
     cJSON_AddNumberToObject(saved, "read", (double)s->counts.rows);
     cJSON_AddNumberToObject(saved, "held_peak", (double)s->share.peak);
-    cJSON_AddBoolToObject(saved, "went_on", s->went_on);
     if (save_sorters(s, saved, err) < 0) {
         cJSON_Delete(saved);
         return -1;
@@ -137,7 +137,7 @@ int side_resume(const struct side_options *options, const struct cJSON *saved, s
         return damaged(s, "where its source goes on", err);
     if (open_sorters(s, saved, err) < 0 || take_counts(s, saved, err) < 0)
         return -1;
-    s->went_on = position || cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(saved, "went_on"));
+    s->repeats = position;
     *ret_position = saved_number(position);
     *ret_side = TAKE(s);
     return 0;
@@ -193,30 +193,27 @@ static int find_ids(struct match_side *s, struct error *err)
 }
 
 /* A rejected row has no id to be known by: where a page was read again, the same text is the same row. s->id: the one before. */
-static bool is_again(struct match_side *s, struct slice raw, struct slice reason)
+static bool is_again(struct match_side *s, struct slice raw, struct slice value)
 {
-    struct slice before = {s->id.p, s->id.n};
-    bool again = s->went_on && raw.n > 0 && before.n == raw.n + reason.n &&
-                 memcmp(before.p, raw.p, raw.n) == 0 && memcmp(before.p + raw.n, reason.p, reason.n) == 0;
-    if (again)
-        return true;
+    size_t n_reason = strnlen(value.p, value.n);
+    bool repeated = n_reason + 1 < value.n;
+    bool same = s->id.n == raw.n + n_reason && memcmp(s->id.p, value.p, n_reason) == 0 &&
+                (raw.n == 0 || memcmp(s->id.p + n_reason, raw.p, raw.n) == 0);
     s->id.n = 0;
+    buffer_put(&s->id, value.p, n_reason);
     buffer_put(&s->id, raw.p, raw.n);
-    buffer_put(&s->id, reason.p, reason.n);
-    return false;
+    return repeated && same;
 }
 
 static int find_rejects(struct match_side *s, struct error *err)
 {
-    struct slice raw, reason;
+    struct slice raw, value;
     int got;
-    if (!s->went_on)
-        return 0;
     s->id.n = 0;
     if (sorter_rewind(s->rejects, err) < 0)
         return -1;
-    while ((got = sorter_next(s->rejects, &raw, &reason, err)) > 0)
-        if (is_again(s, raw, reason)) {
+    while ((got = sorter_next(s->rejects, &raw, &value, err)) > 0)
+        if (is_again(s, raw, value)) {
             s->counts.duplicates++;
             s->counts.rejected--;
         }
@@ -256,19 +253,19 @@ void side_join(struct match_side *s, struct join_side *ret_join)
 
 int side_next_reject(struct match_side *s, const char **ret_reason, struct slice *ret_raw, struct error *err)
 {
-    struct slice raw, reason;
+    struct slice raw, value;
     if (!s->has_rejects && sorter_rewind(s->rejects, err) < 0)
         return -1;
     s->has_rejects = true;
     int got;
     do {
-        got = sorter_next(s->rejects, &raw, &reason, err);
-    } while (got > 0 && is_again(s, raw, reason));
+        got = sorter_next(s->rejects, &raw, &value, err);
+    } while (got > 0 && is_again(s, raw, value));
     if (got <= 0)
         return got;
-    if (reason.n == 0 || reason.p[reason.n - 1] != '\0')
+    if (!value.n || !memchr(value.p, '\0', value.n))
         return damaged(s, "a rejected row has no reason", err);
-    *ret_reason = reason.p;
+    *ret_reason = value.p;
     *ret_raw = raw;
     return 1;
 }

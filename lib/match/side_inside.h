@@ -14,7 +14,7 @@ struct match_side {
     struct side_counts counts;
     uint8_t *dropped; /* a bit for each row; NULL: none is */
     struct buffer id; /* scratch */
-    bool went_on;     /* after another process: the rows of one page came twice */
+    bool repeats;     /* gone on with: the rows up to the next position came before */
     bool has_rejects; /* they are being read */
 };
 

@@ -190,7 +190,11 @@ static int reject(struct reader *r, const char *reason, struct slice raw, struct
 {
     raw.n = raw.p ? MIN(raw.n, (size_t)SOURCE_RAW_MAX) : 0;
     r->side->counts.rejected++;
-    return sorter_put(r->side->rejects, raw, (struct slice){reason, strlen(reason) + 1}, err);
+    buffer_reset(&r->value, KEEP);
+    buffer_put(&r->value, reason, strlen(reason) + 1);
+    if (r->side->repeats)
+        buffer_put(&r->value, "", 1);
+    return sorter_put(r->side->rejects, raw, slice_of(&r->value), err);
 }
 
 static int reject_idless(struct reader *r, struct error *err)
@@ -239,6 +243,7 @@ static int save_sometimes(struct reader *r, struct error *err)
     int64_t more = s->counts.rows - r->rows_saved;
     if (position < 0)
         return 0;
+    s->repeats = false;
     if (more < MAX(ROWS_A_SAVE, r->rows_saved / 8) && clock_mono_us() - r->us_saved < US_A_SAVE)
         return 0;
     if (side_save(s, position, err) < 0)
