@@ -28,14 +28,19 @@ static int check_order(struct rest *r, struct slice updated, struct source_fault
     return 0;
 }
 
-static void reject(
-    struct rest *r, const struct json_token *t, enum source_reason reason, struct source_row *ret)
+static const char *raw(struct source *s, size_t *ret_n)
 {
-    size_t max = MIN(t->raw.n * 3, (size_t)SOURCE_RAW_MAX);
+    struct rest *r = rest_of(s);
+    size_t max = MIN(r->row.n * 3, (size_t)SOURCE_RAW_MAX);
     free(r->raw);
     r->raw = xcalloc(max + 1, 1);
-    ret->n_raw = text_make_utf8(t->raw.p, t->raw.n, r->raw, max);
-    ret->raw = r->raw;
+    *ret_n = text_make_utf8(r->row.p, r->row.n, r->raw, max);
+    return r->raw;
+}
+
+static void reject(struct rest *r, enum source_reason reason, struct source_row *ret)
+{
+    ret->raw = raw(&r->source, &ret->n_raw);
     ret->reason = source_reason_code(reason);
     ret->detail = source_reason_sentence(reason);
 }
@@ -57,6 +62,7 @@ static int take_row(
         return 0;
     r->surveying = r->surveying || r->columns.grew;
     struct rest_seen seen = rest_identify(r, &row, t);
+    r->sum = (r->sum ^ seen.key[0]) * UINT64_C(0x9e3779b97f4a7c15) ^ seen.key[1];
     if (row.key.p ? rest_window_has(&r->window, &seen)
                   : rest_window_has(&r->window, &seen) && !rest_window_has_version(&r->window, &seen)) {
         r->again++;
@@ -71,8 +77,9 @@ static int take_row(
     /* Also of a row that cannot be taken: its key tells which one stays as it is. */
     *ret = (struct source_row){
         .line = ++r->rows, .n_cells = row.cells ? r->source.n_columns : 0, .cells = row.cells};
+    r->row = t->raw;
     if (row.reason != SOURCE_TAKEN)
-        reject(r, t, row.reason, ret);
+        reject(r, row.reason, ret);
     return 1;
 }
 
@@ -173,7 +180,7 @@ static void release(struct source *s)
     free(r);
 }
 
-static const struct source_driver driver = {next, facts, release};
+static const struct source_driver driver = {next, facts, release, raw};
 
 /* At least so many rows, a power of two. */
 static size_t window_size(int64_t rows)

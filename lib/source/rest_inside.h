@@ -39,7 +39,9 @@ struct rest {
     /* The page that is handed out. */
     struct rest_page *current; /* or NULL */
     int64_t n_rows, n_read, n_new;
-    struct buffer before; /* `updated` of the row before */
+    uint64_t sum, sum_before; /* of what tells its rows apart, and of the page before */
+    struct buffer before;     /* `updated` of the row before */
+    struct slice row;         /* as it stands there, of the one that was handed out last */
 
     bool is_past; /* a row older than `since` came */
     bool at_end, surveying, has_failed;

@@ -256,6 +256,8 @@ static int accept_page(struct rest *r, struct rest_page *p, struct source_fault 
     r->before.n = 0;
     r->current = p;
     r->n_read = 0;
+    r->sum_before = r->sum;
+    r->sum = 0;
     rest_document_begin(&p->document, &p->body);
     return 1;
 }
@@ -315,6 +317,12 @@ static bool is_last(const struct rest *r, const struct rest_page *p)
     return r->paging == REST_PAGE && r->n_rows == 0;
 }
 
+/* A page that is longer than the window is not found barren. */
+static bool is_again(const struct rest *r)
+{
+    return r->pages > 1 && r->n_new > 0 && r->n_rows > 1 && r->sum == r->sum_before;
+}
+
 int64_t rest_plan_position(const struct rest *r)
 {
     if (is_chain(r))
@@ -339,6 +347,12 @@ int rest_plan_leave(struct rest *r, struct source_fault *fault)
         forget(r);
         return 0;
     }
+    if (is_again(r))
+        return error_set(&fault->error,
+            "page %" PRId64
+            " of %s: it is the same as the page before, and longer than what is remembered of its "
+            "rows: does the server heed what says which page is wanted?",
+            number, r->label);
     if (r->barren > REST_BARREN_MAX)
         return error_set(&fault->error,
             "page %" PRId64 " of %s: %d pages in a row brought nothing new: does the server heed what says "

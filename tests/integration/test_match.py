@@ -345,3 +345,23 @@ def test_the_example(request, tmp_path, platform, kind):
         model = model_of(people, api.served())
         assert_counts(done.said, model)
         assert_same(site, model)
+
+
+def test_who_has_no_id_is_kept_as_it_came(tmp_path, platform, warehouse):
+    """Nothing else tells who it was."""
+    people = everybody(16)
+    with a_match(tmp_path, people, platform, warehouse) as (site, _):
+        assert site.run().code == 0
+        raws = [json.loads(r["raw"]) for r in site.rows() if r["reason"] == "null_key" and '"firstname"' in r["raw"]]
+        assert {r["lastname"] for r in raws} == {"Theirs", "At all", "Empty"}
+
+
+def test_a_server_that_does_not_heed_the_page(tmp_path, platform, warehouse):
+    """It gives all its users again and again, more than are remembered: that is no longer list."""
+    people = People(17).many(20_000)
+    with a_match(tmp_path, people, platform, warehouse, None) as (site, api):
+        whole = api.render
+        api.render = lambda _: whole(1)
+        done = site.run()
+        assert done.code != 0 and "page 2 of" in done.words and "the same as" in done.words, done
+        assert len(api.pages()) < 20
