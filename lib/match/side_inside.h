@@ -7,6 +7,12 @@
 #define IDS_PART     0.15
 #define REJECTS_PART 0.05
 
+/* Where another process went on: the rows of one page, some of which must have come before. */
+struct side_joint {
+    int64_t from, to; /* numbers of rows */
+    int64_t users;    /* among them */
+};
+
 struct match_side {
     struct side_options o;
     struct match_share share;
@@ -15,6 +21,8 @@ struct match_side {
     uint8_t *dropped; /* a bit for each row; NULL: none is */
     struct buffer id; /* scratch */
     bool repeats;     /* gone on with: the rows up to the next position came before */
+    struct side_joint *joints;
+    size_t n_joints;
     bool has_rejects; /* they are being read */
 };
 

@@ -225,11 +225,16 @@ static int take(struct reader *r, const struct source_row *row, struct error *er
 static int take_held(struct reader *r, const struct source_row *row, struct error *err)
 {
     struct match_side *s = r->side;
+    int64_t users = s->counts.users;
     s->share.rows++;
     share_hold(&s->share, 1);
     int rc = take(r, row, err);
     share_hold(&s->share, -1);
     s->counts.rows++;
+    if (s->repeats) {
+        s->joints[s->n_joints - 1].to = s->counts.rows;
+        s->joints[s->n_joints - 1].users += s->counts.users - users;
+    }
     return rc;
 }
 

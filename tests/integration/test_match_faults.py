@@ -258,6 +258,25 @@ def test_killed_while_our_users_come(world):
     assert world.api.pages() == []
 
 
+@pytest.mark.parametrize("n", [PAGE - 10, PAGE * 2 + 10])
+def test_many_go_while_nobody_reads(world, n):
+    """The list moves up by less than a page, or by more: then those may be missed who were there all the time."""
+    page = world.n_pages - 4
+    world.api.fault(page, [Status(404)], lasting=True)
+    assert world.site.run().code != 0
+    world.api.faults.clear()
+    world.api.lasting.clear()
+    world.api.change(lambda users: users.__delitem__(slice(0, n)))
+    done = world.site.run()
+    if n > PAGE:
+        assert done.code != 0 and "moved while an earlier run was broken off" in done.words, done
+        world.as_before()
+        done = world.site.run()
+        assert done.said["resumed"] is None
+    there = {str(u["id"]) for u in world.api.served() if isinstance(u, dict) and u.get("id") and u["id"] not in (900_001, 900_002)}
+    assert there <= {r["vendor_id"] for r in world.site.rows()} and done.code == 0
+
+
 @pytest.mark.parametrize("kind", ["postgres", "mysql"])
 def test_killed_while_it_loads(request, tmp_path, programs_built, kind):
     with contextlib.ExitStack() as ends:
