@@ -109,7 +109,7 @@ static void add_side(struct columns *c, const char *key, const struct config_sid
 static void check_columns(struct reading *r, size_t i)
 {
     static const char *const always[] = {
-        "report_date", "outcome", "reason", "score", "n_candidates", "candidates", "raw"};
+        "report_date", "outcome", "reason", "score", "n_candidates", "candidates", "side", "raw"};
     const struct config_job *job = &r->config->jobs[i];
     struct columns c = {.r = r, .i = i};
     for (size_t k = 0; k < N_ELEMENTS(always); k++)

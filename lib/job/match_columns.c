@@ -42,6 +42,7 @@ static void add_all(struct match_columns *to, const struct job_match *match)
         add_carried(to, sides[i]);
     add_fixed(to, "n_candidates", MATCH_TYPE_COUNT);
     add_fixed(to, "candidates", MATCH_TYPE_TEXT);
+    add_fixed(to, "side", MATCH_TYPE_WORD);
     add_fixed(to, "raw", MATCH_TYPE_TEXT);
 }
 

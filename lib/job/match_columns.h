@@ -24,7 +24,7 @@ struct match_columns {
 
 /* Where the fixed ones are; behind the tie-breaks' those of the sides, and at the end MATCH_AT_END. */
 enum { MATCH_AT_DATE, MATCH_AT_OUTCOME, MATCH_AT_REASON, MATCH_AT_SCORE, MATCH_AT_AGREES };
-enum { MATCH_END_COUNT, MATCH_END_CANDIDATES, MATCH_END_RAW, MATCH_N_END };
+enum { MATCH_END_COUNT, MATCH_END_CANDIDATES, MATCH_END_SIDE, MATCH_END_RAW, MATCH_N_END };
 
 /* Where LEFT_id is; RIGHT_id, LEFT_active and RIGHT_active are behind it, then the columns that are carried. */
 static inline size_t match_at_ids(const struct job_match *match)

@@ -245,7 +245,7 @@ static int take_options(struct match_reader *r, struct error *err)
         .folder = match->folder,
         .name = r->spec->name,
         .fraction = (double)match->batch_fraction / 1e6,
-        .memory = (size_t)(r->all->spec->memory_max / 64 * 5),
+        .memory = (size_t)(r->all->spec->memory_max / 32),
         .id = r->spec->id,
         .active = r->spec->active,
         .report_day = r->all->report_day,

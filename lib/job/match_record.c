@@ -86,7 +86,19 @@ static char *name_candidates(const struct match_result *result)
     return printed;
 }
 
-static void put_facts(struct match_record *r, const struct match_result *result, struct slice raw)
+/* Whose row it is; NULL: both have a part in it. */
+static const char *side_of(
+    const struct job_match *match, const struct match_result *result, const struct match_reject *reject)
+{
+    if (reject)
+        return reject->side;
+    if (result->left && result->right)
+        return NULL;
+    return result->left ? match->left.name : match->right.name;
+}
+
+static void put_facts(
+    struct match_record *r, const struct match_result *result, const struct match_reject *reject)
 {
     struct source_cell *end = &r->cells[match_at_end(r->match)];
     r->cells[MATCH_AT_OUTCOME] = text(match_outcomes[result->outcome]);
@@ -95,19 +107,21 @@ static void put_facts(struct match_record *r, const struct match_result *result,
         put_agreement(r, result->left, result->right);
     put_side(r, result->left, false);
     put_side(r, result->right, true);
-    end[MATCH_END_RAW] = (struct source_cell){raw.p, raw.n};
+    end[MATCH_END_SIDE] = text(side_of(r->match, result, reject));
+    if (reject)
+        end[MATCH_END_RAW] = (struct source_cell){reject->raw.p, reject->raw.n};
     if (result->outcome != MATCH_AMBIGUOUS)
         return;
     snprintf(r->n_candidates, sizeof(r->n_candidates), "%" PRId64, result->n_candidates);
     end[MATCH_END_COUNT] = text(r->n_candidates);
 }
 
-int match_record_make(struct match_record *r, const struct match_result *result, struct slice raw,
-    struct slice *ret_bytes, struct error *err)
+int match_record_make(struct match_record *r, const struct match_result *result,
+    const struct match_reject *reject, struct slice *ret_bytes, struct error *err)
 {
     _cleanup_free_ char *candidates = result->outcome == MATCH_AMBIGUOUS ? name_candidates(result) : NULL;
     memset(r->cells, 0, r->n * sizeof(*r->cells));
-    put_facts(r, result, raw);
+    put_facts(r, result, reject);
     r->cells[match_at_end(r->match) + MATCH_END_CANDIDATES] = text(candidates);
     buffer_reset(&r->bytes, 65536);
     const struct match_row row = {.n_cells = r->n, .cells = r->cells};

@@ -35,13 +35,13 @@ struct match_results {
 
 /* ---- joining ---- */
 
-static int put(
-    struct match_results *r, const struct match_result *result, struct slice raw, struct error *err)
+static int put(struct match_results *r, const struct match_result *result, const struct match_reject *reject,
+    struct error *err)
 {
     struct slice bytes;
     if (!r->wanted[result->outcome])
         return 0;
-    if (match_record_make(r->writer, result, raw, &bytes, err) < 0)
+    if (match_record_make(r->writer, result, reject, &bytes, err) < 0)
         return -1;
     return queue_put(r->queue, bytes) ? 0 : error_set(err, "it was stopped, because the load failed");
 }
@@ -53,16 +53,17 @@ static int emit(void *arg, const struct match_result *result, struct error *err)
         r->tally.activity[MATCH_LEFT][result->left->activity]++;
     if (result->right)
         r->tally.activity[MATCH_RIGHT][result->right->activity]++;
-    return put(r, result, (struct slice){0}, err);
+    return put(r, result, NULL, err);
 }
 
-static int put_rejects(struct match_results *r, struct match_side *side, struct error *err)
+static int put_rejects(
+    struct match_results *r, struct match_side *side, const struct job_side *spec, struct error *err)
 {
     struct match_result result = {.outcome = MATCH_REJECTED};
-    struct slice raw;
+    struct match_reject reject = {.side = spec->name};
     int got;
-    while ((got = side_next_reject(side, &result.reason, &raw, err)) > 0)
-        if (put(r, &result, raw, err) < 0)
+    while ((got = side_next_reject(side, &result.reason, &reject.raw, err)) > 0)
+        if (put(r, &result, &reject, err) < 0)
             return -1;
     return got;
 }
@@ -83,9 +84,9 @@ static int join(struct match_results *r, struct match_side *left, struct match_s
         names[i] = match->tie_breaks[i].name;
     side_join(left, &options.left);
     side_join(right, &options.right);
-    if (match_join(&options, &r->tally.join, err) < 0 || put_rejects(r, left, err) < 0)
+    if (match_join(&options, &r->tally.join, err) < 0 || put_rejects(r, left, &match->left, err) < 0)
         return -1;
-    return put_rejects(r, right, err);
+    return put_rejects(r, right, &match->right, err);
 }
 
 static void *run_join(void *arg)

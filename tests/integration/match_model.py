@@ -152,7 +152,7 @@ class Match:
             reject = row if isinstance(row, Reject) else None if row[side.id] else Reject("null_key")
             if reject:
                 counts["rejected"] += 1
-                self._put("rejected", reject.reason, raw=reject.raw or True, **{f"of_{side.name}": True})
+                self._put("rejected", reject.reason, raw=reject.raw or True, side=side.name)
             elif row[side.id] in seen:
                 counts["duplicates"] += 1
             else:
@@ -236,6 +236,8 @@ class Match:
 
     def _put(self, outcome, reason, *users, **more):
         row = {"report_date": self.report_date, "outcome": outcome, "reason": reason, **more}
+        if len(users) == 1:
+            row["side"] = self.sides[users[0].side].name
         for user in users:
             side = self.sides[user.side]
             row[f"{side.name}_id"] = user.id

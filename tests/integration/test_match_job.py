@@ -31,19 +31,19 @@ VENDOR = [
     (None, "No", "Id", MARKER, "2017-02-02"),
 ]
 COLUMNS = ["outcome", "reason", "score", "location_agrees", "ours_id", "vendor_id", "ours_active", "vendor_active",
-           "ours_last", "vendor_last", "n_candidates", "candidates", "raw"]
+           "ours_last", "vendor_last", "n_candidates", "candidates", "side", "raw"]
 T, F, N = "1", "0", None
 ROWS = [
-    ("ambiguous", "location", N, N, "6", N, T, N, "One", N, "1", '["106"]', N),
-    ("ambiguous", "location", N, N, "7", N, T, N, "One", N, "1", '["106"]', N),
-    ("ambiguous", "location", N, N, N, "106", N, T, N, "one", "2", '["6","7"]', N),
-    ("left_only", "no_counterpart", N, N, "3", N, F, N, "Doe", N, N, N, N),
-    ("left_only", "no_key", N, N, "5", N, T, N, "Nokey", N, N, N, N),
-    ("matched", "keys", "0.000", F, "2", "102", T, F, "STRASSE", "Straße", N, N, N),
-    ("matched", "keys", "0.000", N, "4", "104", F, F, "Roe", "Roe", N, N, N),
-    ("matched", "keys", "1.000", T, "1", "101", T, T, "Lee", "lee", N, N, N),
-    ("rejected", "null_key", N, N, N, N, N, N, N, N, N, N, f",No,Id,{MARKER},2017-02-02"),
-    ("right_only", "no_counterpart", N, N, N, "108", N, T, N, "Only", N, N, N),
+    ("ambiguous", "location", N, N, "6", N, T, N, "One", N, "1", '["106"]', "ours", N),
+    ("ambiguous", "location", N, N, "7", N, T, N, "One", N, "1", '["106"]', "ours", N),
+    ("ambiguous", "location", N, N, N, "106", N, T, N, "one", "2", '["6","7"]', "vendor", N),
+    ("left_only", "no_counterpart", N, N, "3", N, F, N, "Doe", N, N, N, "ours", N),
+    ("left_only", "no_key", N, N, "5", N, T, N, "Nokey", N, N, N, "ours", N),
+    ("matched", "keys", "0.000", F, "2", "102", T, F, "STRASSE", "Straße", N, N, N, N),
+    ("matched", "keys", "0.000", N, "4", "104", F, F, "Roe", "Roe", N, N, N, N),
+    ("matched", "keys", "1.000", T, "1", "101", T, T, "Lee", "lee", N, N, N, N),
+    ("rejected", "null_key", N, N, N, N, N, N, N, N, N, N, "ours", f",No,Id,{MARKER},2017-02-02"),
+    ("right_only", "no_counterpart", N, N, N, "108", N, T, N, "Only", N, N, "vendor", N),
 ]
 
 
@@ -175,7 +175,7 @@ def test_the_sample_and_the_ddl(site):
     assert stats["sample"][0] == {
         "report_date": "2017-02-02", "outcome": "matched", "reason": "keys", "score": 1, "location_agrees": True,
         "ours_id": "1", "vendor_id": "101", "ours_active": True, "vendor_active": True, "ours_last": "Lee",
-        "vendor_last": "lee", "n_candidates": None, "candidates": None, "raw": None}
+        "vendor_last": "lee", "n_candidates": None, "candidates": None, "side": None, "raw": None}
     assert "create table" in stats["ddl"].lower() and "vendor_last" in stats["ddl"]
     site.as_owner("DROP TABLE report")
     site.as_owner(stats["ddl"])  # it makes the table

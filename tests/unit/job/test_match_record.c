@@ -23,14 +23,14 @@ static struct source_cell cell(const char *text)
 }
 
 /* What the table gets, as text: cells with | between, - for NULL. */
-static char *row_of(const struct match_result *result, struct slice raw)
+static char *row_of(const struct match_result *result, const struct match_reject *reject)
 {
     _cleanup_buffer_ struct buffer out = {0};
     struct error err;
     struct slice bytes;
     const struct db_value *values;
     _cleanup_(match_record_freep) struct match_record *r = match_record_new(&match, "2017-02-02");
-    ck_assert_int_eq(match_record_make(r, result, raw, &bytes, &err), 0);
+    ck_assert_int_eq(match_record_make(r, result, reject, &bytes, &err), 0);
     _cleanup_free_ char *kept = xcalloc(bytes.n, 1);
     memcpy(kept, bytes.p, bytes.n);
     ck_assert(match_record_read(r, (struct slice){kept, bytes.n}, &values));
@@ -41,9 +41,9 @@ static char *row_of(const struct match_result *result, struct slice raw)
     return xstrdup(buffer_string(&out));
 }
 
-static void is_row(const struct match_result *result, struct slice raw, const char *expected)
+static void is_row(const struct match_result *result, const struct match_reject *reject, const char *expected)
 {
-    _cleanup_free_ char *row = row_of(result, raw);
+    _cleanup_free_ char *row = row_of(result, reject);
     ck_assert_str_eq(row, expected);
 }
 
@@ -57,7 +57,7 @@ START_TEST(the_columns_are_in_their_order)
         buffer_printf(&names, "%s%s", columns.list[i].name, columns.list[i].may_come ? "+ " : " ");
     ck_assert_str_eq(buffer_string(&names),
         "report_date outcome reason score location_agrees+ specialty_agrees+ class_agrees+ ours_id vendor_id "
-        "ours_active vendor_active ours_first+ vendor_given+ vendor_seen+ n_candidates candidates raw ");
+        "ours_active vendor_active ours_first+ vendor_given+ vendor_seen+ n_candidates candidates side raw ");
     ck_assert_str_eq(columns.list[match_at_ids(&match)].name, "ours_id");
     ck_assert_str_eq(columns.list[match_at_carried(&match, true)].name, "vendor_given");
     ck_assert_str_eq(columns.list[match_at_end(&match)].name, "n_candidates");
@@ -71,7 +71,7 @@ START_TEST(a_match)
     const struct match_row left = {.activity = ACTIVITY_WITHIN, .n_cells = 5, .cells = a},
                            right = {.activity = ACTIVITY_FUTURE, .n_cells = 6, .cells = b};
     is_row(&(struct match_result){.outcome = MATCH_MATCHED, .left = &left, .right = &right, .reason = "keys"},
-        (struct slice){0}, "2017-02-02|matched|keys|0.333|1|0|-|1|101|1|0|Ann||-|-|-|-");
+        NULL, "2017-02-02|matched|keys|0.333|1|0|-|1|101|1|0|Ann||-|-|-|-|-");
 }
 END_TEST
 
@@ -86,16 +86,17 @@ START_TEST(one_that_cannot_be_told_apart)
         .n_named = 2,
         .named = named,
         .n_candidates = 12345678901};
-    is_row(&result, (struct slice){0},
+    is_row(&result, NULL,
         "2017-02-02|ambiguous|location+class|-|-|-|-|1|-|0|-|Ann|-|-|12345678901|[\"7\",\"a\\\"b\\\\ "
-        "\\n\xc3\xbc\"]|-");
+        "\\n\xc3\xbc\"]|ours|-");
 }
 END_TEST
 
 START_TEST(one_that_was_rejected)
 {
-    is_row(&(struct match_result){.outcome = MATCH_REJECTED, .reason = "null_key"}, SLICE(",a,b"),
-        "2017-02-02|rejected|null_key|-|-|-|-|-|-|-|-|-|-|-|-|-|,a,b");
+    is_row(&(struct match_result){.outcome = MATCH_REJECTED, .reason = "null_key"},
+        &(struct match_reject){"vendor", SLICE(",a,b")},
+        "2017-02-02|rejected|null_key|-|-|-|-|-|-|-|-|-|-|-|-|-|vendor|,a,b");
 }
 END_TEST
 
