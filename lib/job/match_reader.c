@@ -276,6 +276,7 @@ static int open_side(struct match_reader *r, struct error *err)
         _cleanup_free_ char *note = xasprintf(
             "what an earlier run had staged of the %s side is read again: %s", r->spec->name, err->text);
         cJSON_AddItemToArray(r->all->notes, cJSON_CreateString(note));
+        match_state_forget(r->all->state, r->which == MATCH_LEFT ? MATCH_PART_LEFT : MATCH_PART_RIGHT);
     }
     r->position = 0;
     return side_open(&r->options, &r->side, err);
