@@ -238,6 +238,14 @@ def test_a_table_of_another_kind_is_left_alone(site):
     assert not site.folder.exists()
 
 
+def test_a_date_that_is_text(pg):
+    """Told before a row is read: the sides' own SQL would fail."""
+    pg.run()
+    pg.as_owner("ALTER TABLE report ALTER COLUMN report_date TYPE text")
+    (pg.home / "ours.sql").write_text("SELECT nothing FROM nowhere")
+    assert "cannot be written to" in pg.run().failure()["error"]
+
+
 def test_columns_of_others(site):
     site.run()
     site.as_owner("ALTER TABLE report ADD COLUMN remark varchar(20)")
@@ -419,3 +427,17 @@ def test_a_damaged_file_is_read_again(pg):
     stats = pg.run().stats
     assert stats["resumed"] is None and pg.rows() == sorted(ROWS, key=order)
     assert any("had staged of the vendor side is read again" in n for n in stats["notes"])
+
+
+def test_a_damaged_file_is_forgotten(pg):
+    """What comes in its place is not taken for it, when that run is killed too."""
+    with transaction(pg, "LOCK TABLE ours"):
+        worker = pg.start()
+        wait_until(lambda: "right" in manifest(pg), what="the vendor side to be staged")
+        kill(worker)
+    (pg.folder / "vendor-ids").unlink()
+    with transaction(pg, "LOCK TABLE ours, vendor"):
+        worker = pg.start()
+        wait_until(lambda: len(waits_for_a_lock(pg)) == 2, what="both sides to wait")
+        kill(worker)
+    assert "right" not in manifest(pg)
