@@ -78,7 +78,8 @@ int match_read(struct match_reading *all, struct db_fault *fault)
 int match_check_read(const struct match_reading *all, struct db_fault *fault)
 {
     for (int i = 0; i < 2; i++)
-        if (match_reader_check_rows(all->readers[i], fault) < 0)
+        if (match_reader_check_rows(all->readers[i], fault) < 0 ||
+            match_reader_check_seams(all->readers[i], fault) < 0)
             return -1;
     for (int i = 0; i < 2; i++)
         if (match_reader_check_columns(all->readers[i], fault) < 0)

@@ -21,7 +21,7 @@ struct match_reading {
 
 /* Reads what is not staged yet. The first fault of a side is told; the other one stops soon then. */
 int match_read(struct match_reading *all, struct db_fault *fault);
-/* After that: neither side may be without rows, and what decides must be there. */
+/* After that: neither side may be without rows, what decides must be there, and where it was gone on with none may be missing. */
 int match_check_read(const struct match_reading *all, struct db_fault *fault);
 void match_reading_done(struct match_reading *all);
 #define _cleanup_match_reading_ _cleanup_(match_reading_done)

@@ -177,6 +177,15 @@ static int begin_again(struct match_reader *r)
     return side_open(&r->options, &r->side, err);
 }
 
+/* In the side's own thread where it is read: the other may still be at it. */
+static int find_duplicates(struct match_reader *r, struct error *err)
+{
+    if (r->has_looked)
+        return 0;
+    r->has_looked = true;
+    return side_find_duplicates(r->side, err);
+}
+
 /* A list whose rows moved so that it cannot be gone on with is read from its start. */
 void *match_reader_run(void *arg)
 {
@@ -192,6 +201,8 @@ void *match_reader_run(void *arg)
         if (r->starts == STARTS_MAX)
             break;
     }
+    if (r->result == 0)
+        r->result = find_duplicates(r, &r->fault.error);
     if (r->result < 0 && !atomic_exchange(&r->shared->failed, true))
         r->shared->first = r->which;
     return NULL;
@@ -315,6 +326,20 @@ static bool had(const struct match_reader *r, const char *column)
         if (cJSON_IsString(c) && strcmp(c->valuestring, column) == 0)
             return true;
     return false;
+}
+
+int match_reader_check_seams(struct match_reader *r, struct db_fault *fault)
+{
+    if (find_duplicates(r, &fault->error) < 0)
+        return -1;
+    if (!side_has_gap(r->side))
+        return 0;
+    *fault = (struct db_fault){.transient = true};
+    return error_set(&fault->error,
+        "the %s side has moved by more than a page since the run that broke off, so that some may be "
+        "missing: "
+        "the next run reads it from the start",
+        r->spec->name);
 }
 
 int match_reader_check_rows(const struct match_reader *r, struct db_fault *fault)

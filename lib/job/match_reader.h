@@ -29,7 +29,8 @@ struct match_reader {
     struct db *db;
     struct source *source; /* a watch */
     struct source_fault fault;
-    int starts; /* how often it was read from its start, or gone on with */
+    int starts;      /* how often it was read from its start, or gone on with */
+    bool has_looked; /* for duplicates */
     int result;
 };
 
@@ -40,5 +41,7 @@ void match_reader_free(struct match_reader *r);
 void *match_reader_run(void *arg);
 /* After that, in the thread that has the notes. */
 void match_reader_note(const struct match_reader *r);
+/* The first finds users whose id came before, too. */
+int match_reader_check_seams(struct match_reader *r, struct db_fault *fault);
 int match_reader_check_rows(const struct match_reader *r, struct db_fault *fault);
 int match_reader_check_columns(const struct match_reader *r, struct db_fault *fault);

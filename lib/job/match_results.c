@@ -24,8 +24,7 @@ struct match_results {
     /* The thread's, up to its end. */
     struct match_record *writer;
     struct error err;
-    int joined;   /* 0, or -1 with the error */
-    bool is_torn; /* that was it: another run may do better */
+    int joined; /* 0, or -1 with the error */
     int64_t join_us;
     /* Ours. */
     struct match_record *reader;
@@ -68,20 +67,6 @@ static int put_rejects(struct match_results *r, struct match_side *side, struct 
     return got;
 }
 
-/* docs/rest.md, "Going on in the middle". */
-static int check_whole(
-    struct match_results *r, const struct match_side *side, const char *name, struct error *err)
-{
-    r->is_torn = side_is_torn(side);
-    if (!r->is_torn)
-        return 0;
-    return error_set(err,
-        "the %s side: more of its list moved while an earlier run was broken off than a page holds, so that "
-        "some "
-        "may be missing: nothing was written; the next run reads all of it again",
-        name);
-}
-
 static int join(struct match_results *r, struct match_side *left, struct match_side *right, struct error *err)
 {
     const struct job_match *match = &r->spec->match;
@@ -96,10 +81,6 @@ static int join(struct match_results *r, struct match_side *left, struct match_s
     };
     for (size_t i = 0; i < match->n_tie_breaks && i < N_ELEMENTS(names); i++)
         names[i] = match->tie_breaks[i].name;
-    if (side_find_duplicates(left, err) < 0 || side_find_duplicates(right, err) < 0)
-        return -1;
-    if (check_whole(r, left, match->left.name, err) < 0 || check_whole(r, right, match->right.name, err) < 0)
-        return -1;
     side_join(left, &options.left);
     side_join(right, &options.right);
     if (match_join(&options, &r->tally.join, err) < 0 || put_rejects(r, left, err) < 0)
@@ -160,7 +141,6 @@ static int finish(struct match_results *r, struct db_fault *fault)
     r->has_failed = r->joined < 0;
     if (r->has_failed) {
         fault->error = r->err;
-        fault->transient = r->is_torn;
         return -1;
     }
     if (!r->found)

@@ -67,7 +67,6 @@ void side_free(struct match_side *s)
         sorter_free(*sorter_of(s, i));
     buffer_done(&s->id);
     free(s->dropped);
-    free(s->joints);
     free(s);
 }
 
@@ -93,20 +92,6 @@ static int save_sorters(struct match_side *s, cJSON *saved, struct error *err)
     return 0;
 }
 
-static cJSON *joints_to_json(const struct match_side *s)
-{
-    cJSON *list = cJSON_CreateArray();
-    for (size_t i = 0; i < s->n_joints; i++) {
-        const struct side_joint *j = &s->joints[i];
-        cJSON *one = cJSON_CreateArray();
-        cJSON_AddItemToArray(one, cJSON_CreateNumber((double)j->from));
-        cJSON_AddItemToArray(one, cJSON_CreateNumber((double)j->to));
-        cJSON_AddItemToArray(one, cJSON_CreateNumber((double)j->users));
-        cJSON_AddItemToArray(list, one);
-    }
-    return list;
-}
-
 /* position -1: the source was read to its end. */
 int side_save(struct match_side *s, int64_t position, struct error *err)
 {
@@ -115,7 +100,7 @@ int side_save(struct match_side *s, int64_t position, struct error *err)
         cJSON_AddNumberToObject(saved, "position", (double)position);
     cJSON_AddNumberToObject(saved, "read", (double)s->counts.rows);
     cJSON_AddNumberToObject(saved, "held_peak", (double)s->share.peak);
-    cJSON_AddItemToObject(saved, "joints", joints_to_json(s));
+    cJSON_AddItemToObject(saved, "seams", side_save_seams(s));
     if (save_sorters(s, saved, err) < 0) {
         cJSON_Delete(saved);
         return -1;
@@ -143,26 +128,6 @@ static int take_counts(struct match_side *s, const cJSON *saved, struct error *e
     return 0;
 }
 
-static void add_joint(struct match_side *s, struct side_joint joint)
-{
-    s->joints = xrealloc(s->joints, s->n_joints + 1, sizeof(*s->joints));
-    s->joints[s->n_joints++] = joint;
-}
-
-static int take_joints(struct match_side *s, const cJSON *saved, struct error *err)
-{
-    const cJSON *item, *list = cJSON_GetObjectItemCaseSensitive(saved, "joints");
-    cJSON_ArrayForEach(item, list)
-    {
-        struct side_joint j = {saved_number(cJSON_GetArrayItem(item, 0)),
-            saved_number(cJSON_GetArrayItem(item, 1)), saved_number(cJSON_GetArrayItem(item, 2))};
-        if (j.from < 0 || j.to < j.from || j.to > s->counts.rows || j.users < 0)
-            return damaged(s, "where it was gone on with", err);
-        add_joint(s, j);
-    }
-    return cJSON_IsArray(list) ? 0 : damaged(s, "where it was gone on with", err);
-}
-
 int side_resume(const struct side_options *options, const struct cJSON *saved, struct match_side **ret_side,
     int64_t *ret_position, struct error *err)
 {
@@ -171,11 +136,12 @@ int side_resume(const struct side_options *options, const struct cJSON *saved, s
         cJSON_GetObjectItemCaseSensitive(saved, "position"); /* at its end there is none */
     if (!cJSON_IsObject(saved) || (position && saved_number(position) < 0))
         return damaged(s, "where its source goes on", err);
-    if (open_sorters(s, saved, err) < 0 || take_counts(s, saved, err) < 0 || take_joints(s, saved, err) < 0)
+    if (open_sorters(s, saved, err) < 0 || take_counts(s, saved, err) < 0)
         return -1;
     s->repeats = position;
-    if (s->repeats)
-        add_joint(s, (struct side_joint){s->counts.rows, s->counts.rows, 0});
+    if (!side_take_seams(s, cJSON_GetObjectItemCaseSensitive(saved, "seams")) ||
+        (position && !side_begin_seam(s)))
+        return damaged(s, "where it was gone on with before", err);
     *ret_position = saved_number(position);
     *ret_side = TAKE(s);
     return 0;
@@ -269,19 +235,6 @@ int side_find_duplicates(struct match_side *s, struct error *err)
     share_hold(&s->share, -1);
     buffer_done(&s->id);
     return r;
-}
-
-bool side_is_torn(const struct match_side *s)
-{
-    for (size_t i = 0; i < s->n_joints; i++) {
-        const struct side_joint *j = &s->joints[i];
-        int64_t at = j->from;
-        while (at < j->to && !is_dropped(s, at))
-            at++;
-        if (at == j->to && j->users > 0)
-            return true;
-    }
-    return false;
 }
 
 /* ---- what is there ---- */

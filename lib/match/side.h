@@ -65,9 +65,9 @@ int side_read(struct match_side *side, struct source *source, struct source_faul
 /* After that, and before the rest: finds the rows whose id came before, and of rejected ones those that came twice because
  * a page was asked for again. */
 int side_find_duplicates(struct match_side *side, struct error *err);
-/* After that: a source that begins with rows which came before had none of those somewhere it was gone on with, so that rows
- * may be missing: more moved meanwhile than it goes back. */
-bool side_is_torn(const struct match_side *side);
+/* After that: where its source was gone on with, no row was known, so that users between may be missing: it is to be read
+ * from the start. */
+bool side_has_gap(const struct match_side *side);
 
 void side_counts(const struct match_side *side, struct side_counts *ret_counts);
 struct match_share *side_share(struct match_side *side);

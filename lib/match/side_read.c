@@ -225,16 +225,11 @@ static int take(struct reader *r, const struct source_row *row, struct error *er
 static int take_held(struct reader *r, const struct source_row *row, struct error *err)
 {
     struct match_side *s = r->side;
-    int64_t users = s->counts.users;
     s->share.rows++;
     share_hold(&s->share, 1);
     int rc = take(r, row, err);
     share_hold(&s->share, -1);
     s->counts.rows++;
-    if (s->repeats) {
-        s->joints[s->n_joints - 1].to = s->counts.rows;
-        s->joints[s->n_joints - 1].users += s->counts.users - users;
-    }
     return rc;
 }
 
@@ -249,7 +244,8 @@ static int save_sometimes(struct reader *r, struct error *err)
     if (position < 0)
         return 0;
     s->repeats = false;
-    if (more < MAX(ROWS_A_SAVE, r->rows_saved / 8) && clock_mono_us() - r->us_saved < US_A_SAVE)
+    side_end_seam(s);
+    if (more < MAX(ROWS_A_SAVE, r->rows_saved / 4) && clock_mono_us() - r->us_saved < US_A_SAVE)
         return 0;
     if (side_save(s, position, err) < 0)
         return -1;
@@ -289,6 +285,7 @@ static int read_rows(struct reader *r, struct source_fault *fault)
         save_what_came(r);
     if (got < 0 || tell(r, &fault->error) < 0)
         return -1;
+    side_end_seam(s);
     return side_save(s, -1, &fault->error);
 }
 

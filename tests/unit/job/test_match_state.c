@@ -181,6 +181,7 @@ START_TEST(a_folder_that_cannot_be_made_is_told)
     bool busy = true;
     _cleanup_free_ char *file = xasprintf("%s/match", home);
     _cleanup_fclose_ FILE *f = fopen(file, "w");
+    ck_assert_ptr_nonnull(f);
     ck_assert_int_eq(match_state_open(folder, "a", NULL, &state, &busy, &err), -1);
     ck_assert(!busy && strstr(err.text, folder));
 }
