@@ -376,3 +376,15 @@ def test_two_resources(tmp_path, warehouse, programs_built):
                     tie_breaks={"specialty": {"normalise": "case"}})
         done = site.run()
         assert done.said["matched"] == len(people.theirs) and done.said["left"]["pages"] == 21
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer's memory is no measure")
+def test_rows_that_are_large(tmp_path, platform, warehouse):
+    """Few of them wait for the load at once, and so the usual memory is enough."""
+    people = People(19)
+    people.clean(40)
+    for user in people.theirs:
+        user["specialty"] = "x" * 8_000_000
+    with a_match(tmp_path, people, platform, warehouse, 4) as (site, _):
+        done = site.run()
+        assert done.said["matched"] == 40
