@@ -203,6 +203,11 @@ def test_today_is_the_day_it_is_scheduled_for(site):
     assert stats["report_date"] == "2025-07-31" and len(site.rows("2025-07-31")) == 10
 
 
+def test_today_is_what_the_clocks_of_the_job_show(pg):
+    """Where its cron line fires just after midnight, that day is meant."""
+    assert pg.run("today", job={"time_zone": "Pacific/Kiritimati"}).stats["report_date"] == "2025-08-01"
+
+
 def test_no_tie_breaks_and_nothing_carried(site):
     site.run(tie_breaks=[], left={"columns": []}, right={"columns": []})
     scores = {(r[0], r[1]) for r in site.rows(columns=("outcome", "score"))}
