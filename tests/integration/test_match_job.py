@@ -420,6 +420,7 @@ def test_one_side_that_fails_stops_the_other(pg):
     (pg.home / "vendor.sql").write_text("SELECT id, first, last, location, seen, 1 / (id - 108) FROM vendor")
     said = pg.run().failure()
     assert said["error"].startswith("the vendor side: ") and said["sqlstate"] == ""
+    assert pg.staged() == ["lock"]  # what nobody goes on with is no burden to the disk
 
 
 def test_a_damaged_file_is_read_again(pg):
