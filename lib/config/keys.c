@@ -211,7 +211,8 @@ static const struct key job_keys[] = {
         .fallback_note = "by hand alone; required for a rollup",
         .help = "When it is due. The windows of a rollup lie between one firing and the next."},
     {"time_zone", KEY_TIME_ZONE, "UTC", AT_JOB(time_zone),
-        .help = "The zone of a cron line, and of the timestamps without time zone that a rollup reads."},
+        .help = "The zone of a cron line, of a match's `today`, and of the timestamps without time zone "
+                "that a rollup reads."},
     {"catch_up", KEY_CHOICE, AT_JOB(catch_up), .words = catch_ups,
         .fallback_note = "`all` for a rollup, else `last`",
         .help = "Which of the firings that were missed are made up for, after a downtime."},

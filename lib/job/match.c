@@ -3,6 +3,7 @@
  * their keys, and while that goes on the table's rows of the report date are replaced, in one transaction, by what comes of
  * it. What is in the files survives us: the next run goes on there.
  */
+#include "calendar/zone.h"
 #include "job/job.h"
 #include "job/match_results.h"
 #include "job/match_stats.h"
@@ -34,13 +35,20 @@ struct match {
 
 /* ---- what is asked for ---- */
 
-static void find_date(struct match *m)
+/* Today is the job's: the one of the clocks by which its cron line fires. */
+static int find_date(struct match *m, struct error *err)
 {
     const char *given = m->spec->match.report_date;
-    if (strcmp(given, "today") == 0)
-        date_of_time(m->spec->scheduled_us ? m->spec->scheduled_us : clock_wall_us(), m->report_date);
-    else
+    int64_t at = m->spec->scheduled_us ? m->spec->scheduled_us : clock_wall_us();
+    _cleanup_(zone_freep) struct zone *zone = NULL;
+    if (strcmp(given, "today") != 0) {
         snprintf(m->report_date, sizeof(m->report_date), "%s", given);
+        return 0;
+    }
+    if (zone_open(m->spec->time_zone, &zone, err) < 0)
+        return -1;
+    date_of_time(zone_local(zone, at / US_PER_SEC) * US_PER_SEC, m->report_date);
+    return 0;
 }
 
 static int take_spec(struct match *m, struct db_fault *fault)
@@ -48,7 +56,8 @@ static int take_spec(struct match *m, struct db_fault *fault)
     const struct job_match *match = &m->spec->match;
     if (!match->report_date || !m->spec->table)
         return job_refuse(fault, "the job is no match: are the daemon and the worker of one version?");
-    find_date(m);
+    if (find_date(m, &fault->error) < 0)
+        return -1;
     if (!date_is_good(m->report_date) || !match_day(SLICE(m->report_date), &m->report_day))
         return job_refuse(fault, "the report date is none: today, or one as 2017-02-02");
     if (match->batch_fraction == 0 || match->batch_fraction > FRACTION_MOST)

@@ -3,7 +3,8 @@
 #include <pthread.h>
 
 #define N_BLOCKS  8
-#define BLOCK_MAX ((size_t)128 * 1024) /* bytes; a record that is larger is a block of its own */
+#define BLOCK_MAX ((size_t)128 * 1024)   /* bytes; a record that is larger is a block of its own … */
+#define BYTES_MAX (N_BLOCKS * BLOCK_MAX) /* … of which few wait */
 
 struct block {
     struct buffer bytes; /* of each record its length, a size_t, and itself */
@@ -17,6 +18,7 @@ struct match_queue {
     pthread_cond_t changed;
     struct block blocks[N_BLOCKS];
     size_t n_put, n_taken; /* blocks so far */
+    size_t n_bytes;        /* of those put and not taken */
     bool ended, abandoned;
     /* The reader's. */
     bool has_block;
@@ -55,9 +57,10 @@ static struct block *block_to_fill(struct match_queue *q)
 static bool hand_over(struct match_queue *q)
 {
     pthread_mutex_lock(&q->mutex);
+    q->n_bytes += block_to_fill(q)->bytes.n;
     q->n_put++;
     pthread_cond_broadcast(&q->changed);
-    while (q->n_put - q->n_taken == N_BLOCKS && !q->abandoned)
+    while ((q->n_put - q->n_taken == N_BLOCKS || q->n_bytes > BYTES_MAX) && !q->abandoned)
         pthread_cond_wait(&q->changed, &q->mutex);
     bool goes_on = !q->abandoned;
     pthread_mutex_unlock(&q->mutex);
@@ -90,6 +93,7 @@ bool queue_put(struct match_queue *q, struct slice record)
 void queue_end(struct match_queue *q)
 {
     pthread_mutex_lock(&q->mutex);
+    q->n_bytes += block_to_fill(q)->bytes.n;
     q->n_put += block_to_fill(q)->n > 0;
     q->ended = true;
     pthread_cond_broadcast(&q->changed);
@@ -100,10 +104,12 @@ void queue_end(struct match_queue *q)
 
 static void give_back(struct match_queue *q, struct block *b)
 {
+    size_t n_bytes = b->bytes.n;
     b->n = 0;
     buffer_reset(&b->bytes, 2 * BLOCK_MAX);
     q->has_block = false;
     pthread_mutex_lock(&q->mutex);
+    q->n_bytes -= n_bytes;
     q->n_taken++;
     share_hold(q->share, -q->most);
     pthread_cond_broadcast(&q->changed);

@@ -16,6 +16,11 @@
 #define STARTS_MAX    3
 #define PAGES_KNOWN   4 /* whose rows are recognised when they come again; the side knows all others */
 
+static enum match_part part_of(const struct match_reader *r)
+{
+    return r->which == MATCH_LEFT ? MATCH_PART_LEFT : MATCH_PART_RIGHT;
+}
+
 /* ---- its source ---- */
 
 /* Before there are threads: not every driver can be opened by two at once. */
@@ -128,8 +133,7 @@ static int save(void *arg, cJSON *saved, struct error *err)
     member_add_int(part, "pages", r->now.pages);
     member_add_int(part, "requests", r->now.requests);
     member_add_int(part, "again", r->now.again);
-    return match_state_save(
-        r->all->state, r->which == MATCH_LEFT ? MATCH_PART_LEFT : MATCH_PART_RIGHT, part, err);
+    return match_state_save(r->all->state, part_of(r), part, err);
 }
 
 static void tell(struct match_shared *s)
@@ -170,7 +174,7 @@ static int read_once(struct match_reader *r)
 static int begin_again(struct match_reader *r)
 {
     struct error *err = &r->fault.error;
-    match_state_forget(r->all->state, r->which == MATCH_LEFT ? MATCH_PART_LEFT : MATCH_PART_RIGHT);
+    match_state_forget(r->all->state, part_of(r));
     side_discard(TAKE(r->side));
     r->position = 0;
     r->before = r->now;
@@ -276,8 +280,7 @@ static void take_saved(struct match_reader *r, const cJSON *part)
 
 static int open_side(struct match_reader *r, struct error *err)
 {
-    const cJSON *part =
-        match_state_part(r->all->state, r->which == MATCH_LEFT ? MATCH_PART_LEFT : MATCH_PART_RIGHT);
+    const cJSON *part = match_state_part(r->all->state, part_of(r));
     const cJSON *staged = cJSON_GetObjectItemCaseSensitive(part, "staged");
     if (staged && side_resume(&r->options, staged, &r->side, &r->position, err) == 0) {
         take_saved(r, part);
@@ -287,6 +290,7 @@ static int open_side(struct match_reader *r, struct error *err)
         _cleanup_free_ char *note = xasprintf(
             "what an earlier run had staged of the %s side is read again: %s", r->spec->name, err->text);
         cJSON_AddItemToArray(r->all->notes, cJSON_CreateString(note));
+        match_state_forget(r->all->state, part_of(r));
     }
     r->position = 0;
     return side_open(&r->options, &r->side, err);
@@ -311,7 +315,10 @@ void match_reader_free(struct match_reader *r)
         return;
     source_free(r->source);
     db_close(r->db);
-    side_free(r->side);
+    if (r->result < 0 && !match_state_part(r->all->state, part_of(r)))
+        side_discard(r->side); /* nobody goes on with it, and others need the room */
+    else
+        side_free(r->side);
     cJSON_Delete(r->seen);
     free(r->rules);
     free(r);

@@ -134,7 +134,8 @@ static int complete(struct match_table *t, const struct look *look, cJSON *notes
 /* Statements that change no row. */
 static int try_rights(struct match_table *t, struct db_fault *fault)
 {
-    static const char *const tries[] = {"DELETE FROM {table} WHERE report_date IS NULL AND 1 = 0",
+    static const char *const tries[] = {
+        "DELETE FROM {table} WHERE report_date = CAST('2000-01-01' AS date) AND 1 = 0",
         "INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} WHERE 1 = 0"};
     _cleanup_buffer_ struct buffer names = {0};
     for (size_t i = 0; i < t->columns->n; i++) {

@@ -11,7 +11,7 @@ import pytest
 from dumps_site import a_sink
 from match_people import KEYS, REPORT, TIE_BREAKS, People, vendor_row
 from match_model import Rule, match
-from match_site import TABLE, Ours, assert_counts, assert_right, assert_same, finish, model_of, query_side, rule, site_of
+from match_site import TABLE, Ours, Site, api_side, assert_counts, assert_right, assert_same, finish, model_of, query_side, rule, site_of
 from programs import INGESTCTL, REPO
 from seeds import some
 from test_duckdb import DUCKDB, SANITIZED
@@ -365,3 +365,26 @@ def test_a_server_that_does_not_heed_the_page(tmp_path, platform, warehouse):
         done = site.run()
         assert done.code != 0 and "page 2 of" in done.words and "the same as" in done.words, done
         assert len(api.pages()) < 20
+
+
+def test_two_resources(tmp_path, warehouse, programs_built):
+    """Both sides are pages of an API, each with connections of its own."""
+    people = People(18)
+    people.clean(400)
+    with VendorApi(people.theirs, 20) as one, VendorApi(people.theirs, 30) as other:
+        site = Site(tmp_path, api_side(one, name="mine"), api_side(other), warehouse,
+                    tie_breaks={"specialty": {"normalise": "case"}})
+        done = site.run()
+        assert done.said["matched"] == len(people.theirs) and done.said["left"]["pages"] == 21
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer's memory is no measure")
+def test_rows_that_are_large(tmp_path, platform, warehouse):
+    """Few of them wait for the load at once, and so the usual memory is enough."""
+    people = People(19)
+    people.clean(40)
+    for user in people.theirs:
+        user["specialty"] = "x" * 8_000_000
+    with a_match(tmp_path, people, platform, warehouse, 4) as (site, _):
+        done = site.run()
+        assert done.said["matched"] == 40

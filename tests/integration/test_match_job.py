@@ -203,6 +203,11 @@ def test_today_is_the_day_it_is_scheduled_for(site):
     assert stats["report_date"] == "2025-07-31" and len(site.rows("2025-07-31")) == 10
 
 
+def test_today_is_what_the_clocks_of_the_job_show(pg):
+    """Where its cron line fires just after midnight, that day is meant."""
+    assert pg.run("today", job={"time_zone": "Pacific/Kiritimati"}).stats["report_date"] == "2025-08-01"
+
+
 def test_no_tie_breaks_and_nothing_carried(site):
     site.run(tie_breaks=[], left={"columns": []}, right={"columns": []})
     scores = {(r[0], r[1]) for r in site.rows(columns=("outcome", "score"))}
@@ -236,6 +241,14 @@ def test_a_table_of_another_kind_is_left_alone(site):
     said = site.run().failure()
     assert "lacks the column reason" in said["error"] and not said["transient"]
     assert not site.folder.exists()
+
+
+def test_a_date_that_is_text(pg):
+    """Told before a row is read: the sides' own SQL would fail."""
+    pg.run()
+    pg.as_owner("ALTER TABLE report ALTER COLUMN report_date TYPE text")
+    (pg.home / "ours.sql").write_text("SELECT nothing FROM nowhere")
+    assert "cannot be written to" in pg.run().failure()["error"]
 
 
 def test_columns_of_others(site):
@@ -407,6 +420,7 @@ def test_one_side_that_fails_stops_the_other(pg):
     (pg.home / "vendor.sql").write_text("SELECT id, first, last, location, seen, 1 / (id - 108) FROM vendor")
     said = pg.run().failure()
     assert said["error"].startswith("the vendor side: ") and said["sqlstate"] == ""
+    assert pg.staged() == ["lock"]  # what nobody goes on with is no burden to the disk
 
 
 def test_a_damaged_file_is_read_again(pg):
@@ -419,3 +433,17 @@ def test_a_damaged_file_is_read_again(pg):
     stats = pg.run().stats
     assert stats["resumed"] is None and pg.rows() == sorted(ROWS, key=order)
     assert any("had staged of the vendor side is read again" in n for n in stats["notes"])
+
+
+def test_a_damaged_file_is_forgotten(pg):
+    """What comes in its place is not taken for it, when that run is killed too."""
+    with transaction(pg, "LOCK TABLE ours"):
+        worker = pg.start()
+        wait_until(lambda: "right" in manifest(pg), what="the vendor side to be staged")
+        kill(worker)
+    (pg.folder / "vendor-ids").unlink()
+    with transaction(pg, "LOCK TABLE ours, vendor"):
+        worker = pg.start()
+        wait_until(lambda: len(waits_for_a_lock(pg)) == 2, what="both sides to wait")
+        kill(worker)
+    assert "right" not in manifest(pg)
