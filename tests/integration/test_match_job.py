@@ -42,7 +42,7 @@ ROWS = [
     ("matched", "keys", "0.000", F, "2", "102", T, F, "STRASSE", "Straße", N, N, N, N),
     ("matched", "keys", "0.000", N, "4", "104", F, F, "Roe", "Roe", N, N, N, N),
     ("matched", "keys", "1.000", T, "1", "101", T, T, "Lee", "lee", N, N, N, N),
-    ("rejected", "null_key", N, N, N, N, N, N, N, N, N, N, "ours", f",No,Id,{MARKER},2017-02-02"),
+    ("rejected", "null_key", N, N, N, N, N, N, N, N, N, N, "vendor", f",No,Id,{MARKER},2017-02-02"),
     ("right_only", "no_counterpart", N, N, N, "108", N, T, N, "Only", N, N, "vendor", N),
 ]
 
