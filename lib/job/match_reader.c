@@ -205,8 +205,10 @@ void *match_reader_run(void *arg)
         if (r->starts == STARTS_MAX)
             break;
     }
-    if (r->result == 0)
-        r->result = find_duplicates(r, &r->fault.error);
+    if (r->result == 0 && find_duplicates(r, &r->fault.error) < 0) {
+        match_state_forget(r->all->state, part_of(r)); /* it would be so again */
+        r->result = -1;
+    }
     if (r->result < 0 && !atomic_exchange(&r->shared->failed, true))
         r->shared->first = r->which;
     return NULL;

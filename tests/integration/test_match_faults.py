@@ -380,7 +380,7 @@ def broken_off(world, phase):
 
 @pytest.mark.parametrize("how", ["cut off", "other bytes", "gone"])
 @pytest.mark.parametrize("phase, name", [("loading", "ours-rows"), ("loading", "state.json"), ("reading", "vendor-rows"),
-                                         ("reading", "ours-ids"), ("reading", "state.json")])
+                                         ("reading", "ours-ids"), ("reading", "vendor-ids"), ("reading", "state.json")])
 def test_what_is_kept_is_damaged(world, phase, name, how):
     """It is told, or it does not matter; but the table is never wrong."""
     path = broken_off(world, phase) / name
