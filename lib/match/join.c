@@ -105,7 +105,7 @@ static int merge_all(struct merge *m, struct error *err)
 {
     const struct cursor *left = &m->at[JOIN_LEFT], *right = &m->at[JOIN_RIGHT];
     while (left->more || right->more) {
-        int order = !left->more ? 1 : !right->more ? -1 : join_order(left->key, right->key);
+        int order = !left->more ? 1 : !right->more ? -1 : slice_order(left->key, right->key);
         int side = order < 0 ? JOIN_LEFT : JOIN_RIGHT;
         if (order == 0) {
             if (settle_group(m, err) < 0)

@@ -240,7 +240,7 @@ static int find_alone(const struct levels *l)
     struct slice left = class_at(l, JOIN_LEFT), right = class_at(l, JOIN_RIGHT);
     if (left.p[GROUP_SIZE] == MARK_NO_PART)
         return JOIN_LEFT;
-    int order = join_order(left, right);
+    int order = slice_order(left, right);
     return order < 0 ? JOIN_LEFT : order > 0 ? JOIN_RIGHT : -1;
 }
 

@@ -33,13 +33,6 @@ static inline bool join_level_has(const struct join *j, unsigned level, size_t t
 {
     return level >> (j->options->n_tie_breaks - 1 - tie_break) & 1;
 }
-
-/* As the sorter orders keys. */
-static inline int join_order(struct slice a, struct slice b)
-{
-    int order = memcmp(a.p, b.p, MIN(a.n, b.n));
-    return order ? order : (a.n > b.n) - (a.n < b.n);
-}
 static inline struct slice join_id(const struct match_row *row)
 {
     return row->cells[0].p ? (struct slice){row->cells[0].p, row->cells[0].n} : (struct slice){"", 0};

@@ -79,7 +79,7 @@ static bool is_after(const char *arena, const struct sorter_entry *a, const stru
     if (a->prefix != b->prefix)
         return a->prefix > b->prefix;
     struct slice x = {arena + a->at + RUN_HEAD, a->n_key}, y = {arena + b->at + RUN_HEAD, b->n_key};
-    return sorter_compare(x, y) > 0;
+    return slice_order(x, y) > 0;
 }
 
 static void sort_few(const char *arena, struct sorter_entry *e, size_t n)
@@ -137,7 +137,7 @@ static struct sorter_entry *sorted(struct sorter *s)
 static struct run *begin_run(struct sorter *s, struct slice smallest)
 {
     struct slice last = {s->last_key.p, s->last_key.n};
-    if (s->has_last_key && sorter_compare(smallest, last) >= 0)
+    if (s->has_last_key && slice_order(smallest, last) >= 0)
         return &s->runs[s->n_runs - 1];
     if (s->n_runs % 64 == 0)
         s->runs = xrealloc(s->runs, s->n_runs + 64, sizeof(*s->runs));

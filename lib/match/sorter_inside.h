@@ -49,13 +49,6 @@ struct sorter {
 
 uint64_t sorter_prefix(struct slice key);
 
-static inline int sorter_compare(struct slice a, struct slice b)
-{
-    size_t n = MIN(a.n, b.n);
-    int order = n ? memcmp(a.p, b.p, n) : 0;
-    return order ? order : (a.n > b.n) - (a.n < b.n);
-}
-
 /* Merges runs until there are at most so many. */
 int sorter_thin(struct sorter *s, size_t n_runs, struct error *err);
 /* What was written is ready to be read. */

@@ -19,7 +19,7 @@ static bool is_before(const struct sorter_merge *m, size_t a, size_t b)
         return !x->at_end;
     if (x->prefix != y->prefix)
         return x->prefix < y->prefix;
-    int order = sorter_compare(x->reader.key, y->reader.key);
+    int order = slice_order(x->reader.key, y->reader.key);
     return order ? order < 0 : a < b;
 }
 

@@ -22,6 +22,14 @@ static inline bool slice_equal(struct slice a, struct slice b)
     return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
+/* By their bytes, a shorter one before a longer one that begins with it: less than 0, 0, or greater. */
+static inline int slice_order(struct slice a, struct slice b)
+{
+    size_t n = MIN(a.n, b.n);
+    int order = n ? memcmp(a.p, b.p, n) : 0;
+    return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
 /* All zero is a valid, empty buffer. */
 struct buffer {
     char *p;
