@@ -181,7 +181,7 @@ END_TEST
 
 START_TEST(long_values_too)
 {
-    enum { N = 100000 };
+    enum { N = 20000 };
     _cleanup_buffer_ struct buffer value = {0}, wanted = {0};
     for (int i = 0; i < N; i++) {
         buffer_put_string(&value, "\xc7\x95 \xce\x90"); /* three code points when taken apart */
@@ -220,7 +220,7 @@ static void random_value(struct buffer *value, bool ascii)
 START_TEST(again_changes_nothing)
 {
     _cleanup_buffer_ struct buffer value = {0};
-    for (int i = 0; i < 30000; i++) {
+    for (int i = 0; i < 6000; i++) {
         unsigned normal = (unsigned)rand() % (ALL + 1);
         random_value(&value, false);
         _cleanup_free_ char *once = xstrdup(normal_of(buffer_string(&value), normal));
@@ -233,7 +233,7 @@ END_TEST
 START_TEST(the_spelling_makes_no_difference)
 {
     _cleanup_buffer_ struct buffer value = {0};
-    for (int i = 0; i < 30000; i++) {
+    for (int i = 0; i < 6000; i++) {
         unsigned normal = NORMAL_NFC | (unsigned)rand() % (ALL + 1);
         random_value(&value, false);
         const utf8proc_uint8_t *given = (const utf8proc_uint8_t *)buffer_string(&value);
@@ -250,7 +250,7 @@ END_TEST
 START_TEST(ascii_alone_and_beside_other_letters)
 {
     _cleanup_buffer_ struct buffer value = {0};
-    for (int i = 0; i < 30000; i++) {
+    for (int i = 0; i < 6000; i++) {
         unsigned normal = (unsigned)rand() % (ALL + 1);
         random_value(&value, true);
         _cleanup_free_ char *between = xasprintf("\xc3\xa9%s\xc3\xa9", buffer_string(&value));
@@ -307,8 +307,8 @@ END_TEST
 START_TEST(every_day_has_the_next_number)
 {
     static const int in_month[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int64_t day = -719162, got;
-    for (int y = 1; y <= 9999; y++)
+    int64_t day = -135140, got; /* twice the four centuries after which all comes again */
+    for (int y = 1600; y <= 2400; y++)
         for (int m = 1; m <= 12; m++)
             for (int d = 1; d <= 32; d++) {
                 char text[40];
@@ -318,7 +318,7 @@ START_TEST(every_day_has_the_next_number)
                 if (match_day(SLICE(text), &got) != is_day || (is_day && got != day++))
                     ck_abort_msg("%s", text);
             }
-    ck_assert_int_eq(day, 2932897);
+    ck_assert_int_eq(day, 157420);
 }
 END_TEST
 

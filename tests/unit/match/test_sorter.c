@@ -144,7 +144,7 @@ END_TEST
 
 START_TEST(few_rows_are_held_of_sources_of_any_size)
 {
-    static const int64_t counts[] = {200, 1000, 100000};
+    static const int64_t counts[] = {200, 1000, 30000};
     struct slice key, value;
     int64_t n = 0;
     char text[16], before[16] = "";
