@@ -121,7 +121,7 @@ static size_t saved_runs(void)
 
 START_TEST(records_come_in_order_of_their_keys)
 {
-    static const size_t counts[] = {1, 2, 3, 40, 200, 1000, 4000, 10000};
+    static const size_t counts[] = {1, 2, 3, 40, 200, 1000, 4000};
     for (size_t i = 0; i < counts[_i]; i++)
         put_random(300);
     expect_in_order();
@@ -484,9 +484,9 @@ int main(void)
     Suite *suite = suite_create("sorter");
     TCase *sorter = add_case(suite, "sorter", setup, teardown);
     add_tests(sorter, tests, N_ELEMENTS(tests));
-    tcase_add_loop_test(sorter, records_come_in_order_of_their_keys, 0, 8);
+    tcase_add_loop_test(sorter, records_come_in_order_of_their_keys, 0, 7);
     tcase_add_loop_test(sorter, few_rows_are_held_of_sources_of_any_size, 0, 3);
     tcase_add_loop_test(sorter, a_damaged_save_is_refused, 0, (int)N_ELEMENTS(bad_saves));
-    tcase_add_loop_test(sorter, a_damaged_file_is_no_crash, 0, 16);
+    tcase_add_loop_test(sorter, a_damaged_file_is_no_crash, 0, 8);
     return run_suite(suite);
 }
