@@ -410,7 +410,7 @@ def test_garbage_for_a_spec(site, text):
 
 
 def test_a_kind_nobody_knows(site):
-    assert "match" in site.run("SELECT 1", kind="match").failure(NOT_UNDERSTOOD)["error"]
+    assert "hearsay" in site.run("SELECT 1", kind="hearsay").failure(NOT_UNDERSTOOD)["error"]
 
 
 def test_a_member_is_named(site):
