@@ -16,46 +16,18 @@ struct spill {
     bool reading;
 };
 
-static struct spill *new_spill(const struct spill_options *o)
-{
-    struct spill *s = xnew(struct spill);
-    s->file.fd = -1;
-    s->memory = MAX(o->memory, MEMORY_LEAST);
-    s->share = o->share;
-    s->part = o->part;
-    return s;
-}
-
-static void begin_writing(struct spill *s, int64_t end)
-{
-    run_writer_init(&s->writer, &s->file, end, s->memory);
-    s->writer.share = s->share;
-}
-
 int spill_open(const struct spill_options *options, struct spill **ret_spill, struct error *err)
 {
-    _cleanup_(spill_freep) struct spill *s = new_spill(options);
-    if (run_file_make(&s->file, options->path, options->keep, err) < 0)
+    _cleanup_(spill_freep) struct spill *s = xnew(struct spill);
+    s->file.fd = -1;
+    s->memory = MAX(options->memory, MEMORY_LEAST);
+    s->share = options->share;
+    s->part = options->part;
+    if (run_file_make(&s->file, options->path, false, err) < 0)
         return -1;
-    begin_writing(s, 0);
+    run_writer_init(&s->writer, &s->file, 0, s->memory);
+    s->writer.share = s->share;
     s->run = run_begin(&s->writer);
-    *ret_spill = TAKE(s);
-    return 0;
-}
-
-int spill_reopen(
-    const struct spill_options *options, int64_t records, struct spill **ret_spill, struct error *err)
-{
-    _cleanup_(spill_freep) struct spill *s = new_spill(options);
-    int64_t size;
-    if (run_file_open(&s->file, options->path, true, &size, err) < 0)
-        return -1;
-    if (records < 0 || records > size / RUN_HEAD)
-        return run_file_damaged(&s->file, "it is shorter than what was written", err);
-    s->file.keep = options->keep;
-    begin_writing(s, size);
-    s->run =
-        (struct run){.n_bytes = size, .records = records, .least = RUN_HEAD, .most = RUN_HEAD + RECORD_MAX};
     *ret_spill = TAKE(s);
     return 0;
 }
@@ -70,11 +42,6 @@ void spill_free(struct spill *s)
     free(s);
 }
 
-int64_t spill_records(const struct spill *s)
-{
-    return s->run.records;
-}
-
 int spill_put(struct spill *s, struct slice record, struct error *err)
 {
     if (s->reading)
@@ -82,11 +49,6 @@ int spill_put(struct spill *s, struct slice record, struct error *err)
     if (s->share)
         s->writer.most_held = share_part(s->share, s->part);
     return run_put(&s->writer, &s->run, (struct slice){0}, record, err);
-}
-
-int spill_finish(struct spill *s, struct error *err)
-{
-    return run_flush(&s->writer, err) < 0 ? -1 : run_file_sync(&s->file, err);
 }
 
 int spill_rewind(struct spill *s, struct error *err)
