@@ -25,7 +25,7 @@ static void merge_done(struct merge *m)
 static int skip_dropped(struct merge *m, int side, struct error *err)
 {
     struct cursor *c = &m->at[side];
-    for (; c->more; m->join.rows++) {
+    while (c->more) {
         if (c->key.n == 0)
             return join_damaged(&m->join, err);
         if (!c->side->is_dropped(c->side->arg, c->row.number))
@@ -38,7 +38,6 @@ static int skip_dropped(struct merge *m, int side, struct error *err)
 
 static int step(struct merge *m, int side, struct error *err)
 {
-    m->join.rows++;
     if (cursor_next(&m->at[side], err) < 0)
         return -1;
     return skip_dropped(m, side, err);
@@ -134,8 +133,6 @@ int match_join(const struct join_options *options, struct join_counts *ret_count
     }
     if (levels_settle(m.levels, err) < 0)
         return -1;
-    if (options->progress)
-        options->progress(options->arg, m.join.rows);
     *ret_counts = m.join.counts;
     return 0;
 }

@@ -24,7 +24,6 @@ struct join_options {
     const char *const *tie_breaks; /* their names, for the reasons */
     /* Each result, once; what it points to is valid during the call. -1 ends the whole. */
     int (*emit)(void *arg, const struct match_result *result, struct error *err);
-    void (*progress)(void *arg, int64_t rows); /* of both sides so far; may be NULL */
     void *arg;
 };
 

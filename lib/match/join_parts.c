@@ -1,7 +1,5 @@
 #include "match/join_parts.h"
 
-#define PROGRESS_STEPS 4096
-
 int join_damaged(const struct join *j, struct error *err)
 {
     return error_set(err,
@@ -39,9 +37,6 @@ int cursor_begin(struct cursor *c, struct join *j, int side, struct sorter *from
 
 int cursor_next(struct cursor *c, struct error *err)
 {
-    const struct join_options *options = c->join->options;
-    if (++c->join->steps % PROGRESS_STEPS == 0 && options->progress)
-        options->progress(options->arg, c->join->rows);
     int got = sorter_next(c->from, &c->key, &c->bytes, err);
     c->more = got > 0;
     if (got > 0 && !match_row_get(c->bytes, c->side->n_cells, c->cells, &c->row))

@@ -11,8 +11,6 @@ struct join {
     const struct join_options *options;
     const struct join_side *sides[2];
     struct join_counts counts;
-    int64_t rows;  /* of both sides so far */
-    int64_t steps; /* of any cursor: now and then progress is told */
 };
 
 /* Of the join's half of a side's share. The side's own sorter, which is read first, has 0.3 of the whole. */
