@@ -92,9 +92,53 @@ struct config_side {
     char *columns; /* to carry, with commas between; or NULL: none */
 };
 
+/* A place for objects: an S3-compatible bucket, or a folder. */
+struct config_store {
+    char *name;             /* as a database's */
+    char *url;              /* "s3://bucket[/prefix]" or "file:///folder" */
+    char *endpoint;         /* s3: "http(s)://host[:port]"; NULL: Amazon's own */
+    char *region;           /* s3: default "us-east-1" */
+    char *addressing;       /* s3: "path" (default where an endpoint is given) or "virtual" (default else) */
+    char *credentials_file; /* s3: "ACCESS_KEY:SECRET_KEY"; or NULL: unsigned */
+    char *ca_file;          /* s3; or NULL */
+    int line;
+};
+
+/* One source of a harmonize: a table or SELECT of Postgres (database, and table or sql), or objects of a store. */
+struct config_feed {
+    char *name;      /* [a-z0-9_] */
+    char *database;  /* one of `databases:`, or "postgres"; NULL: it is objects */
+    char *table;     /* [schema.]table; or NULL */
+    char *sql;       /* file with one SELECT; absolute once read; or NULL */
+    char *store;     /* one of `stores:`; NULL: it is a database's */
+    char *prefix;    /* of the keys; default "" */
+    char *pattern;   /* glob of the keys' last part; default "*" */
+    char *format;    /* "auto" (default), "csv", "json", "ndjson" */
+    char *columns;   /* with commas between; of objects required; a name with a ? behind it may be missing */
+    char *null_tokens; /* default "NULL" */
+    char *delimiter;   /* or NULL: found out */
+    int line;
+};
+struct config_feeds {
+    struct config_feed *list; /* in the order of the file */
+    size_t n;
+};
+
+/* One table of the lake that a harmonize fills. */
+struct config_target {
+    char *name;       /* [a-z0-9_]; not quarantine, delivery */
+    char *key;        /* columns, with commas between */
+    char *references; /* "column=table", with commas between; or NULL */
+    int line;
+};
+struct config_targets {
+    struct config_target *list;
+    size_t n;
+};
+
 struct config_job {
     char *name;      /* as a stream's, unique among jobs and streams */
-    char *kind;      /* "rollup", "query", "sync" or "match" */
+    char *kind;      /* "rollup", "query", "sync", "match" or "harmonize" */
     char *schedule;  /* "every 10m" or a five-field cron line; NULL: by hand alone (not for a rollup) */
     char *time_zone; /* of a cron line, and of timestamps without time zone in a rollup; default "UTC" */
     char *catch_up;  /* "none", "last", "all"; default: rollup "all", else "last" */
@@ -120,7 +164,15 @@ struct config_job {
     uint64_t batch_fraction;        /* match: millionths; written "0.1" (the default, and the most), "0.05" */
     char *
         outcomes; /* match: which go into the table; default "matched, ambiguous, left_only, right_only, rejected" */
-    int64_t time_limit_us;  /* default 10m, for a sync and a match 6h */
+    struct config_feeds sources;   /* harmonize: at least one, 64 at most */
+    struct config_targets tables;  /* harmonize: at least one, 64 at most */
+    char *transform;               /* harmonize: SQL files, with commas between; absolute once read */
+    char *variables;               /* harmonize: "name=value", with commas between; or NULL */
+    char *lake;                    /* harmonize: one of `stores:` */
+    char *revision;                /* harmonize: a word; or NULL */
+    int64_t full_every_us;         /* harmonize: default 7d */
+    int64_t keep_versions_us;      /* harmonize: default 30d; 0: for ever */
+    int64_t time_limit_us;  /* default 10m, for a sync, a match and a harmonize 6h */
     uint64_t retries;       /* attempts after the first; default 3 */
     int64_t retry_after_us; /* the first wait, doubled each time, at most an hour; default 10s */
     uint64_t memory_max;    /* of its worker; default 128MB */
@@ -148,8 +200,11 @@ struct config {
     size_t n_streams;
     struct config_database *databases;
     size_t n_databases;
+    struct config_store *stores;
+    size_t n_stores;
     struct config_job *jobs;
     size_t n_jobs;
+    char *tenant; /* of a tenant's file (docs/fleet.md): its name; else NULL */
     uint64_t workers;     /* runs at once, at most; default 4 */
     int64_t keep_runs_us; /* how long runs stay on record; default 400d */
 };

@@ -6,7 +6,7 @@
  *
  * The members are named as the fields; windows are [[start_us, end_us], …]. A whole number is a JSON number up to
  * 2^53, where every reader holds it exactly, and a string of its digits beyond. A member that is unknown, missing
- * or there twice is an error; `table`, `sync`, `match`, `words` and `password_file` may be absent. Messages name members, never
+ * or there twice is an error; `table`, `sync`, `match`, `harmonize`, `words` and `password_file` may be absent. Messages name members, never
  * values.
  */
 #include "util/error.h"
@@ -87,9 +87,50 @@ struct job_match {
     char *folder; /* for what is staged: STATE_DIR/match/JOB */
 };
 
+struct job_store {
+    char *name;
+    char *url;
+    char *endpoint, *region; /* or NULL */
+    bool path_style;
+    char *credentials_file, *ca_file; /* or NULL */
+};
+
+/* A source: a table or SELECT, or objects of a store. */
+struct job_feed {
+    char *name;
+    struct job_database database; /* its url NULL: it is objects */
+    char *table, *sql;            /* one of the two */
+    struct job_store store;       /* its url NULL: it is a database's */
+    char *prefix, *pattern;
+    char *format;                /* "csv", "json", "ndjson"; NULL: found out */
+    struct job_words columns;    /* as in the configuration, with their ? */
+    struct job_words null_tokens;
+    char *delimiter; /* or NULL */
+};
+
+struct job_target {
+    char *name;
+    struct job_words key;
+    struct job_words references; /* "column=table" */
+};
+
+/* What a harmonize is told. */
+struct job_harmonize {
+    struct job_feed *sources;
+    struct job_target *tables;
+    size_t n_sources, n_tables;
+    struct job_words transform; /* paths */
+    struct job_words variables; /* "name=value" */
+    struct job_store lake;      /* its url NULL: it is no harmonize */
+    char *tenant, *revision;    /* or NULL */
+    int64_t full_every_us, keep_versions_us;
+    uint64_t max_rejected; /* percent of the staged rows that may be rejected; 100: all */
+    char *folder;          /* STATE_DIR/harmonize/JOB: what is kept there is a lock, the run's folder, and copies of the lake */
+};
+
 struct job_spec {
     char *job;    /* its name */
-    char *kind;   /* "rollup", "query", "sync", "match"; of ingestctl's own: "probe", "history", "sql" */
+    char *kind;   /* "rollup", "query", "sync", "match", "harmonize"; of ingestctl's own: "probe", "history", "sql" */
     int64_t run;  /* the run's number: of several windows in one pass, the first's */
     int64_t pass; /* this execution's own number: whoever finds another one on record was overtaken */
     int64_t scheduled_us;
@@ -100,6 +141,7 @@ struct job_spec {
     char *time_zone;      /* never NULL */
     struct job_sync sync; /* its source is NULL where it is none */
     struct job_match match;
+    struct job_harmonize harmonize;
     struct job_words words;       /* history: the key's cells; sql: the one statement */
     struct job_database database; /* what the SQL runs against, what a sync fills */
     struct job_database books;    /* where the runs are on record … */

@@ -1,0 +1,61 @@
+#pragma once
+/*
+ * What the files of a harmonize share (docs/harmonize.md). The recipe is harmonize.c; each stage is a file with one function,
+ * which works on this. A stage that fails leaves it so that the stage can be tried again, or the run given up.
+ */
+#include "db/db.h"
+#include "job/spec.h"
+#include "lake/lake.h"
+#include "store/store.h"
+
+struct cJSON;
+
+/* How a stage went, as it is told. */
+struct stage_account {
+    int64_t rows, bytes, us;
+    int attempts;
+};
+
+struct harmonize {
+    const struct job_spec *spec;
+    const struct job_harmonize *job; /* of the spec */
+
+    /* folders: FOLDER/run is made anew for each run, FOLDER/lake is the cache */
+    char *run_folder;
+    struct db *duck; /* the ephemeral database, FOLDER/run/stage.duckdb; schemas staged, lake, out */
+
+    struct store *lake_store;
+    struct lake *lake;
+    int64_t published;            /* the number of the newest pointer; 0: none */
+    struct cJSON *pointer;        /* NULL: none */
+    struct lake_table **tables;   /* as published: n_tables of the job's, then quarantine, then delivery */
+    size_t n_tables;              /* with those two */
+    bool anew;                    /* everything is to be taken: no pointer, or another revision */
+
+    struct cJSON *sources;        /* what the next pointer says of them, by name (extract) */
+    struct cJSON *told;           /* per source, for the statistics: {"name", "rows", "bytes", "rejected", "full", "objects", "refused"} */
+    struct cJSON *notes;          /* strings: what a person should know */
+    int64_t staged_rows, rejected_rows; /* rejected: by the staging alone */
+    int64_t quarantined, repaired;      /* rows of out.quarantine, by kind (transform) */
+
+    struct lake_change *changes;  /* one a table (load) */
+    int64_t *versions;            /* one a table (load) */
+};
+
+/* Each: 0, or -1 with the fault; account is added to. */
+
+/* open.c: folders and the lock (busy is a transient fault), the ephemeral DuckDB, the lake as published. */
+int harmonize_open(struct harmonize *h, struct db_fault *fault);
+void harmonize_close(struct harmonize *h);
+
+/* extract.c, stage.c, feed_table.c, feed_objects.c: both stages, since they go on side by side. Makes the staged tables and views,
+ * staged.delivery, and the rows of `h->rejects` … in out.quarantine (which it makes). */
+int harmonize_stage(struct harmonize *h, struct stage_account *extract, struct stage_account *stage,
+    struct db_fault *fault);
+
+/* transform.c, check.c: shuts the door (files, network), makes lake.* , runs the files, checks. */
+int harmonize_transform(struct harmonize *h, struct stage_account *account, struct db_fault *fault);
+
+/* load.c: Parquet files and log entries of every table. publish.c: the pointer. */
+int harmonize_load(struct harmonize *h, struct stage_account *account, struct db_fault *fault);
+int harmonize_publish(struct harmonize *h, struct stage_account *account, struct db_fault *fault);
