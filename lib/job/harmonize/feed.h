@@ -8,6 +8,7 @@
  * is closed, which forgets all of it, and prepared again. Faults are told with the source's name before them: they need not name it.
  */
 #include "job/harmonize/harmonize.h"
+#include "source/source.h"
 
 struct feed;
 struct snapshots; /* extract.h */
@@ -23,7 +24,7 @@ enum feed_kind {
 struct feed_item {
     /* Of a row, taken or not: where it begins in its object, from 1; of a table its number. */
     int64_t line;
-    const struct db_value *values; /* of a row: as many as columns, UTF-8 without NUL */
+    const struct source_cell *cells; /* of a row: as many as columns, UTF-8 without NUL */
 
     /* Of a row that cannot be taken, and of a delivery that is refused as a whole (else NULL): a word of docs/bad-data.md, and
      * words for a person, without anything of what is in the row. */
