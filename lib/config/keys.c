@@ -15,6 +15,8 @@
 #define AT_REST(field)     .offset = offsetof(struct config_rest, field)
 #define AT_SIDE(field)     .offset = offsetof(struct config_side, field)
 #define AT_RULE(field)     .offset = offsetof(struct config_rule, field)
+#define PART_KEPT(type)                                                                                      \
+    .size = sizeof(struct type), .name = offsetof(struct type, name), .line = offsetof(struct type, line)
 
 #define RULE_NAME "`a-z`, `0-9` and `_`, at most 40 characters"
 #define NAME_RULE "`a-z`, `0-9`, `_` and `-`, beginning with a letter or digit, at most 48 characters."
@@ -269,11 +271,11 @@ static const struct key job_keys[] = {
         .fallback_note = "required for a match", .help = "One side."},
     {"right", KEY_SECTION, AT_JOB(right), .section = &section_side, .only = "match", .required_by = "match",
         .fallback_note = "required for a match", .help = "The other side."},
-    {"keys", KEY_RULES, AT_JOB(keys), .section = &section_rule, .most = 16, .only = "match",
+    {"keys", KEY_ORDERED, AT_JOB(keys), .section = &section_rule, .most = 16, .only = "match",
         .required_by = "match", .fallback_note = "required for a match",
         .help = "Who is equal in all of these is a candidate: a mapping of names (" RULE_NAME
                 ") to the keys of `jobs.NAME.keys.KEY`; `lastname: {}` takes all as it usually is."},
-    {"tie_breaks", KEY_RULES, AT_JOB(tie_breaks), .section = &section_rule, .most = 6, .only = "match",
+    {"tie_breaks", KEY_ORDERED, AT_JOB(tie_breaks), .section = &section_rule, .most = 6, .only = "match",
         .fallback_note = "none",
         .help = "What decides among several candidates, the strongest first; written as `keys`. The table "
                 "tells of each match whether it agrees, as `NAME_agrees`."},
@@ -313,14 +315,24 @@ static const char *job_kind(const void *entry)
 }
 
 #define KEPT(entries, type)                                                                                  \
-    .list = offsetof(struct config, entries), .count = offsetof(struct config, n_##entries),                 \
-    .size = sizeof(struct type), .name = offsetof(struct type, name), .line = offsetof(struct type, line)
+    .list = offsetof(struct config, entries), .count = offsetof(struct config, n_##entries), PART_KEPT(type)
 
 static const struct named databases = {
     NAMED_DATABASES, "database", .reserved = "postgres", .most = 256, KEPT(databases, config_database)};
-static const struct named streams = {
-    NAMED_STREAMS, "stream", "source", stream_kind, .most = 256, KEPT(streams, config_stream)};
-static const struct named jobs = {NAMED_JOBS, "job", "job", job_kind, .most = 1000, KEPT(jobs, config_job)};
+static const struct named streams = {NAMED_STREAMS, "stream", .most = 256, KEPT(streams, config_stream)};
+static const struct named jobs = {NAMED_JOBS, "job", .most = 1000, KEPT(jobs, config_job)};
+
+/* A rule compares the columns that are called as it is. */
+static void fill_rule(void *one)
+{
+    struct config_rule *rule = one;
+    if (!rule->left)
+        rule->left = xstrdup(rule->name);
+    if (!rule->right)
+        rule->right = xstrdup(rule->name);
+}
+
+static const struct ordered rules = {"lastname: {}", .fill = fill_rule, PART_KEPT(config_rule)};
 
 const struct section section_top = {"", "The top level.", top_keys, N_ELEMENTS(top_keys), NULL};
 const struct section section_postgres = {
@@ -330,9 +342,9 @@ const struct section section_database = {"databases.NAME",
     N_ELEMENTS(database_keys), &databases};
 const struct section section_stream = {"streams.NAME",
     "One stream: where its entries come from, and what becomes of them.", stream_keys,
-    N_ELEMENTS(stream_keys), &streams};
-const struct section section_job = {
-    "jobs.NAME", "One job: what is run, and when.", job_keys, N_ELEMENTS(job_keys), &jobs};
+    N_ELEMENTS(stream_keys), &streams, .kind_noun = "source", .kind = stream_kind};
+const struct section section_job = {"jobs.NAME", "One job: what is run, and when.", job_keys,
+    N_ELEMENTS(job_keys), &jobs, .kind_noun = "job", .kind = job_kind};
 
 const struct section section_rest = {"jobs.NAME.rest",
     "A REST resource that a sync reads: how its pages go. docs/rest.md says what it must offer.", rest_keys,
@@ -346,7 +358,7 @@ const struct section section_side = {"jobs.NAME.left",
     side_keys, N_ELEMENTS(side_keys), NULL};
 const struct section section_rule = {"jobs.NAME.keys.KEY",
     "A pair of columns that a match compares. `jobs.NAME.tie_breaks.TIE_BREAK` has the same keys.", rule_keys,
-    N_ELEMENTS(rule_keys), NULL};
+    N_ELEMENTS(rule_keys), .ordered = &rules};
 
 const struct section *const all_sections[N_SECTIONS] = {&section_top, &section_postgres, &section_database,
     &section_stream, &section_job, &section_rest, &section_side, &section_rule};

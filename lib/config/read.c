@@ -99,8 +99,8 @@ static void read_value(
         return read_named(r, node, key->section, where);
     if (key->type == KEY_COLUMNS)
         return read_columns(r, base, node, where);
-    if (key->type == KEY_RULES)
-        return read_rules(r, node, key, section_base(key, base), where);
+    if (key->type == KEY_ORDERED)
+        return read_ordered(r, node, key, section_base(key, base), where);
     _cleanup_free_ char *text = take_text(r, node, key, &err);
     if (!text || value_take(key, text, base, &err) < 0)
         complain(r, node, where, "%s", err.text);
@@ -135,8 +135,7 @@ static void miss_key(struct reading *r, const yaml_node_t *node, const struct se
     if (key->required)
         complain(r, node, where, "this key is required and missing");
     else
-        complain(r, node, where, "this key is missing; a %s %s cannot do without", kind,
-            section->named->kind_noun);
+        complain(r, node, where, "this key is missing; a %s %s cannot do without", kind, section->kind_noun);
 }
 
 /* What was not given takes its default; what has none is missed. */
@@ -224,6 +223,9 @@ static void read_root(struct reading *r)
     check_neighbours(r, &marks);
     for (size_t i = 0; i < N_NAMED; i++)
         free(r->marks[i]);
+    for (size_t i = 0; i < r->n_parts; i++)
+        free(r->parts[i].where);
+    free(r->parts);
 }
 
 int config_parse(const char *path, const char *text, size_t n, struct config **ret_config,

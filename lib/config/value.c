@@ -281,8 +281,8 @@ static const struct value_type types[] = {
     [KEY_SECTION] = {"section", "a mapping of keys"},
     [KEY_NAMED] = {"names", "a mapping of names to sections"},
     [KEY_COLUMNS] = {"columns", "a mapping of columns to fields"},
-    [KEY_RULES] = {"rules", "a mapping of names to sections, in an order that means something", NULL,
-        SLOT_RULES},
+    [KEY_ORDERED] = {"ordered names", "a mapping of names to sections, whose order is kept", NULL,
+        SLOT_ORDERED},
 };
 
 const struct value_type *value_type(enum key_type type)
@@ -436,7 +436,7 @@ int value_take(const struct key *key, const char *text, void *base, struct error
         return take_duration(key, text, slot, err);
     case SLOT_FRACTION:
         return take_fraction(key, text, slot, err);
-    case SLOT_RULES:
+    case SLOT_ORDERED:
     case SLOT_NONE:
         break;
     }
@@ -457,7 +457,7 @@ char *value_show(const struct key *key, const void *base)
         return value_duration_text((uint64_t) * (const int64_t *)slot);
     case SLOT_FRACTION:
         return value_fraction_text(*(const uint64_t *)slot);
-    case SLOT_RULES:
+    case SLOT_ORDERED:
     case SLOT_NONE:
         break;
     }
@@ -466,8 +466,8 @@ char *value_show(const struct key *key, const void *base)
 
 bool value_equal(const struct key *key, const void *a, const void *b)
 {
-    if (types[key->type].slot == SLOT_RULES)
-        return rules_equal(key->section, slot_in(key, a), slot_in(key, b));
+    if (types[key->type].slot == SLOT_ORDERED)
+        return ordered_equal(key->section, slot_in(key, a), slot_in(key, b));
     _cleanup_free_ char *x = value_show(key, a), *y = value_show(key, b);
     return x && y ? strcmp(x, y) == 0 : x == y;
 }
@@ -477,8 +477,8 @@ void value_copy(const struct key *key, void *to, const void *from)
     enum slot slot = types[key->type].slot;
     if (slot == SLOT_TEXT)
         *(char **)slot_of(key, to) = xstrdup(*(char *const *)slot_of(key, (void *)from));
-    else if (slot == SLOT_RULES)
-        rules_copy(key->section, slot_of(key, to), slot_in(key, from));
+    else if (slot == SLOT_ORDERED)
+        ordered_copy(key->section, slot_of(key, to), slot_in(key, from));
     else if (slot != SLOT_NONE)
         memcpy(slot_of(key, to), slot_of(key, (void *)from), sizeof(uint64_t));
 }
@@ -487,6 +487,6 @@ void value_done(const struct key *key, void *base)
 {
     if (types[key->type].slot == SLOT_TEXT)
         free(*(char **)slot_of(key, base));
-    else if (types[key->type].slot == SLOT_RULES)
-        rules_done(key->section, slot_of(key, base));
+    else if (types[key->type].slot == SLOT_ORDERED)
+        ordered_done(key->section, slot_of(key, base));
 }
