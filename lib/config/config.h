@@ -264,8 +264,11 @@ bool config_stream_equal(const struct config_stream *a, const struct config_stre
 /* NULL when the configuration has none of that name. */
 const struct config_job *config_find_job(const struct config *c, const char *name);
 const struct config_database *config_find_database(const struct config *c, const char *name);
+const struct config_store *config_find_store(const struct config *c, const char *name);
 /* A key of one column, as a REST resource has it; false also where there is none. */
 bool config_is_one_key(const char *key);
+/* The same of a list whose items may have blanks around them. */
+bool config_is_one_item(const char *list);
 /* Why the keys of a REST resource cannot be so together; NULL: they can. */
 const char *config_rest_wrong(const struct config_rest *rest);
 /* True when the two describe the same job. */

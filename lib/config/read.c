@@ -14,6 +14,9 @@
 #define TIME_LIMIT_US (10 * 60 * INT64_C(1000000))
 #define SYNC_LIMIT_US (6 * 60 * 60 * INT64_C(1000000))
 
+#define MEMORY_BYTES    (UINT64_C(128) << 20)
+#define HARMONIZE_BYTES (UINT64_C(512) << 20)
+
 void complain(struct reading *r, const yaml_node_t *node, const char *where, const char *fmt, ...)
 {
     struct error why;
@@ -78,14 +81,16 @@ static void unknown_key(struct reading *r, const yaml_node_t *node, const struct
 
 /* -- sections -------------------------------------------------------------------------------------------- */
 
-/* The value as text, a file's name made absolute; NULL and why not. */
+/* The value as text, the names of files made absolute; NULL and why not. */
 static char *take_text(struct reading *r, const yaml_node_t *node, const struct key *key, struct error *err)
 {
     _cleanup_free_ char *text = node_value(node, key->may_be_empty, err);
-    if (!text || key->type != KEY_FILE)
-        return TAKE(text);
-    char *path = NULL;
-    return file_beside(r->config->path, text, &path, err) < 0 ? NULL : path;
+    char *paths = NULL;
+    if (text && key->type == KEY_FILE)
+        return file_beside(r->config->path, text, &paths, err) < 0 ? NULL : paths;
+    if (text && key->type == KEY_FILES)
+        return files_beside(r->config->path, text, &paths, err) < 0 ? NULL : paths;
+    return TAKE(text);
 }
 
 static void read_value(
@@ -180,6 +185,18 @@ static void fill_consumers(struct config *c)
             c->streams[i].consumer = xasprintf("%s-%s", host, c->name);
 }
 
+static void fill_stores(struct config *c)
+{
+    for (size_t i = 0; i < c->n_stores; i++) {
+        struct config_store *store = &c->stores[i];
+        if (store->addressing || strncmp(store->url, "s3://", 5) != 0)
+            continue;
+        const char *bucket = store->url + 5;
+        bool dotted = memchr(bucket, '.', strcspn(bucket, "/")) != NULL;
+        store->addressing = xstrdup(store->endpoint || dotted ? "path" : "virtual");
+    }
+}
+
 static void fill_side(struct config_side *side)
 {
     if (side->source && !side->rest.rows)
@@ -197,7 +214,10 @@ static void fill_jobs(struct config *c)
             job->null_tokens = NULL;
         }
         if (job->time_limit_us == 0)
-            job->time_limit_us = kinds_have("sync and match", job->kind) ? SYNC_LIMIT_US : TIME_LIMIT_US;
+            job->time_limit_us =
+                kinds_have("sync, match and harmonize", job->kind) ? SYNC_LIMIT_US : TIME_LIMIT_US;
+        if (job->memory_max == 0)
+            job->memory_max = strcmp(job->kind, "harmonize") == 0 ? HARMONIZE_BYTES : MEMORY_BYTES;
         fill_side(&job->left);
         fill_side(&job->right);
     }
@@ -243,6 +263,7 @@ int config_parse(const char *path, const char *text, size_t n, struct config **r
     if (problems->n > before)
         return -1;
     fill_consumers(c);
+    fill_stores(c);
     fill_jobs(c);
     *ret_config = TAKE(c);
     return 0;
@@ -254,11 +275,14 @@ void config_free(struct config *c)
         return;
     for (size_t i = 0; i < c->n_databases; i++)
         entry_done(&section_database, &c->databases[i]);
+    for (size_t i = 0; i < c->n_stores; i++)
+        entry_done(&section_store, &c->stores[i]);
     for (size_t i = 0; i < c->n_streams; i++)
         config_stream_done(&c->streams[i]);
     for (size_t i = 0; i < c->n_jobs; i++)
         entry_done(&section_job, &c->jobs[i]);
     free(c->databases);
+    free(c->stores);
     free(c->streams);
     free(c->jobs);
     free(c->path);

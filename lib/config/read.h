@@ -1,7 +1,7 @@
 #pragma once
 /*
  * The reader's own, which its files share: read.c (sections and their keys), read_named.c (mappings of names),
- * read_columns.c, read_ordered.c, neighbours.c and neighbours_match.c (what one value alone cannot tell).
+ * read_columns.c, read_ordered.c, and neighbours*.c (what one value alone cannot tell).
  */
 #include "config/document.h"
 #include "config/keys.h"
@@ -65,7 +65,13 @@ void check_neighbours(struct reading *r, const struct marks *top);
 /* What these share. A mistake of the section's entry i; key NULL: of its name. */
 void complain_of(struct reading *r, const struct section *section, size_t i, const char *key, const char *fmt,
     ...) _printf_(5, 6);
-/* Words for a database that nobody named: `there is no "x" under databases:`; NULL: there is one. A new string. */
-char *no_such_database(const struct config *c, const char *name);
+/* Where the key of a section stands, else the section itself. */
+const struct place *place_of(const struct section *section, const struct marks *marks, const char *key);
+/* Words for an entry that nobody named: `there is no "x" under databases:`; NULL: there is one. A new string. */
+char *no_such_entry(const struct config *c, const struct section *section, const char *name);
+/* job i is one. */
+void check_harmonize(struct reading *r, size_t i);
+/* What is in the ordered mappings of all jobs. */
+void check_parts(struct reading *r);
 /* job i is one. */
 void check_match(struct reading *r, size_t i);

@@ -64,10 +64,11 @@ static void read_one(struct reading *r, const yaml_node_pair_t *pair, const stru
         return complain(r, node, where, "%s", err.text);
     if (!name_is_good(r, section, list, node, where, name))
         return;
+    size_t before = r->problems->n;
     part.where = join(where, name);
     part.one = ordered_add(section, list, TAKE(name), node_line(node));
     read_section(r, node_at(r, pair->value), section, part.one, part.where, &part.marks);
-    part.marks.self = (struct place){node_line(node), node_column(node), false};
+    part.marks.self = (struct place){node_line(node), node_column(node), r->problems->n > before};
     check_fitting_keys(r, section, part.one, part.where, &part.marks);
     if (section->ordered->fill)
         section->ordered->fill(part.one);

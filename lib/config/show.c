@@ -36,7 +36,8 @@ static char *redact(const struct key *key, const char *text)
     if (key->type == KEY_QUERY)
         return redact_query(text);
     bool url = key->type == KEY_DATABASE || key->type == KEY_ANY_DATABASE || key->type == KEY_SOURCE ||
-               key->type == KEY_DUMPS || key->type == KEY_RESOURCE;
+               key->type == KEY_DUMPS || key->type == KEY_RESOURCE || key->type == KEY_STORE ||
+               key->type == KEY_ENDPOINT;
     return url ? url_redact_connection(text) : NULL;
 }
 

@@ -67,10 +67,28 @@ int check_dumps(const struct key *key, const char *text, struct error *err);
 int check_any_database(const struct key *key, const char *text, struct error *err);
 int check_resource(const struct key *key, const char *text, struct error *err);
 int check_source(const struct key *key, const char *text, struct error *err);
+/* Of objects (config/place_store.c). */
+int check_store(const struct key *key, const char *text, struct error *err);
+int check_endpoint(const struct key *key, const char *text, struct error *err);
+int check_prefix(const struct key *key, const char *text, struct error *err);
+/* Lists (config/value_lists.c). */
+int check_words(const struct key *key, const char *text, struct error *err);
+int check_list(const struct key *key, const char *text, struct error *err);
+int check_files(const struct key *key, const char *text, struct error *err);
+int check_variables(const struct key *key, const char *text, struct error *err);
+int check_fields(const struct key *key, const char *text, struct error *err);
+int check_references(const struct key *key, const char *text, struct error *err);
+int check_length(const struct key *key, const char *text, struct error *err);
+int check_choice(const struct key *key, const char *text, struct error *err);
 
 /* The absolute path of a file named in the configuration: a relative one begins at the folder where the
  * configuration is, by the path it was read from. A new string. */
 int file_beside(const char *config_path, const char *name, char **ret_path, struct error *err);
+/* The same of several, as KEY_FILES has them. */
+int files_beside(const char *config_path, const char *names, char **ret_paths, struct error *err);
+
+/* "BUCKET/prefix/" at an endpoint, or "/folder/": whether one store is within another, or the same. */
+bool store_within(const struct config_store *inner, const struct config_store *outer, const char *prefix);
 
 /* "redis" or "fifo" of a source that passed the check; NULL for any other text. */
 const char *source_scheme(const char *source);
