@@ -145,6 +145,7 @@ static void s3_free(struct store *store)
     forget(s->secret_key);
     forget(s->token);
     free(s->ca_file);
+    free(s->block);
     free(s);
 }
 

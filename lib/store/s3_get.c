@@ -59,8 +59,6 @@ int s3_get(struct store *store, const char *key, size_t max, struct buffer *into
 
 /* ---- into a file ---- */
 
-#define BLOCK ((size_t)256 * 1024)
-
 struct download {
     struct s3 *s;
     const char *key, *path;
@@ -68,7 +66,6 @@ struct download {
     int fd;
     int64_t at, total; /* total: -1 until the first answer, or not promised */
     int failures;      /* in a row without a byte */
-    char *block;
 };
 
 static int restart(struct download *d, struct store_fault *fault)
@@ -126,7 +123,7 @@ static int ask_on(struct download *d, struct store_fault *fault)
 
 static int keep(struct download *d, size_t n, struct store_fault *fault)
 {
-    if (local_write(d->fd, d->block, n) < 0)
+    if (local_write(d->fd, d->s->block, n) < 0)
         return store_fault_set(fault, errno == EIO, "cannot write %s, for %s of %s: %s%s", d->path, d->key,
             d->s->base.label, strerror(errno), errno == ENOSPC || errno == EDQUOT ? "; make room there" : "");
     d->at += (int64_t)n;
@@ -141,7 +138,7 @@ static int take_rest(struct download *d, struct store_fault *fault)
     size_t got;
     if (ask_on(d, fault) < 0)
         return -1;
-    while ((got = request_read(d->s->request, d->block, BLOCK, &end)) > 0)
+    while ((got = request_read(d->s->request, d->s->block, S3_BLOCK, &end)) > 0)
         if (keep(d, got, fault) < 0)
             return -1;
     if (end == REQUEST_COMPLETE && (d->total < 0 || d->at == d->total))
@@ -154,7 +151,6 @@ static int take_rest(struct download *d, struct store_fault *fault)
 static void download_done(struct download *d)
 {
     free(d->etag);
-    free(d->block);
     closep(&d->fd);
 }
 
@@ -169,7 +165,8 @@ int s3_get_file(
     d.fd = local_create(path, fault);
     if (d.fd < 0)
         return -1;
-    d.block = xcalloc(1, BLOCK);
+    if (!s->block)
+        s->block = xcalloc(1, S3_BLOCK);
     while (take_rest(&d, fault) < 0) {
         request_stop(s->request);
         if (!s3_again(s, ++d.failures, fault)) {

@@ -5,6 +5,7 @@
 
 #define SHA256_HEX     (2 * SHA256_DIGEST_SIZE + 1)
 #define S3_HEADERS_MAX 4
+#define S3_BLOCK       ((size_t)128 * 1024)
 #define S3_ANSWER_MAX  ((size_t)8 << 20) /* of what is no object: a thousand keys, a fault */
 /* What tells whether the server heeds a condition; it stays there. */
 #define S3_PROBE ".ingestd-probe"
@@ -21,6 +22,7 @@ struct s3 {
     int64_t retry_after_us; /* as the last refusal said; -1: it did not */
     struct request *request;
     struct curl_slist *sent; /* the headers of the question under way */
+    char *block;             /* S3_BLOCK bytes of a download; or NULL: there was none yet */
     bool heeds_conditions;   /* that was found out */
     const atomic_bool *stop;
 };
