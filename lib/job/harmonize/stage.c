@@ -144,12 +144,29 @@ static int load_group(struct staging *s, struct group *g, struct db_fault *fault
     return 0;
 }
 
+/* The fault's first word says which of the two stages it is of. */
+static void tell_again(const struct group *g, const struct db_fault *fault)
+{
+    bool reading = strncmp(fault->error.text, "extract", strlen("extract")) == 0;
+    struct stage_told told = {.outcome = STAGE_AGAIN, .attempts = g->attempts};
+    for (size_t i = 0; i < g->n; i++) {
+        const struct stage_source *source = &g->sources[i];
+        told.rows += source->rows;
+        told.bytes += reading ? source->feed->bytes : source->bytes;
+        told.us += reading ? source->extract_us : source->stage_us;
+    }
+    snprintf(told.name, sizeof(told.name), "%s", reading ? "extract" : "stage");
+    snprintf(told.error, sizeof(told.error), "%s", fault->error.text);
+    report_stage(&told);
+}
+
 /* Is it worth another attempt? Then it has waited for it. */
 static bool try_again(struct staging *s, struct group *g, const struct db_fault *fault)
 {
     close_group(g);
     if (!fault->transient || g->attempts >= ATTEMPTS_MAX)
         return false;
+    tell_again(g, fault);
     _cleanup_free_ char *note = xasprintf("begun again after: %s", fault->error.text);
     cJSON_AddItemToArray(s->h->notes, cJSON_CreateString(note));
     int64_t us = pauses_us[g->attempts - 1];
