@@ -142,8 +142,7 @@ static void close_feed(struct feed *f)
 {
     struct table_feed *t = (struct table_feed *)f;
     end_source(t);
-    snapshots_forget(t->snapshots, &f->spec->database);
-    t->snapshot = NULL;
+    t->snapshot = NULL; /* others read in it: it is ended with the group */
     t->told = false;
 }
 

@@ -88,10 +88,11 @@ static void add_sources(struct staging *s)
 
 /* ---- a group ---- */
 
-static void close_group(struct group *g)
+static void close_group(struct staging *s, struct group *g)
 {
     for (size_t i = 0; i < g->n; i++)
         g->sources[i].feed->driver->close(g->sources[i].feed);
+    snapshots_forget(s->snapshots, &g->sources[0].feed->spec->database);
     g->prepared = false;
 }
 
@@ -163,7 +164,7 @@ static void tell_again(const struct group *g, const struct db_fault *fault)
 /* Is it worth another attempt? Then it has waited for it. */
 static bool try_again(struct staging *s, struct group *g, const struct db_fault *fault)
 {
-    close_group(g);
+    close_group(s, g);
     if (!fault->transient || g->attempts >= ATTEMPTS_MAX)
         return false;
     tell_again(g, fault);
@@ -180,7 +181,7 @@ static int stage_group(
     do {
         *fault = (struct db_fault){0};
         if ((g->prepared || prepare_group(g, extract, fault) == 0) && load_group(s, g, fault) == 0) {
-            close_group(g);
+            close_group(s, g);
             return 0;
         }
     } while (try_again(s, g, fault));
