@@ -10,9 +10,7 @@
 #include "store/fetcher.h"
 #include "util/text.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <sys/stat.h>
 
 #define NAMES_MAX 64 /* of columns that nobody declared, and were told */
 
@@ -117,11 +115,7 @@ static int start_fetcher(struct objects_feed *o, struct db_fault *fault)
 {
     const struct feed *f = &o->feed;
     struct store_fault why = {0};
-    _cleanup_free_ char *folder = xasprintf("%s/objects-%s", f->h->run_folder, f->spec->name);
-    const struct fetcher_options options = {.store = options_of(&f->spec->store), .folder = folder};
-    *fault = (struct db_fault){0};
-    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-        return error_set(&fault->error, "cannot make the folder %s: %s", folder, strerror(errno));
+    const struct fetcher_options options = {.store = options_of(&f->spec->store), .folder = f->h->run_folder};
     return fetcher_start(&options, ask_next, o, &o->fetcher, &why) < 0 ? from_store(&why, fault) : 0;
 }
 
