@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -90,11 +91,35 @@ class Run:
         given = {"folder": str(self.path), "sources": sources or [one], "anew": anew, "show": show}
         if self.delivered:
             given["delivered"] = f"['{self.delivered}']"
-        done = subprocess.run([OBJECTS_CAT], input=json.dumps(given).encode(), capture_output=True, timeout=120)
+        given["lake"] = str(self.path.parent)
+        done = self.talk(json.dumps(given).encode())
         left = {p.name for p in self.path.iterdir()} - {"stage.duckdb", "stage.duckdb.wal", "stage.duckdb.tmp"}
         assert not left
         shutil.rmtree(self.path)
         return Got(done)
+
+
+    def talk(self, given):
+        return subprocess.run([OBJECTS_CAT], input=given, capture_output=True, timeout=120)
+
+
+class StoppedRun(Run):
+    """Does something else while the rows of the first source are read, and the others are listed."""
+
+    def talk(self, given):
+        with subprocess.Popen([OBJECTS_CAT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as p:
+            p.stdin.write(given)
+            p.stdin.close()
+            said = b""
+            while b'"stage":"stage"' not in said:
+                line = p.stdout.readline()
+                assert line, said
+                said += line
+            p.send_signal(signal.SIGSTOP)
+            self.meanwhile()
+            p.send_signal(signal.SIGCONT)
+            said, err = said + p.stdout.read(), p.stderr.read()
+            return subprocess.CompletedProcess(p.args, p.wait(), said, err)
 
 
 @pytest.fixture
@@ -304,3 +329,29 @@ def test_a_date_of_the_future_is_no_matter(folder, run):
     later = datetime.datetime(2099, 1, 1).timestamp()
     os.utime(folder.path / "provider/a.csv", (later, later))
     assert len(run(folder, ROWS).good().shown[0]) == 1
+
+
+def test_objects_that_go_or_change_before_they_are_read_are_noted(drop, folder, tmp_path):
+    """Of a bucket those that are not fetched ahead."""
+    long = Folder.__new__(Folder)
+    long.path, long.second = tmp_path / "long", 1_700_000_000
+    long.put("a.csv", b"name,npi\n" + b"A,1\n" * 2_000_000)
+    for i in range(100):
+        drop.put(f"provider/{i:03}.csv", csv(f"N{i},1"))
+
+    def meanwhile():
+        for i in range(90, 100):
+            drop.remove(f"provider/{i:03}.csv")
+        for i in range(80, 85):
+            drop.put(f"provider/{i:03}.csv", csv(f"N{i},22"))
+
+    run = StoppedRun(tmp_path)
+    run.meanwhile = meanwhile
+    sources = [{"name": "long", "store": long.config(), "prefix": "", "columns": COLUMNS},
+               {"name": "files", "store": drop.config(), "prefix": "provider/", "columns": COLUMNS}]
+    got = run(drop, "SELECT count(*), count(*) FILTER (npi = '22') FROM staged.files",
+              "SELECT count(*), count(refused) FROM staged.delivery", "SELECT count(*) FROM staged.long", sources=sources).good()
+    assert got.shown == [[["85", "0"]], [["86", "0"]], [["2000000"]]]
+    assert len(got.notes) == 2, got.notes
+    assert "10 objects were gone" in got.notes[0] and "provider/090.csv" in got.notes[0]
+    assert "5 objects became others" in got.notes[1] and "provider/080.csv" in got.notes[1]

@@ -5,6 +5,7 @@
  */
 #include "job/harmonize/feed.h"
 #include "job/harmonize/objects_new.h"
+#include "job/harmonize/store_of.h"
 
 #include "source/object.h"
 #include "store/fetcher.h"
@@ -54,19 +55,6 @@ static struct objects_feed *objects_of(struct feed *f)
 
 /* ---- the store ---- */
 
-static struct store_options options_of(const struct job_store *from)
-{
-    return (struct store_options){
-        .url = from->url,
-        .endpoint = from->endpoint,
-        .region = from->region,
-        .path_style = from->path_style,
-        .credentials_file = from->credentials_file,
-        .ca_file = from->ca_file,
-        .retries = -1,
-    };
-}
-
 static int from_store(const struct store_fault *why, struct db_fault *fault)
 {
     *fault = (struct db_fault){.error = why->error, .transient = why->transient};
@@ -115,7 +103,7 @@ static int start_fetcher(struct objects_feed *o, struct db_fault *fault)
 {
     const struct feed *f = &o->feed;
     struct store_fault why = {0};
-    const struct fetcher_options options = {.store = options_of(&f->spec->store), .folder = f->h->run_folder};
+    const struct fetcher_options options = {.store = store_of(&f->spec->store), .folder = f->h->run_folder};
     return fetcher_start(&options, ask_next, o, &o->fetcher, &why) < 0 ? from_store(&why, fault) : 0;
 }
 
@@ -150,7 +138,7 @@ static int prepare(struct feed *f, struct db_fault *fault)
 {
     struct objects_feed *o = objects_of(f);
     struct store_fault why = {0};
-    const struct store_options options = options_of(&f->spec->store);
+    const struct store_options options = store_of(&f->spec->store);
     forget(o);
     if (store_open(&options, &o->store, &why) < 0)
         return from_store(&why, fault);

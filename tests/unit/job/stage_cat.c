@@ -5,7 +5,8 @@
  *    or {"name", "store": {"url", …}, "prefix", "pattern", "columns": […], "format", "null": […], "delimiter"}],
  *    "pointer": {"sources": {…}}, "anew": false, "full_every_us": n, "show": ["SELECT …", …]}
  *
- * and on its standard output what came of it. "delivered" is DuckDB's list of Parquet files that stand for the lake's `delivery`.
+ * and on its standard output what came of it. "delivered" is DuckDB's list of Parquet files of the folder "lake" that
+ * stand for its `delivery`.
  * stage_cat has scripts for objects (stage_scripts.c), objects_cat those of stores.
  */
 #include "stage_cat.h"
@@ -77,8 +78,12 @@ static struct db *open_duck(const cJSON *input, const char *folder)
     struct db *duck;
     struct db_fault fault;
     _cleanup_free_ char *url = xasprintf("duckdb://%s/stage.duckdb", folder);
-    const struct db_options options = {
-        .memory_max = number(input, "memory", 256 << 20), .threads = number(input, "threads", 0)};
+    const char *const folders[] = {text(input, "lake")};
+    const struct db_options options = {.memory_max = number(input, "memory", 256 << 20),
+        .threads = number(input, "threads", 0),
+        .files_folders = folders,
+        .n_files_folders = folders[0] ? 1 : 0,
+        .scratch = true};
     if (db_open(url, &options, &duck, &fault) == 0)
         return duck;
     print_fault(&fault);
