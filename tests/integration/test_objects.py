@@ -331,7 +331,7 @@ def test_a_date_of_the_future_is_no_matter(folder, run):
     assert len(run(folder, ROWS).good().shown[0]) == 1
 
 
-def test_objects_that_go_or_change_before_they_are_read_are_noted(drop, folder, tmp_path):
+def test_objects_that_go_or_change_before_they_are_read_are_noted(drop, tmp_path):
     """Of a bucket those that are not fetched ahead."""
     long = Folder.__new__(Folder)
     long.path, long.second = tmp_path / "long", 1_700_000_000
