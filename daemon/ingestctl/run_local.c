@@ -88,7 +88,8 @@ static int work(
 {
     const struct process_limits limits = {job->time_limit_us, job->memory_max, 0};
     struct bar bar = {.form = ctl->terminal && !ctl->json ? BAR_DRAWN : BAR_NONE};
-    const struct work_events events = {.progress = work_show_progress, .arg = &bar};
+    const struct work_events events = {
+        .progress = work_show_progress, .stage = ctl->json ? NULL : work_show_stage, .arg = &bar};
     _cleanup_free_ char *worker = worker_path();
     _cleanup_job_spec_ struct job_spec spec = {0};
     _cleanup_work_end_ struct work_end end = {0};
