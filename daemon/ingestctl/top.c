@@ -161,9 +161,11 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         return code;
     if (ctl->json || !ctl->terminal || !isatty(STDIN_FILENO))
         return command_status.run(ctl, &command_status, 1, argv);
-    _cleanup_close_ int signals = watch_signals();
+    _cleanup_free_ char *socket = ctl_socket(ctl);
+    _cleanup_close_ int signals = socket ? watch_signals() : -1;
     if (signals < 0)
         return CTL_FAILED;
+    ctl->socket = socket;
     struct screen screen = {0};
     screen_enter(&screen);
     watch(ctl, signals);
