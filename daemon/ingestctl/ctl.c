@@ -101,6 +101,8 @@ static int take_tenant(struct ctl *ctl, const struct command *command)
     ctl->tenant_config = config_tenant_path(ctl->tenants, ctl->tenant, &err);
     if (!ctl->tenant_config)
         return ctl_misused(command, "%s", err.text);
+    if (access(ctl->tenant_config, F_OK) < 0 && errno == ENOENT)
+        return ctl_say_no_tenant(ctl);
     ctl->config = ctl->tenant_config;
     ctl->config_named = true;
     return CTL_DONE;
@@ -175,12 +177,17 @@ char *ctl_socket(const struct ctl *ctl)
     return config ? xstrdup(config->control) : NULL;
 }
 
+char *ctl_unit(const char *tenant)
+{
+    return tenant ? xasprintf("ingestd@%s", tenant) : xstrdup("ingestd");
+}
+
 struct client *ctl_connect(const struct ctl *ctl)
 {
     struct error err;
     struct client *client = NULL;
-    _cleanup_free_ char *socket = ctl_socket(ctl);
-    if (socket && client_open(socket, &client, &err) < 0)
+    _cleanup_free_ char *socket = ctl_socket(ctl), *unit = ctl_unit(ctl->tenant);
+    if (socket && client_open(socket, unit, &client, &err) < 0)
         ctl_say("%s", err.text);
     return client;
 }

@@ -70,6 +70,8 @@ int ctl_misused(const struct command *command, const char *fmt, ...) _printf_(2,
 /* The daemon's control socket: as it was given, by option or INGESTD_SOCKET (not with a tenant); else of the
  * configuration, where that was named. A new string; NULL after saying what is wrong with that. */
 char *ctl_socket(const struct ctl *ctl);
+/* The service manager's name of a daemon: "ingestd", or of a tenant (NULL: none) "ingestd@north". A new string. */
+char *ctl_unit(const char *tenant);
 /* Connects; NULL after saying why not, and then the command ends with CTL_UNREACHABLE. */
 struct client *ctl_connect(const struct ctl *ctl);
 /* Says an error that the daemon answered; returns CTL_FAILED. */
@@ -82,6 +84,8 @@ int ctl_call(struct client *client, const char *method, struct cJSON *parameters
 /* The same on a connection of its own. */
 int ctl_ask(const struct ctl *ctl, const char *method, struct cJSON *parameters, struct varlink_reply *ret);
 
+/* The tenant has no file; returns CTL_USAGE. */
+int ctl_say_no_tenant(const struct ctl *ctl);
 /* For the commands that need no daemon: the configuration, NULL after its mistakes have been said. */
 struct config *ctl_read_config(const char *path);
 

@@ -56,13 +56,14 @@ static struct config *read_quietly(struct tenant *t)
 static void ask(struct tenant *t, const char *method)
 {
     struct error err;
+    _cleanup_free_ char *unit = ctl_unit(t->name);
     t->said = cJSON_CreateObject();
     cJSON_AddStringToObject(t->said, "tenant", t->name);
     _cleanup_(config_freep) struct config *config = read_quietly(t);
     if (!config)
         return;
     cJSON_AddStringToObject(t->said, "control", config->control);
-    if (client_open(config->control, &t->client, &err) < 0 ||
+    if (client_open(config->control, unit, &t->client, &err) < 0 ||
         client_send(t->client, method, NULL, false, &err) < 0)
         fail(t, CTL_UNREACHABLE, err.text);
 }

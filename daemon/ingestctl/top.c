@@ -102,7 +102,8 @@ static struct client *subscribe(const struct ctl *ctl)
 {
     struct error err;
     _cleanup_(client_freep) struct client *client = NULL;
-    if (client_open(ctl->socket, &client, &err) < 0 ||
+    _cleanup_free_ char *unit = ctl_unit(ctl->tenant);
+    if (client_open(ctl->socket, unit, &client, &err) < 0 ||
         client_send(client, "io.ingestd.Status", NULL, true, &err) < 0) {
         paint_lost(&err);
         return NULL;
