@@ -206,6 +206,7 @@ struct config {
     struct config_job *jobs;
     size_t n_jobs;
     char *tenant;         /* of a tenant's file (docs/fleet.md): its name; else NULL */
+    char *template;       /* the file that such a one names, and that all lines are of; else NULL */
     uint64_t workers;     /* runs at once, at most; default 4 */
     int64_t keep_runs_us; /* how long runs stay on record; default 400d */
 };

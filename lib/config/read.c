@@ -294,6 +294,7 @@ void config_free(struct config *c)
     free(c->jobs);
     free(c->path);
     free(c->tenant);
+    free(c->template);
     values_done(&section_top, c);
     free(c);
 }

@@ -174,7 +174,13 @@ static int load_template(struct reading *r)
         return -1;
     }
     r->problems->of_template = true;
-    return document_load(buffer_string(&text), text.n, &r->document, r->problems);
+    if (document_load(buffer_string(&text), text.n, &r->document, r->problems) < 0)
+        return -1;
+    if (!is_tenant(r))
+        return 0;
+    yaml_document_delete(&r->document);
+    problem_add(r->problems, 0, 0, "this is a tenant's file, and no template: it has a template itself");
+    return -1;
 }
 
 int read_tenant(struct reading *r)
@@ -190,6 +196,7 @@ int read_tenant(struct reading *r)
         return -1;
     r->path = r->problems->template;
     r->config->tenant = xstrdup(r->variables.tenant);
+    r->config->template = xstrdup(r->path);
     return 0;
 }
 

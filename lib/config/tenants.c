@@ -21,7 +21,7 @@ static void see_file(struct config_tenants *t, const char *file, struct config_p
 {
     char quoted[QUOTE_MAX];
     const char *dot = strrchr(file, '.');
-    if (!dot || dot == file || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0))
+    if (!dot || file[0] == '.' || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0))
         return;
     size_t n = (size_t)(dot - file);
     if (strcmp(dot, ".yaml") == 0 && is_tenant_name(file, n))
