@@ -4,14 +4,11 @@ bucket. Half of a file's rows are about providers of the tables; some percent ar
 """
 from vendor_people import N_FIRST, N_LAST, SPREAD, word
 
-SITE_COLUMNS = ("care_site_id", "care_site_name", "place_of_service_concept_id", "location_id", "care_site_source_value",
-                "place_of_service_source_value")
-PROVIDER_COLUMNS = ("provider_id", "provider_name", "npi", "provider_type_concept_id", "specialty_concept_id", "care_site_id",
-                    "provider_source_value", "specialty_source_value")
+SITE_COLUMNS = ("care_site_id", "care_site_name", "place_of_service", "location_id")
+PROVIDER_COLUMNS = ("provider_id", "provider_name", "npi", "specialty", "site_name", "source_id", "spec_source", "id_source")
 FILE_HEADER = "ProviderName,ProviderID,NPI,Specialty,SiteName,SourceID,SpecSource,IDSource\n"
-SPECIALTIES = (("Cardiology", "Cardiology", 38004451), ("Peds", "Pediatrics", 38004477), ("Neuro", "Neurology", 38004458),
-               ("Oncology", "Oncology", 38004507), ("Ortho", "Orthopedics", 38004465), ("Derma", "Dermatology", 38004452),
-               ("General Practice", "General Practice", 38004446), ("Int Med", "Internal Medicine", 38004456))
+SPECIALTIES = (("Cardiology", "Cardiology"), ("Peds", "Pediatrics"), ("Neuro", "Neurology"), ("Oncology", "Oncology"),
+               ("Ortho", "Orthopedics"), ("Derma", "Dermatology"), ("General Practice", "General Practice"), ("Int Med", "Internal Medicine"))
 N_SITES = 5000
 
 
@@ -41,14 +38,14 @@ def names(i):
 def site_lines():
     """As COPY takes them."""
     for k, name in enumerate(SITES):
-        yield f"{k + 1}\t{name}\t0\t\\N\tS{k + 1}\tOffice\n"
+        yield f"{k + 1}\t{name}\tOffice\t{k + 70000}\n"
 
 
 def provider_lines(n):
     for i in range(n):
         first, last = names(i)
-        short, _, concept = SPECIALTIES[i % 8]
-        yield f"{i + 1}\t{first} {last}\t{npi(i)}\t0\t{concept}\t{i % N_SITES + 1}\tP{i + 1}\t{short}\n"
+        short, full = SPECIALTIES[i % 8]
+        yield f"{i + 1}\t{first} {last}\t{npi(i)}\t{short}\t{SITES[i % N_SITES]}\tP{i + 1}\t{full}\tN{i + 1}\n"
 
 
 def who(k, n):
@@ -66,6 +63,6 @@ def file_lines(rows, n):
     for k in rows:
         i, kind = who(k, n), k % 100
         first, last = names(i)
-        short, full, _ = ("Phrenology", "Phrenology", 0) if kind == 2 else SPECIALTIES[i % 8]
+        short, full = ("Phrenology", "Phrenology") if kind == 2 else SPECIALTIES[i % 8]
         name = f"Dr. {first} {last}" if kind < 2 else "NULL" if kind == 4 else f"{first[0]}. {last}" if kind == 5 else f"{first} {last}"
         yield f"{name},{i + 1:03},{'NULL' if kind == 3 else npi(i)},{short},{SITES[i % N_SITES]},P{i + 1},{full},N{i + 1}\n"
