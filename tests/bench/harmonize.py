@@ -14,12 +14,13 @@ import tempfile
 import time
 
 import office as practice
+import lake_reader
 from duck import duck
 from dumps import PeakWatch
-from harmonize_site import JOB, OMOP, PARTNER, TABLES, TRANSFORM, sources
-from partner_data import FILE_HEADER, PROVIDER_COLUMNS, SITE_COLUMNS, file_lines, provider_lines, site_lines
+from harmonize_s3 import ACCESS, SECRET, Bucket, Server
+from harmonize_site import COLUMNS, JOB, OMOP, PARTNER, TABLES, TRANSFORM, sources
+from partner_data import FILE_HEADER, N_SITES, PROVIDER_COLUMNS, SITE_COLUMNS, file_lines, provider_lines, site_lines
 from programs import INGESTCTL, to_yaml
-from s3_server import S3Server
 from scene import median
 from servers import Postgres
 
@@ -42,9 +43,8 @@ class Partner:
         self.sql(PARTNER)
         self.load("care_site", SITE_COLUMNS, site_lines())
         self.load("provider", PROVIDER_COLUMNS, provider_lines(n))
-        self.s3 = S3Server(self.home / "s3", keep_alive=True).start()
-        self.s3.make_bucket("drop")
-        self.s3.make_bucket("lake")
+        self.s3 = Server(self.home / "s3").start()
+        self.drop, self.lake = Bucket(self.s3, "drop"), Bucket(self.s3, "lake")
         self.upload(range(n_objects))
 
     def sql(self, text):
@@ -76,7 +76,7 @@ class Partner:
     def curl(self, wanted):
         """Seconds for one curl, which does these one after the other over one connection."""
         config = self.home / "curl"
-        config.write_text(f'user = "{self.s3.access}:{self.s3.secret}"\naws-sigv4 = "aws:amz:us-east-1:s3"\n'
+        config.write_text(f'user = "{ACCESS}:{SECRET}"\naws-sigv4 = "aws:amz:us-east-1:s3"\n'
                           f'header = "x-amz-content-sha256: UNSIGNED-PAYLOAD"\n{wanted}', encoding="utf-8")
         began = time.monotonic()
         subprocess.run(["curl", "--silent", "--show-error", "--fail", "--config", str(config)], check=True, stdin=subprocess.DEVNULL,
@@ -89,18 +89,23 @@ class Partner:
         os.sync()
 
     def change(self, share, seed):
-        """This share of the rows get another care site, wherever they are."""
+        """This share of the rows, wherever they are, move to the next care site."""
         chosen = random.Random(seed).sample(range(1, self.n + 1), int(self.n * share))
         self.sql("CREATE TEMPORARY TABLE chosen(id bigint)")
         with self.connection.cursor() as q, open(self.home / "lines", "w+", encoding="utf-8") as lines:
             lines.writelines(f"{i}\n" for i in chosen)
             lines.seek(0)
             q.copy_expert("COPY chosen FROM STDIN", lines)
-        self.sql("UPDATE provider SET care_site_id = care_site_id % 5000 + 1 FROM chosen WHERE provider_id = id; DROP TABLE chosen")
+        self.sql("UPDATE provider SET site_name = care_site_name FROM chosen, care_site WHERE provider_id = id"
+                 f" AND care_site_id = id % {N_SITES} + 1; DROP TABLE chosen")
         return len(chosen)
 
+    def remove(self, numbers):
+        for i in numbers:
+            (self.s3.root / "drop" / self.key(i)).unlink()
+
     def close(self):
-        self.s3.stop()
+        self.s3.kill9()
         self.connection.close()
         practice.drop_database(self.server, "bench_omop")
         shutil.rmtree(self.home)
@@ -143,3 +148,150 @@ class Rival:
 
     def sizes(self):
         return {p.stem: p.stat().st_size for p in (self.folder / "parquet").iterdir()}
+
+    def expect(self, rows):
+        """Both have made of it the same number of rows."""
+        with duck(":memory:") as d:
+            found = {t: d.sql(f"SELECT count(*) FROM '{self.folder}/parquet/{t}.parquet'") for t in TABLES}
+        assert rows == found, f"the lake has {rows}, the rival {found}"
+
+
+def staging(folder):
+    """The local files as the SQL wants to find them, each as DuckDB reads it best."""
+    text = ", ".join(f"'{c}': 'VARCHAR'" for c in COLUMNS)
+    yield "CREATE SCHEMA staged; CREATE SCHEMA lake; CREATE SCHEMA out"
+    for source, table in (("partner_site", "care_site"), ("partner_provider", "provider")):
+        yield (f"CREATE TABLE staged.{source} AS SELECT *, '{source}' AS _source, 'public.{table}' AS _table, '0' AS _snapshot,"
+               f" row_number() OVER () AS _line FROM read_csv('{folder}/{table}.csv', all_varchar = true, header = true, delim = ',', quote = '\"')")
+    yield (f"CREATE TABLE staged.provider_file AS SELECT *, NULL::VARCHAR AS _more, 'provider_file' AS _source, filename AS _object,"
+           " '0' AS _etag, row_number() OVER () AS _line, 1::BIGINT AS _delivery"
+           f" FROM read_csv('{folder}/objects/*.csv', columns = {{{text}}}, header = true, delim = ',', quote = '\"', nullstr = 'NULL', filename = true)")
+    yield "CREATE TABLE staged.delivery AS SELECT 1 AS number, 'provider_file' AS source, '' AS object, '' AS version"
+    yield ("CREATE TABLE out.quarantine(target VARCHAR, reason VARCHAR, kind VARCHAR, detail VARCHAR, source VARCHAR, object VARCHAR,"
+           " version VARCHAR, line BIGINT, raw VARCHAR)")
+    for name, value in (("unknown_care_site", "create"), ("tenant", "bench"), ("run", "1"), ("folder", OMOP)):
+        yield f"SET VARIABLE {name} = '{value}'"
+    yield "SET VARIABLE run_at = now()"
+
+
+def shipped():
+    for i, name in enumerate(TRANSFORM):
+        yield (OMOP / name).read_text(encoding="utf-8")
+        if i == 0:
+            yield "; ".join(f"CREATE TABLE lake.{t} AS SELECT * FROM out.{t} LIMIT 0" for t in TABLES)
+
+
+# Ours.
+
+def config(partner, folder, memory):
+    """The shipped job, with a state folder of its own and a lake under a prefix of its own."""
+    s3 = {"endpoint": partner.s3.endpoint, "credentials_file": str(partner.s3.credentials)}
+    state = folder / "state"
+    state.mkdir(mode=0o700)
+    return {"postgres": {"url": "postgresql://nobody@127.0.0.1:1/none"}, "state_dir": str(state),
+            "databases": {"partner": {"url": partner.server.url("bench_omop")}},
+            "stores": {"drop": {"url": "s3://drop", **s3}, "lake": {"url": f"s3://lake/{folder.name}", **s3}},
+            "jobs": {JOB: {"kind": "harmonize", "sources": sources(), "transform": ", ".join(str(OMOP / f) for f in TRANSFORM),
+                           "variables": "unknown_care_site=create", "lake": "lake", "tables": TABLES, "memory_max": f"{memory}MB"}}}
+
+
+class Job:
+    def __init__(self, partner, number, memory=MEMORY[0]):
+        self.folder = partner.home / f"lake-{number}"
+        self.folder.mkdir()
+        self.lake = partner.s3.root / "lake" / self.folder.name
+        self.file = self.folder / "ingestd.yaml"
+        self.file.write_text(to_yaml(config(partner, self.folder, memory)))
+
+    def run(self):
+        """(seconds of all of it, what it says, the worker's peak in MB)."""
+        began = time.monotonic()
+        process = subprocess.Popen([str(INGESTCTL), "run", "--local", "--config", str(self.file), JOB, "--json"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        watch = PeakWatch(process.pid)
+        watch.start()
+        out, err = process.communicate(timeout=3600)
+        took = time.monotonic() - began
+        watch.join()
+        if process.returncode != 0:
+            raise AssertionError(f"ingestctl run ended with {process.returncode}: {err.strip() or out.strip()}")
+        return took, json.loads(out), watch.peak / 1024
+
+    def sizes(self):
+        """Of the Parquet files of each table."""
+        return {t: sum(p.stat().st_size for p in (self.lake / t).glob("*.parquet")) for t in [*TABLES, "quarantine"]}
+
+    def rows(self):
+        v = lake_reader.view(self.lake)
+        return {t: v.pointer["tables"][t]["rows"] for t in TABLES}
+
+    def close(self):
+        shutil.rmtree(self.folder)
+        shutil.rmtree(self.lake, ignore_errors=True)
+
+
+class Rounds:
+    """What came of each round."""
+
+    def __init__(self):
+        self.parts, self.first, self.later, self.peaks, self.ours, self.theirs = [], [], [], [], None, None
+
+    def one(self, partner, rival, number):
+        partner.settle()
+        self.parts.append(rival.once())
+        job = Job(partner, number)
+        partner.settle()
+        took, said, peak = job.run()
+        self.first.append(took)
+        self.peaks.append(peak)
+        self.ours, self.theirs = job.sizes(), rival.sizes()
+        rival.expect(job.rows())
+        fresh = range(partner.n_objects + number * NEW, partner.n_objects + (number + 1) * NEW)
+        partner.upload(fresh)
+        partner.change(0.01, number)
+        os.sync()
+        took, self.said, peak = job.run()
+        self.later.append(took)
+        self.peaks.append(peak)
+        partner.remove(fresh)
+        job.close()
+
+    def told(self):
+        out, fetched, made = (median(p) for p in zip(*self.parts))
+        return (f"{self.ratio:.2f} × ({median(self.first):.1f} s against {median(map(sum, self.parts)):.1f} s: tables {out:.1f}, objects {fetched:.1f},"
+                f" DuckDB {made:.1f})")
+
+    @property
+    def ratio(self):
+        return median(self.first) / median(map(sum, self.parts))
+
+
+@contextlib.contextmanager
+def world(scene):
+    partner = Partner(scene, scene.size(1_000_000, 100_000), scene.size(1000, 100))
+    try:
+        yield partner
+    finally:
+        partner.close()
+
+
+def harmonize(scene):
+    rounds = Rounds()
+    with world(scene) as partner:
+        rival = Rival(partner)
+        for i in range(scene.size(3, 1)):
+            rounds.one(partner, rival, i)
+        small = Job(partner, "small", MEMORY[1])
+        took, _, peak = small.run()
+        small.close()
+    later, ours, theirs = median(rounds.later), sum(rounds.ours.values()), sum(rounds.theirs.values())
+    return [
+        (f"{partner.n:,} providers in Postgres and {partner.n_objects:,} objects of {ROWS:,} rows in S3 harmonized into a lake in S3, against `\\copy` of"
+         " the tables, all objects by curl, and DuckDB writing the same Parquet from those files, one after the other", rounds.told(), "≤ 1.3 ×",
+         rounds.ratio <= 1.3),
+        (f"the next run, {NEW} new objects and 1 % of the rows changed, against that first one",
+         f"{later / median(rounds.first):.2f} × ({later:.1f} s)", "≤ 0.25 ×", later <= 0.25 * median(rounds.first)),
+        (f"worker RSS, peak, with memory_max {MEMORY[0]} MB and {MEMORY[1]} MB", f"{max(rounds.peaks):.0f} MB and {peak:.0f} MB ({took:.1f} s)",
+         f"≤ {MEMORY[0] + RSS_BESIDE} MB and {MEMORY[1] + RSS_BESIDE} MB", max(rounds.peaks) <= MEMORY[0] + RSS_BESIDE and peak <= MEMORY[1] + RSS_BESIDE),
+        ("the Parquet files of all tables, against DuckDB's own zstd of the same rows", f"{ours / theirs:.2f} × ({ours / 1e6:.1f} MB against"
+         f" {theirs / 1e6:.1f} MB)", "≤ 1.1 ×", ours <= 1.1 * theirs)]

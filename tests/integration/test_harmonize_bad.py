@@ -307,7 +307,7 @@ def test_sql_that_pries(site, text):
 
 def test_sql_reads_beside_itself(site):
     site.deliver("a.csv", [row(1)])
-    with_sql(site, "CREATE TABLE x AS SELECT * FROM read_csv(replace(getvariable('folder'), 'own.sql', 'beside.csv'));"
+    with_sql(site, "CREATE TABLE x AS SELECT * FROM read_csv(getvariable('folder') || '/beside.csv');"
                    " INSERT INTO x SELECT 1 / (count(*) = 1)::INTEGER FROM x")
     (site.home / "sql/beside.csv").write_text("a\n1\n")
     site.harmonized()

@@ -163,7 +163,7 @@ def test_killed_in_the_transformation(world):
     folder = world.site.home / "held"
     folder.mkdir()
     os.mkfifo(folder / "pipe")
-    (folder / "wait.sql").write_text("CREATE TABLE waited AS SELECT * FROM read_csv(replace(getvariable('folder'), 'wait.sql', 'pipe'))")
+    (folder / "wait.sql").write_text("CREATE TABLE waited AS SELECT * FROM read_csv(getvariable('folder') || '/pipe')")
     job = dict(world.site.job)
     world.site.job["transform"] += f", {folder / 'wait.sql'}"
     try:
