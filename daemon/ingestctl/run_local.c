@@ -41,15 +41,21 @@ static bool is_folder_of_ours(const char *folder)
 }
 
 /* The worker makes the job's own in it, but does not know where it can be set. */
-static int make_folder(const struct ctl *ctl, const struct config *config)
+static int make_folder(const struct ctl *ctl, const struct config *config, const char *kind)
 {
-    _cleanup_free_ char *path = xasprintf("%s/match", config->state_dir);
+    _cleanup_free_ char *path = xasprintf("%s/%s", config->state_dir, kind);
     if (is_folder_of_ours(path))
         return CTL_DONE;
-    ctl_say("the folder %s, for what a match has read, cannot be made or written in: %s; set state_dir in %s "
+    ctl_say("the folder %s, where a %s keeps what it works with, cannot be made or written in: %s; set "
+            "state_dir in %s "
             "to a folder of your own",
-        path, strerror(errno), ctl->config);
+        path, kind, strerror(errno), ctl->config);
     return CTL_FAILED;
+}
+
+static bool keeps_a_folder(const struct config_job *job)
+{
+    return strcmp(job->kind, "match") == 0 || strcmp(job->kind, "harmonize") == 0;
 }
 
 /* As the daemon keeps it, so that it is shown in the same way. */
@@ -85,7 +91,8 @@ static int work(
 {
     const struct process_limits limits = {job->time_limit_us, job->memory_max, 0};
     struct bar bar = {.form = ctl->terminal && !ctl->json ? BAR_DRAWN : BAR_NONE};
-    const struct work_events events = {.progress = work_show_progress, .arg = &bar};
+    const struct work_events events = {
+        .progress = work_show_progress, .stage = ctl->json ? NULL : work_show_stage, .arg = &bar};
     _cleanup_free_ char *worker = worker_path();
     _cleanup_job_spec_ struct job_spec spec = {0};
     _cleanup_work_end_ struct work_end end = {0};
@@ -112,6 +119,6 @@ int run_local(const struct ctl *ctl, const struct command *self, const char *nam
             "%s is a rollup, whose windows the daemon keeps on record; without --local it "
             "is run there",
             name);
-    int code = strcmp(job->kind, "match") == 0 ? make_folder(ctl, config) : CTL_DONE;
+    int code = keeps_a_folder(job) ? make_folder(ctl, config, job->kind) : CTL_DONE;
     return code ? code : work(ctl, config, job, dry_run);
 }

@@ -80,6 +80,18 @@ bool member_uint(const cJSON *item, uint64_t *ret)
     return true;
 }
 
+bool member_word(const cJSON *item, char *ret, size_t size)
+{
+    const char *s = cJSON_GetStringValue(item);
+    if (!s || strlen(s) >= size)
+        return false;
+    for (const char *p = s; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return false;
+    strcpy(ret, s);
+    return true;
+}
+
 int member_parse_object(const char *text, size_t n, const char *what, cJSON **ret_object, struct error *err)
 {
     if (n == 0)

@@ -18,6 +18,8 @@ struct cJSON *member_new_int(int64_t v);
 /* false when the item is no whole number of that range, or NULL. */
 bool member_int(const struct cJSON *item, int64_t *ret);
 bool member_uint(const struct cJSON *item, uint64_t *ret);
+/* A word for people; false when it does not fit, or holds what a terminal would obey, or is no string. */
+bool member_word(const struct cJSON *item, char *ret, size_t size);
 
 /* One object of n bytes of UTF-8, with nothing behind it; the message does not quote it. what: "the spec". */
 int member_parse_object(

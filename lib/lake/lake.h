@@ -40,14 +40,18 @@ int lake_publish(struct lake *l, int64_t number, const struct cJSON *pointer, bo
 
 struct lake_file {
     char *path;    /* below the table's folder, decoded */
+    char *entry;   /* the same as it stands in the log: URL-encoded */
     int64_t size;  /* bytes */
     int64_t rows;  /* -1: its statistics do not say */
     char *stats;   /* as they stand in the log; or NULL */
     int64_t modified_ms;
 };
 
-/* version -1: the newest. Of a table without a log the newest is -1, and it has no files. Refuses what it does not
- * understand: a higher protocol, a table that is partitioned, a log with a hole. */
+/* version LAKE_NEWEST: the newest. Of a table without a log the newest is -1, and it has no files. LAKE_NOTHING: as if it
+ * had no log, which is what a lake without a pointer has published, whatever a run that was killed left. Refuses what it does
+ * not understand: a higher protocol, a table that is partitioned, a log with a hole. */
+#define LAKE_NEWEST  (-1)
+#define LAKE_NOTHING (-2)
 int lake_table_open(
     struct lake *l, const char *name, int64_t version, struct lake_table **ret_table, struct db_fault *fault);
 void lake_table_free(struct lake_table *t);
@@ -72,11 +76,12 @@ struct lake_change {
     size_t n_files, n_new;
     int64_t inserted, updated, unchanged; /* rows */
     int64_t bytes;                        /* of the new files */
+    char *schema;                         /* as it stands in the log's metaData */
 };
 void lake_change_done(struct lake_change *c);
 
 /*
- * rows: what names them in DuckDB ("out.provider"). Their columns, by name, are those of the table; a column that the table
+ * rows: the table in DuckDB that holds them ("out.provider"), as SQL names it. Their columns, by name, are those of the table; a column that the table
  * does not have yet is added to it and is NULL in what was there, one that the rows lack is NULL in them; a column of another type is a
  * fault. New Parquet files (zstd) are written into the folder and put into the store, under names nobody had before: until
  * the commit nobody sees them.

@@ -237,6 +237,9 @@ static void hear_line(struct process *p, struct slice line)
     } else if (r.kind == REPORT_PROGRESS) {
         p->progress = r.progress;
         p->events.progress(p->arg, &p->progress);
+    } else if (r.kind == REPORT_STAGE) {
+        if (p->events.stage)
+            p->events.stage(p->arg, &r.stage);
     } else if (r.kind == REPORT_ROW) {
         p->events.row(p->arg, &r);
     } else {

@@ -45,6 +45,8 @@ struct process_events {
     void (*ended)(void *arg, struct process_end *end); /* once; the process may be freed in it */
     /* A row, or a piece of one; NULL where none is expected: one is no report then. */
     void (*row)(void *arg, const struct report *piece);
+    /* A stage is over; NULL: nobody wants to know. */
+    void (*stage)(void *arg, const struct stage_told *stage);
 };
 
 /*

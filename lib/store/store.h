@@ -45,7 +45,8 @@ DEFINE_CLEANUP(struct store *, store_freep, store_free)
 
 /* "s3://bucket/prefix", "/folder" for people. */
 const char *store_label(const struct store *s);
-/* Of a folder the path of a key's file, a new string: it can be read there without a copy. NULL of S3. */
+/* Of a folder the path of a key's file, a new string: it can be read there without a copy. NULL of S3, and where a link is
+ * in its way: links in a folder are not followed, and not listed. */
 char *store_path(const struct store *s, const char *key);
 
 struct store_object {
@@ -57,7 +58,8 @@ struct store_object {
 
 /* Calls fn for every object whose key begins with prefix (""), in the order of the keys' bytes, from behind `after` (or
  * NULL). Objects that are folders' marks (a key that ends in '/') are left out, and so is what another put is still
- * writing. fn returns false to end it. A thousand keys are in memory at a time. */
+ * writing. What is there under a name that is no key (above) is left out too, and the log says how much that is. fn returns
+ * false to end it. Some thousand keys are in memory at a time. */
 typedef bool store_listed(void *arg, const struct store_object *object);
 int store_list(struct store *s, const char *prefix, const char *after, store_listed *fn, void *arg,
     struct store_fault *fault);
