@@ -4,6 +4,7 @@
 #include "job/job.h"
 #include "job/rollup_file.h"
 #include "stream/source.h"
+#include "util/text.h"
 
 #include <cjson/cJSON.h>
 
@@ -30,10 +31,25 @@ static int check_side(const struct config_side *side, struct error *err)
     return side->sql ? job_read_sql(side->sql, &text, err) : 0;
 }
 
+static int check_harmonize(const struct config_job *job, struct error *err)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < job->sources.n; i++) {
+        _cleanup_free_ char *text = NULL;
+        const char *sql = job->sources.list[i].sql;
+        r = sql ? job_read_sql(sql, &text, err) : 0;
+    }
+    for (const char *at = job->transform; r == 0 && at;) {
+        _cleanup_free_ char *text = NULL, *path = text_next_item(&at);
+        r = job_read_sql(path, &text, err);
+    }
+    return r;
+}
+
 static int check_sql(const struct config *config, const struct config_job *job, struct error *err)
 {
     _cleanup_free_ char *text = NULL;
-    if (check_side(&job->left, err) < 0 || check_side(&job->right, err) < 0)
+    if (check_side(&job->left, err) < 0 || check_side(&job->right, err) < 0 || check_harmonize(job, err) < 0)
         return -1;
     if (!job->sql)
         return 0;

@@ -40,22 +40,19 @@ static bool is_folder_of_ours(const char *folder)
     return (mkdir(path, 0700) == 0 || errno == EEXIST) && access(path, W_OK | X_OK) == 0;
 }
 
-/* The worker makes the job's own in it, but does not know where it can be set. */
-static int make_folder(const struct ctl *ctl, const struct config *config, const char *kind)
+/* Of the kinds that keep something on the disk. The worker makes the job's own in it, but does not know where it can be
+ * set. */
+static int make_folder(const struct ctl *ctl, const struct config *config, const struct config_job *job)
 {
-    _cleanup_free_ char *path = xasprintf("%s/%s", config->state_dir, kind);
+    if (strcmp(job->kind, "match") != 0 && strcmp(job->kind, "harmonize") != 0)
+        return CTL_DONE;
+    _cleanup_free_ char *path = xasprintf("%s/%s", config->state_dir, job->kind);
     if (is_folder_of_ours(path))
         return CTL_DONE;
-    ctl_say("the folder %s, where a %s keeps what it works with, cannot be made or written in: %s; set "
-            "state_dir in %s "
+    ctl_say("the folder %s, for what a %s has read, cannot be made or written in: %s; set state_dir in %s "
             "to a folder of your own",
-        path, kind, strerror(errno), ctl->config);
+        path, job->kind, strerror(errno), ctl->config);
     return CTL_FAILED;
-}
-
-static bool keeps_a_folder(const struct config_job *job)
-{
-    return strcmp(job->kind, "match") == 0 || strcmp(job->kind, "harmonize") == 0;
 }
 
 /* As the daemon keeps it, so that it is shown in the same way. */
@@ -119,6 +116,6 @@ int run_local(const struct ctl *ctl, const struct command *self, const char *nam
             "%s is a rollup, whose windows the daemon keeps on record; without --local it "
             "is run there",
             name);
-    int code = keeps_a_folder(job) ? make_folder(ctl, config, job->kind) : CTL_DONE;
+    int code = make_folder(ctl, config, job);
     return code ? code : work(ctl, config, job, dry_run);
 }

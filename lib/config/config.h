@@ -106,15 +106,15 @@ struct config_store {
 
 /* One source of a harmonize: a table or SELECT of Postgres (database, and table or sql), or objects of a store. */
 struct config_feed {
-    char *name;      /* [a-z0-9_] */
-    char *database;  /* one of `databases:`, or "postgres"; NULL: it is objects */
-    char *table;     /* [schema.]table; or NULL */
-    char *sql;       /* file with one SELECT; absolute once read; or NULL */
-    char *store;     /* one of `stores:`; NULL: it is a database's */
-    char *prefix;    /* of the keys; default "" */
-    char *pattern;   /* glob of the keys' last part; default "*" */
-    char *format;    /* "auto" (default), "csv", "json", "ndjson" */
-    char *columns;   /* with commas between; of objects required; a name with a ? behind it may be missing */
+    char *name;     /* [a-z0-9_] */
+    char *database; /* one of `databases:`, or "postgres"; NULL: it is objects */
+    char *table;    /* [schema.]table; or NULL */
+    char *sql;      /* file with one SELECT; absolute once read; or NULL */
+    char *store;    /* one of `stores:`; NULL: it is a database's */
+    char *prefix;   /* of the keys; default "" */
+    char *pattern;  /* glob of the keys' last part; default "*" */
+    char *format;   /* "auto" (default), "csv", "json", "ndjson" */
+    char *columns;  /* with commas between; of objects required; a name with a ? behind it may be missing */
     char *null_tokens; /* default "NULL" */
     char *delimiter;   /* or NULL: found out */
     int line;
@@ -164,20 +164,20 @@ struct config_job {
     uint64_t batch_fraction;        /* match: millionths; written "0.1" (the default, and the most), "0.05" */
     char *
         outcomes; /* match: which go into the table; default "matched, ambiguous, left_only, right_only, rejected" */
-    struct config_feeds sources;   /* harmonize: at least one, 64 at most */
-    struct config_targets tables;  /* harmonize: at least one, 64 at most */
-    char *transform;               /* harmonize: SQL files, with commas between; absolute once read */
-    char *variables;               /* harmonize: "name=value", with commas between; or NULL */
-    char *lake;                    /* harmonize: one of `stores:` */
-    char *revision;                /* harmonize: a word; or NULL */
-    int64_t full_every_us;         /* harmonize: default 7d */
-    int64_t keep_versions_us;      /* harmonize: default 30d; 0: for ever */
-    int64_t time_limit_us;  /* default 10m, for a sync, a match and a harmonize 6h */
-    uint64_t retries;       /* attempts after the first; default 3 */
-    int64_t retry_after_us; /* the first wait, doubled each time, at most an hour; default 10s */
-    uint64_t memory_max;    /* of its worker; default 128MB */
-    uint64_t result_rows;   /* query: rows of the result that are kept on record; default 20 */
-    char *transaction;      /* query: "yes" (default) or "no" */
+    struct config_feeds sources;  /* harmonize: at least one, 64 at most */
+    struct config_targets tables; /* harmonize: at least one, 64 at most */
+    char *transform;              /* harmonize: SQL files, with commas between; absolute once read */
+    char *variables;              /* harmonize: "name=value", with commas between; or NULL */
+    char *lake;                   /* harmonize: one of `stores:` */
+    char *revision;               /* harmonize: a word; or NULL */
+    int64_t full_every_us;        /* harmonize: default 7d */
+    int64_t keep_versions_us;     /* harmonize: default 30d; 0: for ever */
+    int64_t time_limit_us;        /* default 10m, for a sync, a match and a harmonize 6h */
+    uint64_t retries;             /* attempts after the first; default 3 */
+    int64_t retry_after_us;       /* the first wait, doubled each time, at most an hour; default 10s */
+    uint64_t memory_max;          /* of its worker; default 128MB */
+    uint64_t result_rows;         /* query: rows of the result that are kept on record; default 20 */
+    char *transaction;            /* query: "yes" (default) or "no" */
     int line;
 };
 
@@ -204,7 +204,7 @@ struct config {
     size_t n_stores;
     struct config_job *jobs;
     size_t n_jobs;
-    char *tenant; /* of a tenant's file (docs/fleet.md): its name; else NULL */
+    char *tenant;         /* of a tenant's file (docs/fleet.md): its name; else NULL */
     uint64_t workers;     /* runs at once, at most; default 4 */
     int64_t keep_runs_us; /* how long runs stay on record; default 400d */
 };
@@ -264,8 +264,11 @@ bool config_stream_equal(const struct config_stream *a, const struct config_stre
 /* NULL when the configuration has none of that name. */
 const struct config_job *config_find_job(const struct config *c, const char *name);
 const struct config_database *config_find_database(const struct config *c, const char *name);
+const struct config_store *config_find_store(const struct config *c, const char *name);
 /* A key of one column, as a REST resource has it; false also where there is none. */
 bool config_is_one_key(const char *key);
+/* The same of a list whose items may have blanks around them. */
+bool config_is_one_item(const char *list);
 /* Why the keys of a REST resource cannot be so together; NULL: they can. */
 const char *config_rest_wrong(const struct config_rest *rest);
 /* True when the two describe the same job. */

@@ -17,11 +17,12 @@ struct lake;
 struct lake_table;
 
 struct lake_options {
-    struct store *store;     /* stays the caller's */
-    struct db *duck;         /* DuckDB, the caller's; it may read and write `folder` */
-    const char *folder;      /* of this run: what is written lies here until it is put */
-    const char *cache;       /* of a lake that is no folder of this machine: copies of its files, kept from run to run */
-    const char *writer;      /* "ingestd/0.1.0 clinic omop": who, for the log */
+    struct store *store; /* stays the caller's */
+    struct db *duck;     /* DuckDB, the caller's; it may read and write `folder` */
+    const char *folder;  /* of this run: what is written lies here until it is put */
+    const char
+        *cache; /* of a lake that is no folder of this machine: copies of its files, kept from run to run */
+    const char *writer; /* "ingestd/0.1.0 clinic omop": who, for the log */
 };
 int lake_open(const struct lake_options *options, struct lake **ret_lake, struct db_fault *fault);
 void lake_free(struct lake *l);
@@ -33,17 +34,17 @@ DEFINE_CLEANUP(struct lake *, lake_freep, lake_free)
 int lake_published(struct lake *l, int64_t *ret_number, struct cJSON **ret_pointer, struct db_fault *fault);
 /* Makes number + 1. pointer: {"tables": {"provider": {"version": 12}, …}, …}: what else is in it is the caller's. *ret_lost:
  * somebody else has made it meanwhile, which is a transient fault. */
-int lake_publish(struct lake *l, int64_t number, const struct cJSON *pointer, bool *ret_lost,
-    struct db_fault *fault);
+int lake_publish(
+    struct lake *l, int64_t number, const struct cJSON *pointer, bool *ret_lost, struct db_fault *fault);
 
 /* ---- a table as of a version (log.c, snapshot.c) ---- */
 
 struct lake_file {
-    char *path;    /* below the table's folder, decoded */
-    char *entry;   /* the same as it stands in the log: URL-encoded */
-    int64_t size;  /* bytes */
-    int64_t rows;  /* -1: its statistics do not say */
-    char *stats;   /* as they stand in the log; or NULL */
+    char *path;   /* below the table's folder, decoded */
+    char *entry;  /* the same as it stands in the log: URL-encoded */
+    int64_t size; /* bytes */
+    int64_t rows; /* -1: its statistics do not say */
+    char *stats;  /* as they stand in the log; or NULL */
     int64_t modified_ms;
 };
 

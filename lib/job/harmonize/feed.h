@@ -57,7 +57,7 @@ struct feed {
     struct harmonize *h;
     const struct job_feed *spec;
 
-    /* Set by open(), the driver's: names as the source has them. Without any new rows too. */
+    /* Set by open(), the driver's, valid until the first next(): names as the source has them. Without any new rows too. */
     const char *const *columns;
     size_t n_columns;
 

@@ -40,10 +40,17 @@ static void tell(struct recipe *r, const char *name, enum stage_outcome outcome,
     cJSON_AddItemToArray(r->stages, stage_told_json(&told));
 }
 
+/* Does the fault say already that it is of this stage? */
+static bool is_named(const struct db_fault *fault, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(fault->error.text, name, n) == 0 && fault->error.text[n] == ':';
+}
+
 static int fail(struct recipe *r, const char *name, const struct stage_account *a, struct db_fault *fault)
 {
     tell(r, name, STAGE_FAILED, a, fault);
-    return error_prefix(&fault->error, "stage %s", name);
+    return is_named(fault, name) ? -1 : error_prefix(&fault->error, "%s", name);
 }
 
 static void pause_before(int attempt)
@@ -89,7 +96,7 @@ static int extract_and_stage(struct recipe *r, struct db_fault *fault)
     stage.attempts = MAX(stage.attempts, 1);
     if (extract.us == 0)
         extract.us = clock_mono_us() - began;
-    if (result < 0 && !stage.failed)
+    if (result < 0 && !is_named(fault, "stage"))
         return fail(r, "extract", &extract, fault);
     tell(r, "extract", STAGE_DONE, &extract, NULL);
     if (result < 0)

@@ -15,7 +15,6 @@ struct cJSON;
 struct stage_account {
     int64_t rows, bytes, us;
     int attempts;
-    bool failed; /* harmonize_stage() alone: which of its two stages the fault is of */
 };
 
 struct harmonize {
@@ -60,7 +59,8 @@ int harmonize_store_open(const struct job_store *from, struct store **ret_store,
 int harmonize_store_fault(struct db_fault *fault, const struct store_fault *from);
 
 /* extract.c, stage.c, feed_table.c, feed_objects.c: both stages, since they go on side by side. Makes the staged tables and views,
- * staged.delivery, and the rows of `h->rejects` … in out.quarantine (which it makes). */
+ * staged.delivery, and the rows of `h->rejects` … in out.quarantine (which it makes). Which of the two a fault is of, its first
+ * word says: "stage: …". */
 int harmonize_stage(
     struct harmonize *h, struct stage_account *extract, struct stage_account *stage, struct db_fault *fault);
 

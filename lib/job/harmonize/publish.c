@@ -33,10 +33,12 @@ static int64_t vacuumed_us(const struct harmonize *h)
     return at && clock_parse_utc(at, &us) == 0 ? us : h->at_us;
 }
 
-/* A clock that was set back makes it no later. */
+/* A clock that was set back makes it no later. Who keeps all versions has nothing to remove. */
 static bool is_vacuum_due(const struct harmonize *h)
 {
     int64_t last = vacuumed_us(h);
+    if (h->job->keep_versions_us == 0)
+        return false;
     return h->at_us - last >= VACUUM_EVERY_US || last > h->at_us;
 }
 
