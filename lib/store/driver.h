@@ -3,6 +3,8 @@
 #include "store/store.h"
 #include "util/buffer.h"
 
+#include <stdatomic.h>
+
 #define STORE_KEY_MAX 1024
 
 struct store_driver {
@@ -17,6 +19,7 @@ struct store_driver {
     int (*put)(struct store *s, const char *key, struct slice bytes, bool fresh, struct store_fault *fault);
     int (*remove)(struct store *s, const char *key, struct store_fault *fault);
     char *(*path)(const struct store *s, const char *key);
+    void (*stop_when)(struct store *s, const atomic_bool *stop); /* or NULL */
     void (*free)(struct store *s);
 };
 
@@ -33,6 +36,9 @@ int s3_open(const struct store_options *options, struct store **ret_store, struc
 const char *store_key_wrong(const char *key);
 /* What a driver came across while it listed, and whoever lists cannot be given. */
 void store_tell_left_out(const struct store *s, uint64_t n);
+
+/* Another thread sets *stop, and what this one is at ends soon, with a fault; it is one of several threads then. */
+void store_stop_when(struct store *s, const atomic_bool *stop);
 
 /* The same flags each time: it is there no more, it is there already, it became another. Each returns -1. */
 int store_absent(struct store *s, const char *key, struct store_fault *fault);

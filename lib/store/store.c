@@ -125,6 +125,8 @@ int store_open(const struct store_options *options, struct store **ret_store, st
     *fault = (struct store_fault){0};
     if (strncmp(options->url, "file://", 7) == 0)
         return folder_open(options, ret_store, fault);
+    if (strncmp(options->url, "s3://", 5) == 0)
+        return s3_open(options, ret_store, fault);
     return store_fault_set(
         fault, false, "\"%.100s\" is no store: write s3://bucket/prefix or file:///folder", options->url);
 }
@@ -136,6 +138,12 @@ void store_free(struct store *s)
     free(s->label);
     buffer_done(&s->facts);
     s->driver->free(s);
+}
+
+void store_stop_when(struct store *s, const atomic_bool *stop)
+{
+    if (s->driver->stop_when)
+        s->driver->stop_when(s, stop);
 }
 
 const char *store_label(const struct store *s)
