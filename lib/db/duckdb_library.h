@@ -118,7 +118,6 @@
     F(vector_size)                                                                                           \
     F(vector_ensure_validity_writable)                                                                       \
     F(validity_set_row_invalid)                                                                              \
-    F(vector_assign_string_element_len)                                                                      \
     F(data_chunk_set_size)
 
 struct duck_library {

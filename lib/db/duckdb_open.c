@@ -138,7 +138,8 @@ static int configure(
 {
     int64_t memory = memory_for(options);
     _cleanup_free_ char *limit = xasprintf("%" PRId64 "B", memory);
-    _cleanup_free_ char *threads = xasprintf("%ld", threads_for(options, memory));
+    duck->threads = threads_for(options, memory);
+    _cleanup_free_ char *threads = xasprintf("%ld", duck->threads);
     _cleanup_free_ char *temp =
         options->temp_folder ? xstrdup(options->temp_folder) : xasprintf("%s.tmp", duck->path);
     const struct setting settings[] = {

@@ -16,6 +16,9 @@
 #include <time.h>
 
 #define ATTEMPTS_MAX 3
+#define MAKE_SQL                                                                                             \
+    "CREATE SCHEMA IF NOT EXISTS staged; CREATE SCHEMA IF NOT EXISTS out;"                                   \
+    "ATTACH IF NOT EXISTS ':memory:' AS \"" STAGE_ROWS "\""
 
 static const int64_t pauses_us[ATTEMPTS_MAX - 1] = {1 * US_PER_SEC, 4 * US_PER_SEC};
 
@@ -270,9 +273,7 @@ static int begin(struct staging *s, struct db_fault *fault)
     add_sources(s);
     if (refuse_name(h, fault) < 0)
         return -1;
-    if (books_open(h, &s->books, fault) < 0 ||
-        db_script(
-            h->duck, "CREATE SCHEMA IF NOT EXISTS staged; CREATE SCHEMA IF NOT EXISTS out", NULL, fault) < 0)
+    if (books_open(h, &s->books, fault) < 0 || db_script(h->duck, MAKE_SQL, NULL, fault) < 0)
         return error_prefix(&fault->error, "stage");
     return 0;
 }
