@@ -17,10 +17,10 @@ import office as practice
 import lake_reader
 from duck import duck
 from dumps import PeakWatch
-from harmonize_s3 import ACCESS, SECRET, Bucket, Server
 from harmonize_site import COLUMNS, JOB, OMOP, PARTNER, TABLES, TRANSFORM, sources
 from partner_data import FILE_HEADER, N_SITES, PROVIDER_COLUMNS, SITE_COLUMNS, file_lines, provider_lines, site_lines
 from programs import INGESTCTL, to_yaml
+from s3_server import S3Server
 from scene import median
 from servers import Postgres
 
@@ -43,8 +43,8 @@ class Partner:
         self.sql(PARTNER)
         self.load("care_site", SITE_COLUMNS, site_lines())
         self.load("provider", PROVIDER_COLUMNS, provider_lines(n))
-        self.s3 = Server(self.home / "s3").start()
-        self.drop, self.lake = Bucket(self.s3, "drop"), Bucket(self.s3, "lake")
+        self.s3 = S3Server(self.home / "s3").start()
+        self.drop, self.lake = self.s3.bucket("drop"), self.s3.bucket("lake")
         self.upload(range(n_objects))
 
     def sql(self, text):
@@ -76,7 +76,7 @@ class Partner:
     def curl(self, wanted):
         """Seconds for one curl, which does these one after the other over one connection."""
         config = self.home / "curl"
-        config.write_text(f'user = "{ACCESS}:{SECRET}"\naws-sigv4 = "aws:amz:us-east-1:s3"\n'
+        config.write_text(f'user = "{self.drop.access}:{self.drop.secret}"\naws-sigv4 = "aws:amz:us-east-1:s3"\n'
                           f'header = "x-amz-content-sha256: UNSIGNED-PAYLOAD"\n{wanted}', encoding="utf-8")
         began = time.monotonic()
         subprocess.run(["curl", "--silent", "--show-error", "--fail", "--config", str(config)], check=True, stdin=subprocess.DEVNULL,
@@ -102,10 +102,10 @@ class Partner:
 
     def remove(self, numbers):
         for i in numbers:
-            (self.s3.root / "drop" / self.key(i)).unlink()
+            (self.drop.folder / self.key(i)).unlink()
 
     def close(self):
-        self.s3.kill9()
+        self.s3.stop()
         self.connection.close()
         practice.drop_database(self.server, "bench_omop")
         shutil.rmtree(self.home)
@@ -185,12 +185,12 @@ def shipped():
 
 def config(partner, folder, memory):
     """The shipped job, with a state folder of its own and a lake under a prefix of its own."""
-    s3 = {"endpoint": partner.s3.endpoint, "credentials_file": str(partner.s3.credentials)}
+    drop, lake = ({"url": b.url, "endpoint": b.endpoint, "credentials_file": str(b.credentials)} for b in (partner.drop, partner.lake))
     state = folder / "state"
     state.mkdir(mode=0o700)
     return {"postgres": {"url": "postgresql://nobody@127.0.0.1:1/none"}, "state_dir": str(state),
             "databases": {"partner": {"url": partner.server.url("bench_omop")}},
-            "stores": {"drop": {"url": "s3://drop", **s3}, "lake": {"url": f"s3://lake/{folder.name}", **s3}},
+            "stores": {"drop": drop, "lake": {**lake, "url": f"{lake['url']}/{folder.name}"}},
             "jobs": {JOB: {"kind": "harmonize", "sources": sources(), "transform": ", ".join(str(OMOP / f) for f in TRANSFORM),
                            "variables": "unknown_care_site=create", "lake": "lake", "tables": TABLES, "memory_max": f"{memory}MB"}}}
 
@@ -199,7 +199,7 @@ class Job:
     def __init__(self, partner, number, memory=MEMORY[0]):
         self.folder = partner.home / f"lake-{number}"
         self.folder.mkdir()
-        self.lake = partner.s3.root / "lake" / self.folder.name
+        self.lake = partner.lake.folder / self.folder.name
         self.file = self.folder / "ingestd.yaml"
         self.file.write_text(to_yaml(config(partner, self.folder, memory)))
 

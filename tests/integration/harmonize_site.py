@@ -34,6 +34,13 @@ CREATE TABLE care_site(care_site_id bigint PRIMARY KEY, care_site_name text, pla
 CREATE TABLE provider(provider_id bigint PRIMARY KEY, provider_name text, npi text, specialty text, site_name text, source_id text,
     spec_source text, id_source text);
 GRANT SELECT ON care_site, provider TO dataeng"""
+# What input.sql of the shipped ones looks for, where there is no database.
+NO_TABLES = """
+CREATE TABLE staged.partner_site(care_site_id VARCHAR, care_site_name VARCHAR, place_of_service VARCHAR, location_id VARCHAR,
+    _source VARCHAR, _table VARCHAR, _snapshot VARCHAR, _line BIGINT);
+CREATE TABLE staged.partner_provider(provider_id VARCHAR, provider_name VARCHAR, npi VARCHAR, specialty VARCHAR, site_name VARCHAR,
+    source_id VARCHAR, spec_source VARCHAR, id_source VARCHAR, _source VARCHAR, _table VARCHAR, _snapshot VARCHAR, _line BIGINT);
+"""
 _numbers = itertools.count(1)
 
 
@@ -145,10 +152,18 @@ class Site:
         self.state.mkdir(mode=0o700, exist_ok=True)
         self.stores = {"drop": drop.config(), "lake": lake.config()}
         self.databases = {"partner": {"url": partner.url()}} if partner else {}
-        self.job = {"kind": "harmonize", "sources": sources(partner is not None), "transform": ", ".join(str(OMOP / f) for f in TRANSFORM),
+        self.job = {"kind": "harmonize", "sources": sources(partner is not None), "transform": self.transform(),
                     "variables": "unknown_care_site=create", "lake": "lake", "tables": TABLES, "max_rejected": 100,
                     "retry_after": "1s", **({"memory_max": "2GB"} if SANITIZED else {})}
         self.more = {}
+
+    def transform(self, *more):
+        """The shipped files, and more of them."""
+        files = [OMOP / f for f in TRANSFORM]
+        if not self.partner:
+            (self.home / "no-tables.sql").write_text(NO_TABLES)
+            files.insert(1, self.home / "no-tables.sql")
+        return ", ".join(map(str, [*files, *more]))
 
     def config(self):
         return {"postgres": {"url": "postgresql://nobody@127.0.0.1:1/none"}, "state_dir": str(self.state), "databases": self.databases,

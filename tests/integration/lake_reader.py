@@ -9,12 +9,9 @@ import pathlib
 import subprocess
 import urllib.parse
 
+from lake_site import READER
 from programs import INGESTCTL
 
-try:
-    from deltalake import DeltaTable, QueryBuilder
-except ImportError:
-    DeltaTable = None
 
 
 class View:
@@ -70,7 +67,7 @@ def versions(table_folder):
 
 
 def table(folder, version):
-    rows = by_deltalake(folder, version) if DeltaTable else by_log(folder, version)
+    rows = by_deltalake(folder, version) if READER else by_log(folder, version)
     assert rows is not None
     return rows
 
@@ -82,7 +79,7 @@ def as_text(value):
 
 
 def by_deltalake(folder, version, storage=None):
-    read = QueryBuilder().register("t", DeltaTable(str(folder), version=version, storage_options=storage)).execute("SELECT * FROM t").read_all()
+    read = READER.QueryBuilder().register("t", READER.DeltaTable(str(folder), version=version, storage_options=storage)).execute("SELECT * FROM t").read_all()
     names = list(read.schema.names)
     columns = [read.column(i).to_pylist() for i in range(read.num_columns)]
     return [dict(zip(names, map(as_text, row))) for row in zip(*columns)]

@@ -10,9 +10,8 @@ import subprocess
 
 import pytest
 
-from harmonize_s3 import Bucket, a_server
-from harmonize_site import MARKER, TRANSFORM, OMOP, Folder, Partner, Site, as_csv, as_json, as_ndjson, over, packed, row
-from s3_proxy import Answer, Changed, Cut, Proxy
+from harmonize_s3 import Answer, Bucket, Cut, Proxy, Refuse, a_server
+from harmonize_site import MARKER, Folder, Partner, Site, as_csv, as_json, as_ndjson, over, packed, row
 from servers import StallProxy, wait_until
 
 
@@ -28,14 +27,11 @@ def site(tmp_path, programs_built):
     return Site(tmp_path, None, Folder(tmp_path / "drop"), Folder(tmp_path / "lake"))
 
 
-_buckets = iter(range(1, 1000))
-
-
 @pytest.fixture
 def s3_site(tmp_path, s3, programs_built):
     """The same in buckets, behind a proxy."""
-    proxy, n = Proxy(s3.port), next(_buckets)
-    site = Site(tmp_path, None, Bucket(s3, f"drop{n}", proxy), Bucket(s3, f"lake{n}", proxy))
+    proxy = Proxy(s3)
+    site = Site(tmp_path, None, Bucket(s3, "drop", proxy), Bucket(s3, "lake", proxy))
     site.proxy = proxy
     yield site
     proxy.close()
@@ -155,8 +151,8 @@ def test_a_list_without_end(s3_site):
     def rule(r):
         if r.listing and "provider" in r.target:
             n = next(pages)
-            return Answer(200, body=listing([f"provider/{n:09}-{i:04}.txt" for i in range(1000)], f"t{n}" if n < 100 else None),
-                          **{"Content-Type": "application/xml"})
+            return Answer(status=200, headers={"Content-Type": "application/xml"},
+                          body=listing([f"provider/{n:09}-{i:04}.txt" for i in range(1000)], f"t{n}" if n < 100 else None))
         return None
     s3_site.job["sources"]["provider_file"]["pattern"] = "*.csv"
     s3_site.proxy.rule = rule
@@ -185,7 +181,7 @@ def test_denied(s3_site, tmp_path):
 
 
 def test_clock_skew(s3_site):
-    s3_site.proxy.rule = lambda r: Answer(403, "RequestTimeTooSkewed", Date="Sat, 21 Nov 2020 20:00:00 GMT")
+    s3_site.proxy.rule = lambda r: Answer(status=403, code="RequestTimeTooSkewed", headers={"Date": "Sat, 21 Nov 2020 20:00:00 GMT"})
     fails(s3_site, "clock")
 
 
@@ -198,7 +194,7 @@ def test_503_is_survived(s3_site):
         if (r.method, r.key) in seen:
             return None
         seen.add((r.method, r.key))
-        return Answer(503, "SlowDown") if len(seen) % 2 else Cut()
+        return Answer() if len(seen) % 2 else Refuse()
     s3_site.proxy.rule = rule
     _, v = s3_site.harmonized()
     assert len(v.rows("provider")) == 1
@@ -206,7 +202,7 @@ def test_503_is_survived(s3_site):
 
 def test_503_for_ever(s3_site):
     s3_site.deliver("a.csv", [row(1)])
-    s3_site.proxy.rule = lambda r: Answer(503, "SlowDown") if r.method == "PUT" else None
+    s3_site.proxy.rule = lambda r: Answer() if r.method == "PUT" else None
     fails(s3_site, "load", "503")
     s3_site.proxy.rule = None
     s3_site.harmonized()
@@ -236,7 +232,7 @@ def test_an_answer_that_is_cut_short(s3_site):
     def rule(r):
         if r.method == "GET" and r.key.endswith("a.csv") and not n:
             n.append(r)
-            return Changed(lambda status, headers, octets: (status, headers, octets[:-500]))
+            return Cut(at=2000)
         return None
     s3_site.proxy.rule = rule
     _, v = s3_site.harmonized()
@@ -249,7 +245,7 @@ def with_sql(site, text, name="own.sql"):
     (site.home / "sql").mkdir(exist_ok=True)
     path = site.home / "sql" / name
     path.write_text(text)
-    site.job["transform"] = ", ".join([*(str(OMOP / f) for f in TRANSFORM), str(path)])
+    site.job["transform"] = site.transform(path)
 
 
 @pytest.mark.parametrize("text, words", [
@@ -265,13 +261,13 @@ def test_sql_that_fails(site, text, words):
     site.deliver("a.csv", [marked(1), row(2, ProviderName=f"Dr. {MARKER}"), row(3)])
     with_sql(site, text)
     fails(site, "transform", *words)
-    site.job["transform"] = ", ".join(str(OMOP / f) for f in TRANSFORM)
+    site.job["transform"] = site.transform()
     site.harmonized()
 
 
 def test_sql_that_is_missing(site):
     site.deliver("a.csv", [row(1)])
-    site.job["transform"] += f", {site.home}/nowhere.sql"
+    site.job["transform"] = site.transform(site.home / "nowhere.sql")
     fails(site, "nowhere.sql")
 
 

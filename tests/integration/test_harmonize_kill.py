@@ -6,16 +6,14 @@ import contextlib
 import os
 import random
 import shutil
-import signal
 import subprocess
 import threading
 
 import pytest
 
 import seeds
-from harmonize_s3 import Bucket, a_server
+from harmonize_s3 import Bucket, End, Proxy, a_server
 from harmonize_site import Folder, Partner, Site, kill_worker, over, row
-from s3_proxy import Cut, Proxy
 from servers import wait_until
 
 SEED = int(os.environ.get("HARMONIZE_SEED", 0)) or random.SystemRandom().randrange(1 << 30)
@@ -49,7 +47,7 @@ class World:
 
     def __init__(self, home, postgres, s3):
         self.partner, self.s3 = Partner(postgres), s3
-        self.proxy = Proxy(s3.port)
+        self.proxy = Proxy(s3)
         self.drop, self.lake = Bucket(s3, "drop", self.proxy), Bucket(s3, "lake", self.proxy)
         self.site = Site(home, self.partner, self.drop, self.lake)
         first(self.site)
@@ -85,7 +83,7 @@ class World:
             if not killed.is_set():
                 kill_worker(process)
                 killed.set()
-        self.proxy.rule = lambda r: Cut(after, kill) if wanted(r) else None
+        self.proxy.rule = lambda r: End(kill, after) if wanted(r) else None
         process = self.site.start()
         done = over(process)
         self.proxy.rule = None
@@ -116,7 +114,7 @@ def nth_write(n):
     seen = []
 
     def wanted(r):
-        if r.method in ("PUT", "POST"):
+        if r.write:
             seen.append(r)
             return len(seen) == n + 1
         return False
@@ -125,7 +123,7 @@ def nth_write(n):
 
 def test_killed_between_every_two_writes(world):
     """Each write done and not told of is where the one before the next begins."""
-    writes = [r for r in world.requests if r.method in ("PUT", "POST")]
+    writes = [r for r in world.requests if r.write]
     assert any("_published" in r.key for r in writes) and sum("_delta_log" in r.key for r in writes) >= 4
     log = [n for n, r in enumerate(writes) if "_delta_log" in r.key or "_published" in r.key]
     for n in log:
@@ -165,7 +163,7 @@ def test_killed_in_the_transformation(world):
     os.mkfifo(folder / "pipe")
     (folder / "wait.sql").write_text("CREATE TABLE waited AS SELECT * FROM read_csv(getvariable('folder') || '/pipe')")
     job = dict(world.site.job)
-    world.site.job["transform"] += f", {folder / 'wait.sql'}"
+    world.site.job["transform"] = world.site.transform(folder / "wait.sql")
     try:
         process = world.site.start()
         with writer_of(folder / "pipe", process):
@@ -225,21 +223,18 @@ def test_killed_at_any_moment_with_a_folder(tmp_path, postgres):
 class Held:
     """A run that is held up before a request that is wanted, until it is let go."""
 
-    def __init__(self, world, wanted):
-        self.world, self.reached, self.go, self.done = world, threading.Event(), threading.Event(), False
-        self.wanted = wanted
+    def __init__(self, wanted):
+        self.reached, self.go, self.wanted = threading.Event(), threading.Event(), wanted
 
     def __call__(self, r):
         if not self.reached.is_set() and self.wanted(r):
             self.reached.set()
-            self.world.proxy.lock.release()  # the others' requests go on
             self.go.wait(60)
-            self.world.proxy.lock.acquire()
 
 
 def test_two_at_once_on_one_machine(world):
     world.begin_again()
-    world.proxy.rule = held = Held(world, lambda r: r.method == "PUT" and "_delta_log" in r.key)
+    world.proxy.rule = held = Held(lambda r: r.method == "PUT" and "_delta_log" in r.key)
     one = world.site.start()
     try:
         assert held.reached.wait(60), over(one)
@@ -256,7 +251,7 @@ def test_two_at_once_on_two_machines(world, where):
     """The one that comes later loses, and its next attempt finds all of it done."""
     world.begin_again()
     other = Site(world.site.home, world.partner, world.drop, world.lake, "other-state")
-    world.proxy.rule = held = Held(world, lambda r: r.method == "PUT" and where in r.key)
+    world.proxy.rule = held = Held(lambda r: r.method == "PUT" and where in r.key)
     one = world.site.start()
     try:
         assert held.reached.wait(60), over(one)
