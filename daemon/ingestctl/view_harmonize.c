@@ -162,7 +162,7 @@ static void put_notes(struct buffer *to, const cJSON *stats)
 bool view_harmonize_has(const cJSON *stats, const char *name)
 {
     static const char *const shown[] = {"elapsed_us", "stages", "sources", "tables", "staged", "quarantined",
-        "repaired", "quarantine", "published", "nothing_new", "notes", "sample"};
+        "repaired", "quarantine", "published", "nothing_new", "notes", "sample", "dry_run"};
     for (size_t i = 0; i < N_ELEMENTS(shown) && is_harmonize(stats); i++)
         if (strcmp(shown[i], name) == 0)
             return true;

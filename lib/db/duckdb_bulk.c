@@ -102,17 +102,6 @@ static int insert(struct loading *g, const char *sql)
     return r < 0 ? -1 : 0;
 }
 
-/* Rows come from one function, one chunk after the other, and so there is work for one thread alone. Another would only be the one
- * that does it, while ours asks it without a pause whether it is done. A setting that is refused costs time alone. */
-static void set_threads(const struct duck *duck, long n)
-{
-    duckdb_result result = {0};
-    _cleanup_free_ char *sql = xasprintf("SET threads = %ld", n);
-    if (duck->threads > 1)
-        duck->library->query(duck->connection, sql, &result);
-    duck->library->destroy_result(&result);
-}
-
 int duck_load(struct db *db, const struct db_load *load, int64_t *ret_rows, struct db_fault *fault)
 {
     struct loading g = {.duck = (struct duck *)db, .load = load, .fault = fault};
@@ -128,12 +117,12 @@ int duck_load(struct db *db, const struct db_load *load, int64_t *ret_rows, stru
     if (!g.feed)
         return -1;
     current = &g;
-    set_threads(g.duck, 1);
+    g.duck->patient = true;
     duck_limit_start(g.duck->limit);
     int r = insert(&g, sql);
     bool over = duck_limit_stop(g.duck->limit);
     current = NULL;
-    set_threads(g.duck, g.duck->threads);
+    g.duck->patient = false;
     duck_feed_free(g.feed);
     if (r < 0)
         return over && !g.broke_off ? duck_say_limit(g.duck, fault) : load_failed(&g);

@@ -32,6 +32,8 @@
     F(bind_null)                                                                                             \
     F(pending_prepared_streaming)                                                                            \
     F(pending_error)                                                                                         \
+    F(pending_execute_task)                                                                                  \
+    F(pending_execution_is_finished)                                                                         \
     F(execute_pending)                                                                                       \
     F(destroy_pending)                                                                                       \
     F(result_error)                                                                                          \

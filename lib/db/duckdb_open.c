@@ -138,8 +138,7 @@ static int configure(
 {
     int64_t memory = memory_for(options);
     _cleanup_free_ char *limit = xasprintf("%" PRId64 "B", memory);
-    duck->threads = threads_for(options, memory);
-    _cleanup_free_ char *threads = xasprintf("%ld", duck->threads);
+    _cleanup_free_ char *threads = xasprintf("%ld", threads_for(options, memory));
     _cleanup_free_ char *temp =
         options->temp_folder ? xstrdup(options->temp_folder) : xasprintf("%s.tmp", duck->path);
     const struct setting settings[] = {
@@ -154,6 +153,7 @@ static int configure(
         {"enable_external_access", options->n_files_folders ? "true" : "false"},
         {"default_block_size", BLOCK_SIZE},
         {"preserve_insertion_order", options->scratch ? "false" : "true"},
+        {"force_compression", options->scratch ? "uncompressed" : "auto"}, /* written once, read twice */
         {"checkpoint_threshold", options->scratch ? SCRATCH_LOG : LOG},
         {"duckdb_api", "ingestd"},
     };

@@ -50,7 +50,7 @@ bool member_int(const cJSON *item, int64_t *ret)
         *ret = (int64_t)v;
         return true;
     }
-    const char *s = cJSON_GetStringValue(item);
+    const char *s = cJSON_IsRaw(item) ? item->valuestring : cJSON_GetStringValue(item);
     if (!s || !is_digits(s))
         return false;
     errno = 0;

@@ -10,7 +10,7 @@
  * as the same text whatever the role's settings are. */
 #define BEGIN_SQL                                                                                            \
     "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; "                                         \
-    "SET LOCAL lock_timeout = '20s'; SET LOCAL idle_in_transaction_session_timeout = 0; "                    \
+    "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = 0; "                    \
     "SET LOCAL bytea_output = 'hex'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 1"
 
 /* Either may be forbidden, or unknown to a server that only speaks like Postgres. A primary's timeline is asked of its log: the

@@ -77,12 +77,22 @@ static char *folder_of(const char *path)
     return xstrdup(dirname(copy));
 }
 
+/* Where the files of the lake can be read here: it is a folder of this machine, or there are copies. A new string. */
+static char *lake_folder(const struct harmonize *h, const char *cache)
+{
+    static const char key[] = "_published/any";
+    char *path = store_path(h->lake_store, key);
+    if (!path)
+        return xstrdup(cache);
+    path[strlen(path) - sizeof(key)] = '\0'; /* and the slash before it */
+    return path;
+}
+
 /* What its SQL may reach: what this run writes, the lake or the copies of it, and the folders of the files that it runs. */
 static void choose_folders(const struct harmonize *h, const char *cache, struct folders *to)
 {
-    _cleanup_free_ char *in_lake = store_path(h->lake_store, "lake");
     add_folder(to, xstrdup(h->run_folder));
-    add_folder(to, in_lake ? folder_of(in_lake) : xstrdup(cache));
+    add_folder(to, lake_folder(h, cache));
     for (size_t i = 0; i < h->job->transform.n; i++)
         add_folder(to, folder_of(h->job->transform.list[i]));
 }
@@ -142,14 +152,13 @@ static bool is_another_revision(const struct harmonize *h)
 static int open_lake(struct harmonize *h, const char *cache, struct db_fault *fault)
 {
     const char *tenant = h->job->tenant;
-    _cleanup_free_ char *local = store_path(h->lake_store, "lake");
     _cleanup_free_ char *writer = xasprintf(
         "ingestd/" INGESTD_VERSION " %s%s%s", tenant ? tenant : "", tenant ? " " : "", h->spec->job);
     const struct lake_options options = {
         .store = h->lake_store,
         .duck = h->duck,
         .folder = h->run_folder,
-        .cache = local ? NULL : cache,
+        .cache = cache,
         .writer = writer,
     };
     if (lake_open(&options, &h->lake, fault) < 0 ||

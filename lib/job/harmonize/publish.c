@@ -50,7 +50,7 @@ static void add_tables(const struct harmonize *h, cJSON *pointer)
             continue;
         cJSON *table = cJSON_AddObjectToObject(tables, lake_table_name(h->tables[i]));
         int64_t rows = MAX(lake_table_rows(h->tables[i]), 0);
-        member_add_int(table, "version", h->versions[i]);
+        cJSON_AddNumberToObject(table, "version", (double)h->versions[i]);
         member_add_int(table, "rows", rows + h->changes[i].inserted);
     }
 }

@@ -52,7 +52,8 @@ static bool has_read(const struct harmonize *h)
     cJSON_ArrayForEach(told, h->told)
     {
         const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(told, "name"));
-        double rows = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(told, "rows"));
+        int64_t rows = 0;
+        member_int(cJSON_GetObjectItemCaseSensitive(told, "rows"), &rows);
         for (size_t i = 0; name && i < h->job->n_sources; i++)
             if (rows > 0 && h->job->sources[i].table && strcmp(h->job->sources[i].name, name) == 0)
                 return true;
