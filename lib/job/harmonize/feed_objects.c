@@ -5,14 +5,13 @@
  */
 #include "job/harmonize/feed.h"
 #include "job/harmonize/objects_new.h"
+#include "job/harmonize/store_of.h"
 
 #include "source/object.h"
 #include "store/fetcher.h"
 #include "util/text.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <sys/stat.h>
 
 #define NAMES_MAX 64 /* of columns that nobody declared, and were told */
 
@@ -55,19 +54,6 @@ static struct objects_feed *objects_of(struct feed *f)
 }
 
 /* ---- the store ---- */
-
-static struct store_options options_of(const struct job_store *from)
-{
-    return (struct store_options){
-        .url = from->url,
-        .endpoint = from->endpoint,
-        .region = from->region,
-        .path_style = from->path_style,
-        .credentials_file = from->credentials_file,
-        .ca_file = from->ca_file,
-        .retries = -1,
-    };
-}
 
 static int from_store(const struct store_fault *why, struct db_fault *fault)
 {
@@ -117,11 +103,7 @@ static int start_fetcher(struct objects_feed *o, struct db_fault *fault)
 {
     const struct feed *f = &o->feed;
     struct store_fault why = {0};
-    _cleanup_free_ char *folder = xasprintf("%s/objects-%s", f->h->run_folder, f->spec->name);
-    const struct fetcher_options options = {.store = options_of(&f->spec->store), .folder = folder};
-    *fault = (struct db_fault){0};
-    if (mkdir(folder, 0700) < 0 && errno != EEXIST)
-        return error_set(&fault->error, "cannot make the folder %s: %s", folder, strerror(errno));
+    const struct fetcher_options options = {.store = store_of(&f->spec->store), .folder = f->h->run_folder};
     return fetcher_start(&options, ask_next, o, &o->fetcher, &why) < 0 ? from_store(&why, fault) : 0;
 }
 
@@ -156,7 +138,7 @@ static int prepare(struct feed *f, struct db_fault *fault)
 {
     struct objects_feed *o = objects_of(f);
     struct store_fault why = {0};
-    const struct store_options options = options_of(&f->spec->store);
+    const struct store_options options = store_of(&f->spec->store);
     forget(o);
     if (store_open(&options, &o->store, &why) < 0)
         return from_store(&why, fault);

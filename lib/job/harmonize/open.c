@@ -3,6 +3,7 @@
  * ephemeral DuckDB in that, closed but for the folders it needs; and the lake as it is published.
  */
 #include "job/harmonize/harmonize.h"
+#include "job/harmonize/store_of.h"
 #include "job/job.h"
 
 #include <cjson/cJSON.h>
@@ -19,15 +20,7 @@ int harmonize_store_fault(struct db_fault *fault, const struct store_fault *from
 int harmonize_store_open(const struct job_store *from, struct store **ret_store, struct db_fault *fault)
 {
     struct store_fault why = {0};
-    const struct store_options options = {
-        .url = from->url,
-        .endpoint = from->endpoint,
-        .region = from->region,
-        .path_style = from->path_style,
-        .credentials_file = from->credentials_file,
-        .ca_file = from->ca_file,
-        .retries = -1,
-    };
+    const struct store_options options = store_of(from);
     return store_open(&options, ret_store, &why) < 0 ? harmonize_store_fault(fault, &why) : 0;
 }
 

@@ -26,6 +26,7 @@ struct group {
     struct stage_source *sources;
     size_t n;
     int attempts;
+    int64_t began_us; /* the attempt */
     bool prepared;
 };
 
@@ -119,6 +120,7 @@ static int prepare_group(struct group *g, struct stage_account *extract, struct 
 {
     int64_t began_us = clock_mono_us();
     int r = 0;
+    g->began_us = began_us;
     g->attempts++;
     for (size_t i = 0; r == 0 && i < g->n; i++)
         if (prepare_source(&g->sources[i], fault) < 0)
@@ -144,12 +146,24 @@ static int load_group(struct staging *s, struct group *g, struct db_fault *fault
     return 0;
 }
 
+/* The fault says which of the two it is of. */
+static void tell_again(const struct group *g, const struct db_fault *fault)
+{
+    struct stage_told told = {.name = "extract", .outcome = STAGE_AGAIN, .attempts = g->attempts};
+    if (strncmp(fault->error.text, "stage:", 6) == 0)
+        strcpy(told.name, "stage");
+    snprintf(told.error, sizeof(told.error), "%s", fault->error.text);
+    told.us = clock_mono_us() - g->began_us;
+    report_stage(&told);
+}
+
 /* Is it worth another attempt? Then it has waited for it. */
 static bool try_again(struct staging *s, struct group *g, const struct db_fault *fault)
 {
     close_group(g);
     if (!fault->transient || g->attempts >= ATTEMPTS_MAX)
         return false;
+    tell_again(g, fault);
     _cleanup_free_ char *note = xasprintf("begun again after: %s", fault->error.text);
     cJSON_AddItemToArray(s->h->notes, cJSON_CreateString(note));
     int64_t us = pauses_us[g->attempts - 1];

@@ -1,145 +1,30 @@
 /*
  * stage_cat: extract and stage of a harmonize, alone, for tests/integration/test_stage.py. On its standard input a JSON object:
  *
- *   {"folder": "/there", "memory": bytes, "sources": [{"name", "url", "table" or "sql"} or {"name", "script": "/file"}],
+ *   {"folder": "/there", "memory": bytes, "sources": [{"name", "url", "table" or "sql"} or {"name", "script": "/file"}
+ *    or {"name", "store": {"url", …}, "prefix", "pattern", "columns": […], "format", "null": […], "delimiter"}],
  *    "pointer": {"sources": {…}}, "anew": false, "full_every_us": n, "show": ["SELECT …", …]}
  *
- * and on its standard output what came of it. The objects of these tests are scripts, lines of JSON that say what comes
- * next: {"columns": […], "fail_prepare": n}, {"row": […]}, {"reject": "reason"}, {"delivery": "key", "refused": "reason"},
- * {"fault": "words", "transient": true, "times": n}. Objects of a store have tests of their own.
+ * and on its standard output what came of it. "delivered" is DuckDB's list of Parquet files of the folder "lake" that
+ * stand for its `delivery`.
+ * stage_cat has scripts for objects (stage_scripts.c), objects_cat those of stores.
  */
-#include "job/harmonize/feed.h"
+#include "stage_cat.h"
 
 #include "../db/print.h"
+#include "job/harmonize/harmonize.h"
 #include "job/job.h"
 #include "util/clock.h"
 
-#include <cjson/cJSON.h>
-#include <sys/stat.h>
+/* ---- the lake ---- */
 
-/* ---- scripts as objects ---- */
+static const char *delivered;
 
-struct script_feed {
-    struct feed feed;
-    cJSON *lines;
-    const cJSON *at;
-    char **columns;
-    struct source_cell *cells;
-    int64_t line;
-    int n_prepared;
-};
-
-static const char *word(const cJSON *from, const char *name)
+/* For objects_new.c. */
+int lake_table_list(struct lake *l, const struct lake_table *t, char **ret_list, struct db_fault *fault)
 {
-    return cJSON_GetStringValue(cJSON_GetObjectItem(from, name));
-}
-
-static int number(const cJSON *from, const char *name, int otherwise)
-{
-    const cJSON *n = cJSON_GetObjectItem(from, name);
-    return n ? n->valueint : otherwise;
-}
-
-static int fail(const cJSON *line, struct db_fault *fault)
-{
-    *fault = (struct db_fault){.transient = cJSON_IsTrue(cJSON_GetObjectItem(line, "transient"))};
-    return error_set(&fault->error, "%s", word(line, "fault"));
-}
-
-static cJSON *read_script(const char *path)
-{
-    char *line = NULL;
-    size_t n = 0;
-    _cleanup_fclose_ FILE *file = fopen(path, "re");
-    cJSON *lines = cJSON_CreateArray();
-    while (file && getline(&line, &n, file) > 0)
-        cJSON_AddItemToArray(lines, cJSON_Parse(line));
-    free(line);
-    return lines;
-}
-
-static int prepare(struct feed *f, struct db_fault *fault)
-{
-    struct script_feed *s = (struct script_feed *)f;
-    s->lines = s->lines ? s->lines : read_script(f->spec->prefix);
-    s->at = s->lines->child;
-    s->line = 0;
-    if (s->n_prepared++ < number(s->at, "fail_prepare", 0)) {
-        *fault = (struct db_fault){.transient = true};
-        return error_set(&fault->error, "the store is not there");
-    }
-    feed_note(f, "prepared %d times", s->n_prepared);
+    *ret_list = xstrdup(delivered);
     return 0;
-}
-
-static int open_script(struct feed *f, struct db_fault *fault)
-{
-    struct script_feed *s = (struct script_feed *)f;
-    const cJSON *columns = cJSON_GetObjectItem(s->at, "columns");
-    f->n_columns = (size_t)cJSON_GetArraySize(columns);
-    free(s->columns);
-    free(s->cells);
-    s->columns = xcalloc(f->n_columns + 1, sizeof(*s->columns));
-    s->cells = xcalloc(f->n_columns + 1, sizeof(*s->cells));
-    for (size_t i = 0; i < f->n_columns; i++)
-        s->columns[i] = cJSON_GetStringValue(cJSON_GetArrayItem(columns, (int)i));
-    f->columns = (const char *const *)s->columns;
-    return 0;
-}
-
-static int next(struct feed *f, struct feed_item *ret, enum feed_kind *ret_kind, struct db_fault *fault)
-{
-    struct script_feed *s = (struct script_feed *)f;
-    *ret_kind = FEED_END;
-    s->at = s->at->next;
-    if (s->at && word(s->at, "fault") && s->n_prepared <= number(s->at, "times", 99))
-        return fail(s->at, fault);
-    while (s->at && word(s->at, "fault"))
-        s->at = s->at->next;
-    if (!s->at)
-        return 0;
-    const cJSON *row = cJSON_GetObjectItem(s->at, "row"), *cell = row ? row->child : NULL;
-    for (size_t i = 0; cell; cell = cell->next, i++)
-        s->cells[i] =
-            (struct source_cell){cell->valuestring, cell->valuestring ? strlen(cell->valuestring) : 0};
-    const char *reject = word(s->at, "reject"), *object = word(s->at, "delivery");
-    *ret = (struct feed_item){.line = ++s->line,
-        .cells = s->cells,
-        .reason = reject ? reject : word(s->at, "refused"),
-        .detail = "said the script",
-        .raw = word(s->at, "raw"),
-        .object = object,
-        .version = "e1",
-        .size = 7,
-        .modified_us = 1};
-    ret->n_raw = ret->raw ? strlen(ret->raw) : 0;
-    *ret_kind = row ? FEED_ROW : reject ? FEED_REJECTED : FEED_DELIVERY;
-    if (object)
-        s->line = 0;
-    return 0;
-}
-
-static void close_script(struct feed *f)
-{
-}
-
-static void free_script(struct feed *f)
-{
-    struct script_feed *s = (struct script_feed *)f;
-    cJSON_Delete(s->lines);
-    free(s->columns);
-    free(s->cells);
-    free(s);
-}
-
-static const struct feed_driver script_driver = {
-    false, prepare, open_script, next, close_script, free_script};
-
-struct feed *feed_of_objects(struct harmonize *h, const struct job_feed *spec)
-{
-    struct script_feed *s = xnew(struct script_feed);
-    s->feed = (struct feed){.driver = &script_driver, .h = h, .spec = spec};
-    return &s->feed;
 }
 
 /* ---- the program ---- */
@@ -149,16 +34,43 @@ static char *text(const cJSON *from, const char *name)
     return (char *)word(from, name);
 }
 
+static struct job_words words_of(const cJSON *list)
+{
+    struct job_words words = {0};
+    for (const cJSON *w = list ? list->child : NULL; w; w = w->next)
+        job_words_add(&words, w->valuestring);
+    return words;
+}
+
+static void take_objects(const cJSON *from, struct job_feed *to)
+{
+    const cJSON *store = cJSON_GetObjectItem(from, "store");
+    to->store = (struct job_store){.url = text(store, "url"),
+        .endpoint = text(store, "endpoint"),
+        .path_style = true,
+        .credentials_file = text(store, "credentials_file")};
+    to->prefix = text(from, "prefix");
+    to->pattern = text(from, "pattern");
+    to->format = text(from, "format");
+    to->delimiter = text(from, "delimiter");
+    to->columns = words_of(cJSON_GetObjectItem(from, "columns"));
+    to->null_tokens = words_of(cJSON_GetObjectItem(from, "null"));
+}
+
 static void take_sources(const cJSON *input, struct job_harmonize *job)
 {
     const cJSON *list = cJSON_GetObjectItem(input, "sources");
     job->sources = xcalloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*job->sources));
-    for (const cJSON *s = list->child; s; s = s->next)
-        job->sources[job->n_sources++] = (struct job_feed){.name = text(s, "name"),
+    for (const cJSON *s = list->child; s; s = s->next) {
+        struct job_feed *to = &job->sources[job->n_sources++];
+        *to = (struct job_feed){.name = text(s, "name"),
             .database.url = text(s, "url"),
             .table = text(s, "table"),
             .sql = text(s, "sql"),
             .prefix = text(s, "script")};
+        if (cJSON_HasObjectItem(s, "store"))
+            take_objects(s, to);
+    }
 }
 
 static struct db *open_duck(const cJSON *input, const char *folder)
@@ -166,8 +78,12 @@ static struct db *open_duck(const cJSON *input, const char *folder)
     struct db *duck;
     struct db_fault fault;
     _cleanup_free_ char *url = xasprintf("duckdb://%s/stage.duckdb", folder);
-    const struct db_options options = {
-        .memory_max = number(input, "memory", 256 << 20), .threads = number(input, "threads", 0)};
+    const char *const folders[] = {text(input, "lake")};
+    const struct db_options options = {.memory_max = number(input, "memory", 256 << 20),
+        .threads = number(input, "threads", 0),
+        .files_folders = folders,
+        .n_files_folders = folders[0] ? 1 : 0,
+        .scratch = true};
     if (db_open(url, &options, &duck, &fault) == 0)
         return duck;
     print_fault(&fault);
@@ -229,6 +145,10 @@ int main(void)
         .run_folder = text(input, "folder"),
         .pointer = cJSON_GetObjectItem(input, "pointer"),
         .anew = cJSON_IsTrue(cJSON_GetObjectItem(input, "anew"))};
+    delivered = text(input, "delivered");
+    struct lake_table *tables[1] = {0};
+    h.tables = tables;
+    h.n_tables = delivered ? 1 : 0;
     h.duck = open_duck(input, h.run_folder);
     int64_t began_us = clock_mono_us();
     int r = harmonize_stage(&h, &extract, &stage, &fault);
@@ -245,6 +165,10 @@ int main(void)
         print_shown(h.duck, sql->valuestring);
     print_peak();
     db_close(h.duck);
+    for (size_t i = 0; i < spec.harmonize.n_sources; i++) {
+        job_words_done(&spec.harmonize.sources[i].columns);
+        job_words_done(&spec.harmonize.sources[i].null_tokens);
+    }
     free(spec.harmonize.sources);
     cJSON_Delete(input);
     return r < 0;
