@@ -161,7 +161,6 @@ static int folder_get_file(
     int code = errno;
     if (n >= 0 && check_still(f, from, key, &st, n, fault) == 0)
         return 0;
-    unlink(path);
     return n >= 0 ? -1
                   : store_fault_set(fault, code == EIO, "cannot copy %s of %s to %s: %s%s", key, s->label,
                         path, strerror(code), code == ENOSPC || code == EDQUOT ? "; make room there" : "");
