@@ -142,6 +142,7 @@ int main(void)
     take_sources(input, &spec.harmonize);
     struct harmonize h = {.spec = &spec,
         .job = &spec.harmonize,
+        .at_us = clock_wall_us(),
         .run_folder = text(input, "folder"),
         .pointer = cJSON_GetObjectItem(input, "pointer"),
         .anew = cJSON_IsTrue(cJSON_GetObjectItem(input, "anew"))};
