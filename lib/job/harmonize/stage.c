@@ -26,7 +26,6 @@ struct group {
     struct stage_source *sources;
     size_t n;
     int attempts;
-    int64_t began_us; /* the attempt */
     bool prepared;
 };
 
@@ -121,7 +120,6 @@ static int prepare_group(struct group *g, struct stage_account *extract, struct 
 {
     int64_t began_us = clock_mono_us();
     int r = 0;
-    g->began_us = began_us;
     g->attempts++;
     for (size_t i = 0; r == 0 && i < g->n; i++)
         if (prepare_source(&g->sources[i], fault) < 0)
