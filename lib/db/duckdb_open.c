@@ -153,6 +153,7 @@ static int configure(
         {"enable_external_access", options->n_files_folders ? "true" : "false"},
         {"default_block_size", BLOCK_SIZE},
         {"preserve_insertion_order", options->scratch ? "false" : "true"},
+        {"force_compression", options->scratch ? "uncompressed" : "auto"}, /* written once, read twice */
         {"checkpoint_threshold", options->scratch ? SCRATCH_LOG : LOG},
         {"duckdb_api", "ingestd"},
     };

@@ -30,7 +30,7 @@ int lake_store_fault(struct db_fault *fault, const struct store_fault *store)
 int lake_open(const struct lake_options *options, struct lake **ret_lake, struct db_fault *fault)
 {
     *fault = (struct db_fault){0};
-    _cleanup_free_ char *here = store_path(options->store, "_published/any");
+    _cleanup_free_ char *here = store_path(options->store, "_published/0");
     if (!here && !options->cache)
         return lake_fault(fault, false,
             "the lake %s is no folder of this machine that can be used, and there is no folder to keep "

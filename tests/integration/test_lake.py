@@ -7,6 +7,7 @@ import random
 import pytest
 
 import lake_site
+from programs import BUILD
 from lake_site import Fault, Lake, read_elsewhere
 
 elsewhere = pytest.mark.skipif(lake_site.READER is None, reason="there is no other reader: setup/delta-reader")
@@ -450,3 +451,60 @@ def test_an_empty_table_is_a_table(lake, worker):
     if lake_site.READER:
         assert read_elsewhere(lake.folder / "p", "SELECT count(*) FROM t") == [[0]]
     assert worker.put("p", "SELECT 1::BIGINT id, 'a' AS s") == 1
+
+
+@pytest.mark.skipif(b"__asan_init" in lake_site.RUN_LAKE.read_bytes() if lake_site.RUN_LAKE.exists() else False,
+                    reason="a sanitizer wants to be loaded first")
+def test_killed_before_every_step(lake):
+    """A run that changes two tables and publishes: whenever it is killed, what is published is whole, and a next run ends well."""
+    first = lake.worker("first")
+    for table in ("p", "q"):
+        for n in range(9):
+            first.put(table, f"SELECT i::BIGINT id, 'old' AS s FROM range({n}, 12) r(i)")
+        first.put(table, "SELECT 1::BIGINT id, 'older' AS s")
+    first.ask('publish 0 {"tables": {"p": {"version": 1}, "q": {"version": 1}}}')
+    number, step, ends = 1, 1, 0
+    while ends < 1:
+        w = lake.worker(f"killed-{step}", env={"LD_PRELOAD": str(KILL_AT), "KILL_AT": str(step)})
+        try:
+            run_once(w, f"run {step}")
+            ends += 1
+        except (EOFError, BrokenPipeError):
+            w.kill()
+        check_published(first)
+        after = first.ask("published")
+        assert after["number"] in (number, number + 1)
+        number = after["number"]
+        step += 1
+        assert step < 300
+    assert number >= 2 and step > 12
+    run_once(first, "the last")
+    assert first.ask("published")["number"] == number + 1
+    check_published(first)
+    for table in ("p", "q"):
+        assert first.read(table, -1, "DISTINCT s") == [["the last"]]
+    assert first.ask("vacuum 0 p,q")["removed"] > 0
+    check_published(first)
+
+
+KILL_AT = BUILD / "tests/unit/lake/libkill_at.so"
+
+
+def run_once(w, word):
+    """What a job does: from what is published to what is published next."""
+    number, pointer = (w.ask("published")[k] for k in ("number", "pointer"))
+    versions = {}
+    for table in ("p", "q"):
+        versions[table] = {"version": w.put(table, f"SELECT i::BIGINT id, '{word}' AS s FROM range(12) r(i)",
+                                            version=pointer["tables"][table]["version"])}
+    w.ask(f"publish {number} {json.dumps({'tables': versions})}")
+
+
+def check_published(w):
+    """Both tables are of one run, all rows of it."""
+    tables = w.ask("published")["pointer"]["tables"]
+    rows = [w.read(t, v["version"], "count(*), count(DISTINCT id), max(s), min(s)") for t, v in tables.items()]
+    assert rows[0] == rows[1] and rows[0][0][:2] == ["12", "12"]
+    if lake_site.READER:
+        for table in tables:
+            assert read_elsewhere(w.home.parent / "lake" / table, "SELECT count(*), count(DISTINCT id) FROM t") == [[12, 12]]
