@@ -36,6 +36,18 @@ static int check_type(const struct lake_table *t, const struct lake_column *have
         have->name, t->name, have->type, want->type, have->type);
 }
 
+/* Spark makes no column of such a name, nor reads one everywhere, without column mapping. */
+static int check_name(const struct lake_table *t, const char *name, struct db_fault *fault)
+{
+    if (*name && !strpbrk(name, " ,;{}()\n\t="))
+        return 0;
+    return lake_fault(fault, false,
+        "column '%.100s' of table %s: a name in a Delta table has no blank, and none of ,;{}()= in it: give "
+        "it "
+        "another name",
+        name, t->name);
+}
+
 static int check_required(struct lake *l, const struct lake_table *t, const char *rows,
     const struct lake_columns *have, struct db_fault *fault)
 {
@@ -66,6 +78,8 @@ static int match_columns(const struct lake_table *t, const struct lake_columns *
             return -1;
         if (there)
             continue;
+        if (check_name(t, c->name, fault) < 0)
+            return -1;
         lake_columns_add(all, c->name, c->type, false);
         lake_columns_add(new, c->name, c->type, false);
     }
