@@ -16,6 +16,9 @@
 #include <time.h>
 
 #define ATTEMPTS_MAX 3
+#define MAKE_SQL                                                                                             \
+    "CREATE SCHEMA IF NOT EXISTS staged; CREATE SCHEMA IF NOT EXISTS out;"                                   \
+    "ATTACH IF NOT EXISTS ':memory:' AS \"" STAGE_ROWS "\""
 
 static const int64_t pauses_us[ATTEMPTS_MAX - 1] = {1 * US_PER_SEC, 4 * US_PER_SEC};
 
@@ -85,10 +88,11 @@ static void add_sources(struct staging *s)
 
 /* ---- a group ---- */
 
-static void close_group(struct group *g)
+static void close_group(struct staging *s, struct group *g)
 {
     for (size_t i = 0; i < g->n; i++)
         g->sources[i].feed->driver->close(g->sources[i].feed);
+    snapshots_forget(s->snapshots, &g->sources[0].feed->spec->database);
     g->prepared = false;
 }
 
@@ -141,12 +145,29 @@ static int load_group(struct staging *s, struct group *g, struct db_fault *fault
     return 0;
 }
 
+/* The fault's first word says which of the two stages it is of. */
+static void tell_again(const struct group *g, const struct db_fault *fault)
+{
+    bool reading = strncmp(fault->error.text, "extract", strlen("extract")) == 0;
+    struct stage_told told = {.outcome = STAGE_AGAIN, .attempts = g->attempts};
+    for (size_t i = 0; i < g->n; i++) {
+        const struct stage_source *source = &g->sources[i];
+        told.rows += source->rows;
+        told.bytes += reading ? source->feed->bytes : source->bytes;
+        told.us += reading ? source->extract_us : source->stage_us;
+    }
+    snprintf(told.name, sizeof(told.name), "%s", reading ? "extract" : "stage");
+    snprintf(told.error, sizeof(told.error), "%s", fault->error.text);
+    report_stage(&told);
+}
+
 /* Is it worth another attempt? Then it has waited for it. */
 static bool try_again(struct staging *s, struct group *g, const struct db_fault *fault)
 {
-    close_group(g);
+    close_group(s, g);
     if (!fault->transient || g->attempts >= ATTEMPTS_MAX)
         return false;
+    tell_again(g, fault);
     _cleanup_free_ char *note = xasprintf("begun again after: %s", fault->error.text);
     cJSON_AddItemToArray(s->h->notes, cJSON_CreateString(note));
     int64_t us = pauses_us[g->attempts - 1];
@@ -160,7 +181,7 @@ static int stage_group(
     do {
         *fault = (struct db_fault){0};
         if ((g->prepared || prepare_group(g, extract, fault) == 0) && load_group(s, g, fault) == 0) {
-            close_group(g);
+            close_group(s, g);
             return 0;
         }
     } while (try_again(s, g, fault));
@@ -270,9 +291,7 @@ static int begin(struct staging *s, struct db_fault *fault)
     add_sources(s);
     if (refuse_name(h, fault) < 0)
         return -1;
-    if (books_open(h, &s->books, fault) < 0 ||
-        db_script(
-            h->duck, "CREATE SCHEMA IF NOT EXISTS staged; CREATE SCHEMA IF NOT EXISTS out", NULL, fault) < 0)
+    if (books_open(h, &s->books, fault) < 0 || db_script(h->duck, MAKE_SQL, NULL, fault) < 0)
         return error_prefix(&fault->error, "stage");
     return 0;
 }

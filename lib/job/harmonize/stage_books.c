@@ -14,28 +14,28 @@ static const char *const delivery_columns[] = {
     "number", "source", "object", "version", "size", "modified_us", "rows", "rejected", "refused", "detail"};
 static const char *const rejected_columns[] = {"number", "line", "reason", "detail", "raw"};
 
-/* The names begin with two dots: no source's rows are in such a table. */
+/* No source's name begins with a dot. */
 #define MAKE_SQL                                                                                             \
-    "CREATE OR REPLACE TABLE staged.\"..delivery\" (number INTEGER, source VARCHAR, object VARCHAR, "        \
+    "CREATE OR REPLACE TABLE \".rows\".\".delivery\" (number INTEGER, source VARCHAR, object VARCHAR, "      \
     "version VARCHAR,"                                                                                       \
     " size BIGINT, modified_us BIGINT, rows BIGINT, rejected BIGINT, refused VARCHAR, detail VARCHAR);"      \
-    "CREATE OR REPLACE TABLE staged.\"..rejected\" (number INTEGER, line BIGINT, reason VARCHAR, detail "    \
+    "CREATE OR REPLACE TABLE \".rows\".\".rejected\" (number INTEGER, line BIGINT, reason VARCHAR, detail "  \
     "VARCHAR,"                                                                                               \
     " raw VARCHAR)"
 #define FILL_SQL                                                                                             \
     "CREATE OR REPLACE TABLE staged.delivery AS SELECT number, source, object, version, size,"               \
-    " make_timestamp(modified_us) AS modified, rows, rejected, refused FROM staged.\"..delivery\";"          \
+    " make_timestamp(modified_us) AS modified, rows, rejected, refused FROM \".rows\".\".delivery\";"        \
     "CREATE OR REPLACE TABLE out.quarantine (target VARCHAR, reason VARCHAR NOT NULL, kind VARCHAR NOT "     \
     "NULL,"                                                                                                  \
     " detail VARCHAR, source VARCHAR, object VARCHAR, version VARCHAR, line BIGINT, raw VARCHAR);"           \
     "INSERT INTO out.quarantine SELECT NULL, refused, 'rejected', detail, source, object, version, NULL, "   \
     "NULL"                                                                                                   \
-    " FROM staged.\"..delivery\" WHERE refused IS NOT NULL;"                                                 \
+    " FROM \".rows\".\".delivery\" WHERE refused IS NOT NULL;"                                               \
     "INSERT INTO out.quarantine SELECT NULL, r.reason, 'rejected', r.detail, d.source, d.object, "           \
     "d.version, r.line,"                                                                                     \
-    " to_json(r.raw)::VARCHAR FROM staged.\"..rejected\" r JOIN staged.\"..delivery\" d USING (number)"      \
+    " to_json(r.raw)::VARCHAR FROM \".rows\".\".rejected\" r JOIN \".rows\".\".delivery\" d USING (number)"  \
     " WHERE d.refused IS NULL;"                                                                              \
-    "DROP TABLE staged.\"..rejected\"; DROP TABLE staged.\"..delivery\""
+    "DROP TABLE \".rows\".\".rejected\"; DROP TABLE \".rows\".\".delivery\""
 
 /* One of the two: records of cells, the first of them the attempt. */
 struct book {
@@ -74,8 +74,8 @@ int books_open(struct harmonize *h, struct books **ret_books, struct db_fault *f
     b->h = h;
     b->number = b->first = 1;
     b->raw_left = RAW_MAX;
-    b->deliveries = (struct book){"..delivery", delivery_columns, N_ELEMENTS(delivery_columns), NULL};
-    b->rejected = (struct book){"..rejected", rejected_columns, N_ELEMENTS(rejected_columns), NULL};
+    b->deliveries = (struct book){".delivery", delivery_columns, N_ELEMENTS(delivery_columns), NULL};
+    b->rejected = (struct book){".rejected", rejected_columns, N_ELEMENTS(rejected_columns), NULL};
     if (open_book(h, "deliveries", &b->deliveries.spill, fault) < 0 ||
         open_book(h, "rejected", &b->rejected.spill, fault) < 0)
         return -1;
@@ -233,7 +233,7 @@ static int next_record(void *arg, const struct db_value **ret_values, struct db_
 static int load_book(struct books *b, struct book *book, struct db_fault *fault)
 {
     int64_t n;
-    const struct db_load load = {"staged", book->table, book->n_columns, book->columns, next_record, b};
+    const struct db_load load = {STAGE_ROWS, book->table, book->n_columns, book->columns, next_record, b};
     *fault = (struct db_fault){0};
     b->read = book;
     if (spill_rewind(book->spill, &fault->error) < 0)

@@ -8,6 +8,13 @@
 
 struct books;
 
+/*
+ * The database of DuckDB's that rows lie in as they came, a table a source: one in memory, which spills to the temporary folder
+ * what is beyond the limit. In the file each row would be written twice, and packed: that is half of the work again. Its name is no
+ * word, so that nothing the job's SQL makes comes into its way.
+ */
+#define STAGE_ROWS ".rows"
+
 int books_open(struct harmonize *h, struct books **ret_books, struct db_fault *fault);
 void books_free(struct books *b);
 DEFINE_CLEANUP(struct books *, books_freep, books_free)

@@ -77,16 +77,10 @@ static int take_columns(struct stage_source *s, struct db_fault *fault)
 
 /* ---- its table ---- */
 
-/* No source's own name begins with a dot. A new string. */
-static char *rows_name(const struct stage_source *s)
-{
-    return xasprintf(".%s", s->feed->spec->name);
-}
-
+/* A new string. */
 static char *rows_table(const struct stage_source *s)
 {
-    _cleanup_free_ char *name = rows_name(s);
-    return db_quote_name(s->feed->h->duck, "staged", name);
+    return db_quote_name(s->feed->h->duck, STAGE_ROWS, s->feed->spec->name);
 }
 
 static int make_table(const struct stage_source *s, struct db_fault *fault)
@@ -210,10 +204,9 @@ static int load_rows(struct stage_source *s, struct books *books, int64_t rows_b
 {
     const struct feed *f = s->feed;
     struct pull p = {.source = s, .books = books, .rows_before = rows_before, .told_us = clock_mono_us()};
-    _cleanup_free_ char *name = rows_name(s);
     const char **columns = xcalloc(s->n_columns + 2, sizeof(*columns));
     const struct db_load load = {
-        "staged", name, s->n_columns + (f->driver->of_table ? 1 : 2), columns, next_row, &p};
+        STAGE_ROWS, f->spec->name, s->n_columns + (f->driver->of_table ? 1 : 2), columns, next_row, &p};
     int64_t began_us = clock_mono_us(), n;
     memcpy(columns, s->columns, s->n_columns * sizeof(*columns));
     columns[s->n_columns] = "_line";
