@@ -15,26 +15,37 @@ static char *plain_etag(const char *etag)
 
 /* ---- facts ---- */
 
-/* The answer to a HEAD has no body that says why not: a GET of one byte has. */
+/* The answer to a HEAD has no body that says why not: that to a GET of one byte has. 1: that went well. */
 static int learn_why(struct s3 *s, const char *key, struct store_fault *fault)
 {
     _cleanup_buffer_ struct buffer byte = {0};
     struct store_fault why;
     struct s3_ask ask = {.method = "GET", .verb = "look at", .key = key, .headers = {"Range: bytes=0-0"}};
-    if (fault->status >= 400 && fault->status < 500 && s3_talk(s, &ask, 4096, &byte, NULL, NULL, &why) < 0 &&
-        why.status == fault->status)
+    if (fault->status < 400 || fault->status >= 500)
+        return -1;
+    if (s3_talk(s, &ask, S3_ANSWER_MAX, &byte, NULL, NULL, &why) == 0)
+        return 1;
+    if (why.status != 416) /* it is there, and empty */
         *fault = why;
     return -1;
+}
+
+static int ask_head(struct s3 *s, const char *key, struct answer *ret_answer, struct store_fault *fault)
+{
+    _cleanup_buffer_ struct buffer nothing = {0};
+    struct s3_ask ask = {.method = "HEAD", .verb = "look at", .key = key};
+    for (int i = 0; s3_talk(s, &ask, 0, &nothing, ret_answer, NULL, fault) < 0; i++)
+        if (i == s->retries || learn_why(s, key, fault) < 0)
+            return -1;
+    return 0;
 }
 
 int s3_head(struct store *store, const char *key, struct store_object *ret_object, struct store_fault *fault)
 {
     struct s3 *s = (struct s3 *)store;
     _cleanup_answer_ struct answer a = {0};
-    _cleanup_buffer_ struct buffer nothing = {0};
-    struct s3_ask ask = {.method = "HEAD", .verb = "look at", .key = key};
-    if (s3_talk(s, &ask, 0, &nothing, &a, NULL, fault) < 0)
-        return learn_why(s, key, fault);
+    if (ask_head(s, key, &a, fault) < 0)
+        return -1;
     if (a.length < 0)
         return store_fault_set(fault, false,
             "cannot look at %s in %s: the server does not say how long it is", key, store->label);
@@ -52,8 +63,7 @@ int s3_head(struct store *store, const char *key, struct store_object *ret_objec
 
 int s3_get(struct store *store, const char *key, size_t max, struct buffer *into, struct store_fault *fault)
 {
-    struct s3_ask ask = {
-        .method = "GET", .verb = "read", .key = key, .headers = {"Accept-Encoding: identity"}};
+    struct s3_ask ask = {.method = "GET", .verb = "read", .key = key};
     return s3_talk((struct s3 *)store, &ask, max, into, NULL, NULL, fault);
 }
 
@@ -104,11 +114,10 @@ static int ask_on(struct download *d, struct store_fault *fault)
     _cleanup_answer_ struct answer a = {0};
     _cleanup_free_ char *match = xasprintf("If-Match: \"%s\"", d->etag),
                         *range = xasprintf("Range: bytes=%" PRId64 "-", d->at);
-    struct s3_ask ask = {
-        .method = "GET", .verb = "read", .key = d->key, .headers = {"Accept-Encoding: identity"}};
+    struct s3_ask ask = {.method = "GET", .verb = "read", .key = d->key};
     if (d->at > 0 && !*d->etag && restart(d, fault) < 0) /* nothing tells whether it is the same */
         return -1;
-    size_t n = 1;
+    size_t n = 0;
     if (*d->etag)
         ask.headers[n++] = match;
     if (d->at > 0)
@@ -169,10 +178,8 @@ int s3_get_file(
         s->block = xcalloc(1, S3_BLOCK);
     while (take_rest(&d, fault) < 0) {
         request_stop(s->request);
-        if (!s3_again(s, ++d.failures, fault)) {
-            unlink(path);
+        if (!s3_again(s, ++d.failures, fault))
             return -1;
-        }
     }
     *fault = (struct store_fault){0};
     return 0;

@@ -62,13 +62,13 @@ static int look_back(struct s3 *s, const char *key, struct slice bytes, struct s
 {
     _cleanup_buffer_ struct buffer there = {0};
     struct store_fault why;
-    if (s3_get(&s->base, key, bytes.n, &there, &why) == 0 &&
-        slice_equal((struct slice){there.p, there.n}, bytes)) {
+    int rc = s3_get(&s->base, key, bytes.n, &there, &why);
+    if (rc == 0 && slice_equal((struct slice){there.p, there.n}, bytes)) {
         *fault = (struct store_fault){0};
         return 0;
     }
-    bool other = there.n > 0 || !why.error.text[0]; /* or it is larger */
-    return fault->status == 412 || other ? store_exists(&s->base, key, fault) : -1;
+    bool larger = rc < 0 && why.status == 0 && !why.transient;
+    return fault->status == 412 || rc == 0 || larger ? store_exists(&s->base, key, fault) : -1;
 }
 
 static int put_fresh(struct s3 *s, const char *key, struct slice bytes, struct store_fault *fault)
@@ -80,7 +80,7 @@ static int put_fresh(struct s3 *s, const char *key, struct slice bytes, struct s
         return 0;
     if (fault->status == 501)
         return heedless(s, fault);
-    if (attempts > 1 || (fault->transient && fault->status == 0))
+    if (attempts > 1 || fault->transient)
         return look_back(s, key, bytes, fault);
     return fault->status == 412 ? store_exists(&s->base, key, fault) : -1;
 }

@@ -174,7 +174,10 @@ int store_head(struct store *s, const char *key, struct store_object *ret_object
 int store_get_file(
     struct store *s, const char *key, const char *etag, const char *path, struct store_fault *fault)
 {
-    return check_key(s, key, fault) < 0 ? -1 : s->driver->get_file(s, key, etag, path, fault);
+    if (check_key(s, key, fault) == 0 && s->driver->get_file(s, key, etag, path, fault) == 0)
+        return 0;
+    unlink(path);
+    return -1;
 }
 
 int store_get(

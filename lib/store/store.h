@@ -69,7 +69,8 @@ int store_list(struct store *s, const char *prefix, const char *after, store_lis
 int store_head(struct store *s, const char *key, struct store_object *ret_object, struct store_fault *fault);
 
 /* The whole object into a file, made anew (0600), perhaps in several requests. etag: the version wanted (another one is a
- * fault `changed`), or NULL. Its length is checked against what was promised. */
+ * fault `changed`), or NULL. Its length is checked against what was promised. When it fails
+ * there is no file. */
 int store_get_file(
     struct store *s, const char *key, const char *etag, const char *path, struct store_fault *fault);
 /* The same of a small object into memory: a new buffer with a NUL behind its n bytes; larger than max is a fault. */
