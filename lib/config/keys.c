@@ -30,11 +30,14 @@ static const char *const outcomes[] = {"matched", "ambiguous", "left_only", "rig
 
 static const struct key top_keys[] = {
     {"name", KEY_NAME, "ingestd", AT(name), .most = 64, .needs_restart = true,
-        .help = "What this daemon is called in status, logs and as a consumer."},
+        .help = "What this daemon is called in status, logs and as a consumer. Of a tenant: its name."},
     {"control", KEY_PATH, "/run/ingestd/control", AT(control), .most = 107, .needs_restart = true,
-        .help = "The control socket, which `ingestctl` talks to."},
+        .help = "The control socket, which `ingestctl` talks to. Of a tenant: "
+                "`/run/ingestd-tenants/${tenant}/control`."},
     {"state_dir", KEY_PATH, "/var/lib/ingestd", AT(state_dir), .most = 4000, .needs_restart = true,
-        .help = "The folder of the spools; it must survive a reboot."},
+        .help =
+            "The folder of the spools, and of what matches and harmonizes keep; it must survive a reboot. Of "
+            "a tenant: `/var/lib/ingestd-tenants/${tenant}`."},
     {"http", KEY_LISTEN, AT(http), .fallback_note = "no listener", .needs_restart = true,
         .help = "Serves `/metrics` and `/healthz` on this loopback address."},
     {"log_level", KEY_CHOICE, "info", AT(log_level), .words = levels,

@@ -84,12 +84,12 @@ static void unknown_key(struct reading *r, const yaml_node_t *node, const struct
 /* The value as text, the names of files made absolute; NULL and why not. */
 static char *take_text(struct reading *r, const yaml_node_t *node, const struct key *key, struct error *err)
 {
-    _cleanup_free_ char *text = node_value(node, key->may_be_empty, err);
+    _cleanup_free_ char *text = node_value(node, &r->variables, key->may_be_empty, err);
     char *paths = NULL;
     if (text && key->type == KEY_FILE)
-        return file_beside(r->config->path, text, &paths, err) < 0 ? NULL : paths;
+        return file_beside(r->path, text, &paths, err) < 0 ? NULL : paths;
     if (text && key->type == KEY_FILES)
-        return files_beside(r->config->path, text, &paths, err) < 0 ? NULL : paths;
+        return files_beside(r->path, text, &paths, err) < 0 ? NULL : paths;
     return TAKE(text);
 }
 
@@ -108,7 +108,9 @@ static void read_value(
         return read_ordered(r, node, key, section_base(key, base), where);
     _cleanup_free_ char *text = take_text(r, node, key, &err);
     if (!text || value_take(key, text, base, &err) < 0)
-        complain(r, node, where, "%s", err.text);
+        return complain(r, node, where, "%s", err.text);
+    if (key->type == KEY_STORE)
+        ((struct config_store *)base)->of_tenant = node_is_of_tenant(node);
 }
 
 static void read_pair(struct reading *r, const yaml_node_pair_t *pair, const struct section *section,
@@ -239,6 +241,8 @@ static void read_root(struct reading *r)
 {
     struct marks marks;
     read_section(r, yaml_document_get_root_node(&r->document), &section_top, r->config, "", &marks);
+    fill_tenant(r, &marks);
+    check_values_used(r);
     name_sides(r->config);
     check_neighbours(r, &marks);
     for (size_t i = 0; i < N_NAMED; i++)
@@ -252,13 +256,16 @@ int config_parse(const char *path, const char *text, size_t n, struct config **r
     struct config_problems *problems)
 {
     _cleanup_(config_freep) struct config *c = xnew(struct config);
-    struct reading r = {.config = c, .problems = problems};
+    struct reading r = {.config = c, .path = path, .problems = problems};
     size_t before = problems->n;
     c->path = xstrdup(path);
     if (document_load(text, n, &r.document, problems) < 0)
         return -1;
-    read_root(&r);
-    yaml_document_delete(&r.document);
+    if (!is_tenant(&r) || read_tenant(&r) == 0) {
+        read_root(&r);
+        yaml_document_delete(&r.document);
+    }
+    tenant_done(&r);
     problems_sort(problems);
     if (problems->n > before)
         return -1;
@@ -286,6 +293,8 @@ void config_free(struct config *c)
     free(c->streams);
     free(c->jobs);
     free(c->path);
+    free(c->tenant);
+    free(c->template);
     values_done(&section_top, c);
     free(c);
 }

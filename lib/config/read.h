@@ -28,6 +28,8 @@ struct part {
 struct reading {
     yaml_document_t document;
     struct config *config;
+    const char *path; /* of the file that is read: the template, where a tenant's file names one */
+    struct variables variables;
     struct config_problems *problems;
     struct marks *marks[N_NAMED]; /* one an entry; NULL where there are none */
     struct part *parts;           /* of all jobs, in the order of the file */
@@ -58,6 +60,15 @@ void check_fitting_keys(struct reading *r, const struct section *section, const 
     const char *where, const struct marks *marks);
 /* "jobs.revenue", as messages begin. A new string. */
 char *entry_path(const struct section *section, const char *name);
+
+/* A tenant's file (config/tenant.c): whether the document is one; and its values, then the template in its place. */
+bool is_tenant(struct reading *r);
+int read_tenant(struct reading *r);
+/* What the tenant's file gives and nothing of the template asks for. */
+void check_values_used(struct reading *r);
+/* What is the tenant's own where the template does not say it. */
+void fill_tenant(struct reading *r, const struct marks *top);
+void tenant_done(struct reading *r);
 
 /* Once all is read. top: the marks of the top level. */
 void check_neighbours(struct reading *r, const struct marks *top);

@@ -97,7 +97,7 @@ struct writing {
     FILE *out;
     int64_t now_ms;
     bool all_tombstones;
-    size_t n;
+    size_t n, longest; /* lines, and bytes of the longest */
 };
 
 static void put_line(struct writing *w, const char *name, cJSON *action)
@@ -108,6 +108,7 @@ static void put_line(struct writing *w, const char *name, cJSON *action)
     if (!text)
         abort();
     fprintf(w->out, "%s\n", text);
+    w->longest = MAX(w->longest, strlen(text));
     cJSON_free(text);
     cJSON_Delete(line);
     w->n++;
@@ -142,14 +143,16 @@ static int put_lines(struct writing *w, const struct lake_table *t, const char *
     return lake_fault(fault, true, "%s cannot be written: %s", path, strerror(errno));
 }
 
-static int convert(struct lake *l, const char *from, const char *to, struct db_fault *fault)
+/* DuckDB makes a buffer of twice the size that a line may have. */
+static int convert(
+    struct lake *l, const struct writing *w, const char *from, const char *to, struct db_fault *fault)
 {
     _cleanup_buffer_ struct buffer sql = {0};
     _cleanup_free_ char *source = db_quote_text(l->duck, from), *target = db_quote_text(l->duck, to);
     buffer_printf(&sql,
         "COPY (SELECT * FROM read_json(%s, format = 'newline_delimited', maximum_object_size = %zu, columns "
         "= {",
-        source, LOG_ENTRY_MAX);
+        source, w->longest + 4096);
     for (size_t i = 0; i < N_ELEMENTS(actions); i++)
         if (actions[i].written)
             buffer_printf(&sql, "%s\"%s\": '%s'", i ? ", " : "", actions[i].name, actions[i].written);
@@ -180,7 +183,7 @@ static int write_in(struct lake *l, const struct lake_table *t, const char *fold
     _cleanup_free_ char *lines = xasprintf("%s/actions.json", folder);
     _cleanup_free_ char *path = xasprintf("%s/checkpoint.parquet", folder);
     _cleanup_free_ char *key = lake_log_key(t->name, t->version, ".checkpoint.parquet");
-    if (put_lines(&w, t, lines, fault) < 0 || convert(l, lines, path, fault) < 0)
+    if (put_lines(&w, t, lines, fault) < 0 || convert(l, &w, lines, path, fault) < 0)
         return -1;
     if (stat(path, &st) < 0 || chmod(path, 0440) < 0)
         return lake_fault(fault, false, "%s cannot be read: %s", path, strerror(errno));

@@ -242,6 +242,8 @@ int lake_commit(struct lake *l, const struct lake_table *t, const struct lake_ch
     *fault = (struct db_fault){0};
     *ret_lost = false;
     *ret_note = NULL;
+    if (!change->schema)
+        return lake_fault(fault, false, "there is no change of table %s to commit", t->name);
     if (lake_table_open(l, t->name, LAKE_NEWEST, &newest, fault) < 0)
         return -1;
     _cleanup_(entry_done) struct log_entry e = {.change = change, .newest = newest, .now_ms = lake_now_ms()};

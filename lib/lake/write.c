@@ -11,10 +11,16 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#define FILE_SIZE      "64MB"  /* after so much another file is begun */
-#define ROW_GROUP_SIZE "61440" /* rows of it are in memory until they are written, once a thread */
-#define SMALL_FILE     (INT64_C(4) << 20)
-#define SMALL_FILES    12 /* so many are written together anew */
+#define FILE_SIZE   "64MB" /* after so much another file is begun */
+#define SMALL_FILE  (INT64_C(4) << 20)
+#define SMALL_FILES 12 /* so many are written together anew */
+
+/* Rows are in memory until their group is written, once a thread: a group has no more than so many bytes. DuckDB heeds that
+ * only where the order of rows does not matter to it; where it cannot be told so (its settings are locked), there are few rows
+ * in a group. */
+#define GROUP_OF_BYTES "ROW_GROUP_SIZE_BYTES '12MB'"
+#define GROUP_OF_ROWS  "ROW_GROUP_SIZE 8192"
+#define ORDER          "preserve_insertion_order"
 
 /* ---- columns ---- */
 
@@ -148,18 +154,39 @@ static void give_up(struct lake *l, const struct lake_table *t, const struct lak
     }
 }
 
+static int copy(
+    struct lake *l, const char *select, const char *folder, const char *group, struct db_fault *fault)
+{
+    _cleanup_free_ char *quoted = db_quote_text(l->duck, folder);
+    _cleanup_free_ char *sql =
+        xasprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, %s, FILE_SIZE_BYTES '" FILE_SIZE
+                  "', FILENAME_PATTERN 'part-{uuid}-c000.zstd')",
+            select, quoted, group);
+    return db_query(l->duck, sql, 0, NULL, NULL, fault);
+}
+
+static int copy_unordered(struct lake *l, const char *select, const char *folder, struct db_fault *fault)
+{
+    struct db_fault ignored;
+    _cleanup_free_ char *ordered = NULL;
+    if (db_value(l->duck, "SELECT current_setting('" ORDER "')", 0, NULL, &ordered, fault) < 0)
+        return -1;
+    if (!ordered || strcmp(ordered, "true") != 0)
+        return copy(l, select, folder, GROUP_OF_BYTES, fault);
+    if (db_query(l->duck, "SET " ORDER " = false", 0, NULL, NULL, &ignored) < 0)
+        return copy(l, select, folder, GROUP_OF_ROWS, fault);
+    int r = copy(l, select, folder, GROUP_OF_BYTES, fault);
+    db_query(l->duck, "SET " ORDER " = true", 0, NULL, NULL, &ignored);
+    return r;
+}
+
 int write_files(struct lake *l, const struct lake_table *t, const struct lake_columns *columns,
     const char *select, struct lake_change *change, struct db_fault *fault)
 {
     _cleanup_free_ char *folder = lake_scratch(l, "parquet", fault);
     if (!folder)
         return -1;
-    _cleanup_free_ char *quoted = db_quote_text(l->duck, folder);
-    _cleanup_free_ char *sql =
-        xasprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE " ROW_GROUP_SIZE
-                  ", FILE_SIZE_BYTES '" FILE_SIZE "', FILENAME_PATTERN 'part-{uuid}-c000.zstd')",
-            select, quoted);
-    int r = db_query(l->duck, sql, 0, NULL, NULL, fault);
+    int r = copy_unordered(l, select, folder, fault);
     if (r == 0)
         r = keep_files(l, t, columns, folder, change, fault);
     if (r < 0)

@@ -2,10 +2,12 @@
 
 #include "source/csv_sniff.h"
 #include "source/rest_row.h"
+#include "util/text.h"
 
 #include <strings.h>
 
 #define MORE_KEPT ((size_t)64 * 1024)
+#define LABEL_MAX 200 /* of words of 511 bytes */
 
 /* ---- what the formats share ---- */
 
@@ -139,7 +141,8 @@ static struct object *new_object(const struct object_options *options)
 {
     struct object *o = xnew(struct object);
     o->source.driver = &driver;
-    o->label = xstrdup(options->label);
+    o->label = xstrndup(options->label, LABEL_MAX);
+    text_make_printable(o->label);
     copy_columns(o, options);
     o->n_null_tokens = options->n_null_tokens;
     o->null_tokens = xcalloc(o->n_null_tokens + 1, sizeof(*o->null_tokens));

@@ -50,7 +50,7 @@ static bool is_printable(const char *text)
 
 static int take_credentials(struct s3 *s, const char *path, struct store_fault *fault)
 {
-    char line[CREDENTIALS_MAX];
+    char line[CREDENTIALS_MAX] = "";
     if (!path)
         return 0;
     if (read_line(path, line, fault) < 0)

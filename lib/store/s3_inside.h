@@ -51,7 +51,7 @@ int s3_read_body(
     struct s3 *s, const struct s3_ask *ask, size_t max, struct buffer *into, struct store_fault *fault);
 /* After the n-th failure in a row: waits and returns true when it is worth another try. Else the fault says how many there were. */
 bool s3_again(struct s3 *s, int failures, struct store_fault *fault);
-/* All of it, as often as it takes. ret_answer and ret_attempts may be NULL. */
+/* All of it, as often as it takes. ret_answer and ret_attempts (how many failed) may be NULL. */
 int s3_talk(struct s3 *s, const struct s3_ask *ask, size_t max, struct buffer *into,
     struct answer *ret_answer, int *ret_attempts, struct store_fault *fault);
 

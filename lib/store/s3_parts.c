@@ -106,11 +106,10 @@ static bool is_there(struct upload *u)
 static int ask_complete(struct upload *u, const struct s3_ask *ask, struct store_fault *fault)
 {
     _cleanup_buffer_ struct buffer answer = {0};
-    _cleanup_free_ char *code = NULL, *etag = NULL;
     if (s3_talk(u->s, ask, S3_ANSWER_MAX, &answer, NULL, NULL, fault) < 0)
         return -1;
     struct slice xml = {answer.p, answer.n};
-    etag = s3_xml_find(xml, "CompleteMultipartUploadResult/ETag");
+    _cleanup_free_ char *etag = s3_xml_find(xml, "CompleteMultipartUploadResult/ETag");
     if (etag)
         return 0;
     s3_refused(u->s, ask, 500, xml, fault);

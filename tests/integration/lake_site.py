@@ -104,6 +104,30 @@ class Worker:
         self.process.stdout.close()
 
 
+class BucketLake:
+    """A lake in a bucket of an S3 server (s3_server.py); each worker has a cache of its own."""
+
+    def __init__(self, home, bucket):
+        self.home, self.bucket = pathlib.Path(home), bucket
+        self.workers = []
+
+    def worker(self, name="w", endpoint=None):
+        home = self.home / name
+        w = Worker(home, f"{self.bucket.url}/lake", "--files", home, "--cache", home / "cache", "--endpoint",
+                   endpoint or self.bucket.endpoint, "--credentials", self.bucket.credentials, "--path-style")
+        self.workers.append(w)
+        return w
+
+    def elsewhere(self, table, sql, version=None):
+        options = {"endpoint": self.bucket.endpoint, "access_key_id": self.bucket.access, "allow_http": "true",
+                   "secret_access_key": self.bucket.secret, "region": "us-east-1", "conditional_put": "etag"}
+        return read_elsewhere(f"{self.bucket.url}/lake/{table}", sql, version, options)
+
+    def close(self):
+        for w in self.workers:
+            w.kill()
+
+
 class Lake:
     """A lake in a folder."""
 

@@ -68,7 +68,7 @@ REFUSED = {
     "no-npi.csv": (as_csv(ROWS, ["ProviderName", "ProviderID", "Specialty", "SiteName", "SourceID"]), "missing_column"),
     "cut.csv.gz": (gzip.compress(as_csv([marked(i) for i in range(1, 400)]))[:-300], "truncated_object"),
     "cut.json": (as_json(ROWS)[:-40], "truncated_object"),
-    "flipped.csv.gz": (lambda o: o[:-8] + bytes(b ^ 255 for b in o[-8:-4]) + o[-4:])(gzip.compress(as_csv(ROWS))), "damaged_object"),
+    "flipped.csv.gz": ((lambda o: o[:-8] + bytes(b ^ 255 for b in o[-8:-4]) + o[-4:])(gzip.compress(as_csv(ROWS))), "damaged_object"),
 }
 
 

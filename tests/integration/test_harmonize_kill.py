@@ -81,8 +81,8 @@ class World:
 
         def kill():
             if not killed.is_set():
-                kill_worker(process)
                 killed.set()
+                kill_worker(process)
         self.proxy.rule = lambda r: End(kill, after) if wanted(r) else None
         process = self.site.start()
         done = over(process)

@@ -10,7 +10,7 @@
  * as the same text whatever the role's settings are. */
 #define BEGIN_SQL                                                                                            \
     "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; "                                         \
-    "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = 0; "                    \
+    "SET LOCAL lock_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = 0; "                     \
     "SET LOCAL bytea_output = 'hex'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 1"
 
 /* Either may be forbidden, or unknown to a server that only speaks like Postgres. A primary's timeline is asked of its log: the
@@ -119,6 +119,18 @@ static int ask(struct db *db, const char *sql, char **ret_word, struct db_fault 
     return 0;
 }
 
+/* Bytes come as they are: a database without an encoding has its text checked as UTF-8 otherwise, and one row that is none ends
+ * the whole statement. */
+static int take_bytes(struct db *db, struct db_fault *fault)
+{
+    _cleanup_free_ char *encoding = NULL;
+    if (db_value(db, "SHOW server_encoding", 0, NULL, &encoding, fault) < 0)
+        return -1;
+    if (!encoding || strcmp(encoding, "SQL_ASCII") != 0)
+        return 0;
+    return db_query(db, "SET client_encoding = 'SQL_ASCII'", 0, NULL, NULL, fault);
+}
+
 static int name_cluster(struct snapshot *s, struct db_fault *fault)
 {
     _cleanup_free_ char *system = NULL, *timeline = NULL, *database = NULL;
@@ -185,9 +197,9 @@ static int take_snapshot(struct snapshot *s, struct db_fault *fault)
 static int begin(const struct snapshots *s, struct held *h, struct db_fault *fault)
 {
     if (open_database(s->spec, h->database, &h->snapshot.db, fault) < 0 ||
-        name_cluster(&h->snapshot, fault) < 0 || look_at_tables(s, h, fault) < 0 ||
-        db_script(h->snapshot.db, BEGIN_SQL, NULL, fault) < 0 || lock_tables(s, h, fault) < 0 ||
-        take_snapshot(&h->snapshot, fault) < 0) {
+        take_bytes(h->snapshot.db, fault) < 0 || name_cluster(&h->snapshot, fault) < 0 ||
+        look_at_tables(s, h, fault) < 0 || db_script(h->snapshot.db, BEGIN_SQL, NULL, fault) < 0 ||
+        lock_tables(s, h, fault) < 0 || take_snapshot(&h->snapshot, fault) < 0) {
         end(h);
         return -1;
     }

@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 
+#define ROW_MAX   ((size_t)4 << 20)
 #define NAMES_MAX 64 /* of columns that nobody declared, and were told */
 
 /* It was asked for and has not come yet. */
@@ -162,8 +163,10 @@ static int open_feed(struct feed *f, struct db_fault *fault)
 /* It is not taken; what is there now, if anything, is the next run's. */
 static void pass(struct objects_feed *o, struct passed *p)
 {
-    if (p->n++ == 0)
-        p->first = xstrdup(o->now.key);
+    if (p->n++ > 0)
+        return;
+    p->first = xstrdup(o->now.key);
+    text_make_printable(p->first);
 }
 
 /* It could not be had. 1: it is passed over. */
@@ -229,6 +232,7 @@ static int open_object(struct objects_feed *o, struct db_fault *fault)
         .delimiter = delimiter_of(spec),
         .null_tokens = (const char *const *)spec->null_tokens.list,
         .n_null_tokens = spec->null_tokens.n,
+        .row_max = ROW_MAX,
     };
     if (object_open(o->path, &options, &o->source, &o->why) == 0)
         return 1;
@@ -282,10 +286,11 @@ static void tell_others(struct objects_feed *o)
                 &names, "%s%.60s", names.n ? ", " : "", *others[i] ? others[i] : "(without a name)");
     if (names.n == 0)
         return;
-    _cleanup_free_ char *shown = xstrdup(buffer_string(&names));
+    _cleanup_free_ char *shown = xstrdup(buffer_string(&names)), *key = xstrdup(o->now.key);
     text_make_printable(shown);
+    text_make_printable(key);
     feed_note(&o->feed, "%s: %s has columns that nobody declared: %s: what is in them is in `_more`",
-        o->feed.spec->name, o->now.key, shown);
+        o->feed.spec->name, key, shown);
 }
 
 static void tell_passed(struct objects_feed *o, const struct passed *p, const char *what)
@@ -303,12 +308,13 @@ static void tell_end(struct objects_feed *o)
 
 /* ---- rows ---- */
 
-/* The words without the key before them, which stands in a column of its own. */
+/* The words without the key before them, or its beginning: it stands in a column of its own. */
 static const char *detail_of(const struct objects_feed *o)
 {
-    size_t n = strnlen(o->now.key, 200);
-    const char *text = o->why.error.text;
-    return strncmp(text, o->now.key, n) == 0 && strncmp(text + n, ": ", 2) == 0 ? text + n + 2 : text;
+    const char *text = o->why.error.text, *key = o->now.key, *p = text;
+    for (; *p && *p == *key; p++)
+        key++;
+    return p > text && strncmp(p, ": ", 2) == 0 ? p + 2 : text;
 }
 
 static void deliver(struct objects_feed *o, struct feed_item *ret_item, enum feed_kind *ret_kind)

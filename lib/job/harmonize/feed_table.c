@@ -4,7 +4,6 @@
 
 #include "job/job.h"
 #include "source/query.h"
-#include "util/clock.h"
 
 #include <cjson/cJSON.h>
 
@@ -42,7 +41,7 @@ static int plan_table(struct table_feed *t, char **ret_sql, struct db_fault *fau
     struct feed *f = &t->feed;
     struct table_plan plan;
     const cJSON *before = find_remembered(f);
-    int64_t now_us = clock_wall_us();
+    int64_t now_us = f->h->at_us;
     _cleanup_(table_facts_done) struct table_facts facts = {0};
     if (table_facts_read(t->snapshot, f->spec->table, &facts, fault) < 0)
         return -1;
@@ -143,8 +142,7 @@ static void close_feed(struct feed *f)
 {
     struct table_feed *t = (struct table_feed *)f;
     end_source(t);
-    snapshots_forget(t->snapshots, &f->spec->database);
-    t->snapshot = NULL;
+    t->snapshot = NULL; /* others read in it: it is ended with the group */
     t->told = false;
 }
 

@@ -11,6 +11,7 @@
 #include "util/clock.h"
 
 #include <cjson/cJSON.h>
+#include <malloc.h>
 #include <time.h>
 
 #define ATTEMPTS    3
@@ -70,6 +71,7 @@ static int run_stage(
         struct stage_account account = {.attempts = attempt};
         *fault = (struct db_fault){0};
         report_progress(name, "", 0, -1);
+        malloc_trim(0);
         int result = stage(&r->h, &account, fault);
         account.us = clock_mono_us() - began;
         if (result == 0) {
@@ -103,6 +105,21 @@ static int extract_and_stage(struct recipe *r, struct db_fault *fault)
         return fail(r, "stage", &stage, fault);
     tell(r, "stage", STAGE_DONE, &stage, NULL);
     return 0;
+}
+
+/* ---- memory ---- */
+
+/*
+ * DuckDB's memory is of our heap. What it takes in pieces of this size and more goes back when it is freed, and leaves no gaps that
+ * nothing fits into; and a heap for each of its threads would keep as much again.
+ */
+#define GOES_BACK (256 * 1024)
+
+static void keep_memory_together(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, GOES_BACK);
+    mallopt(M_TRIM_THRESHOLD, GOES_BACK);
 }
 
 /* ---- the end ---- */
@@ -146,6 +163,7 @@ static int load_and_publish(struct recipe *r, struct db_fault *fault)
 static int work(struct recipe *r, struct db_fault *fault)
 {
     *fault = (struct db_fault){0};
+    keep_memory_together();
     if (!r->h.job->lake.url || !r->h.job->folder)
         return job_refuse(fault, "the job is no harmonize: are the daemon and the worker of one version?");
     if (extract_and_stage(r, fault) < 0 || run_stage(r, "transform", 1, harmonize_transform, fault) < 0 ||

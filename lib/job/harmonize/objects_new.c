@@ -85,9 +85,10 @@ static int next_record(struct spill *spill, struct db_value *ret_values, struct 
 {
     struct slice record;
     int more = spill_next(spill, &record, err);
-    if (more > 0 && !read_record(record, ret_values))
-        return error_set(err, "the list of objects in the run's folder is damaged");
-    return more;
+    if (more <= 0 || read_record(record, ret_values))
+        return more;
+    error_set(err, "the list of objects in the run's folder is damaged");
+    return -1;
 }
 
 /* ---- the listing ---- */

@@ -26,7 +26,6 @@ struct group {
     struct stage_source *sources;
     size_t n;
     int attempts;
-    int64_t began_us; /* the attempt */
     bool prepared;
 };
 
@@ -89,10 +88,11 @@ static void add_sources(struct staging *s)
 
 /* ---- a group ---- */
 
-static void close_group(struct group *g)
+static void close_group(struct staging *s, struct group *g)
 {
     for (size_t i = 0; i < g->n; i++)
         g->sources[i].feed->driver->close(g->sources[i].feed);
+    snapshots_forget(s->snapshots, &g->sources[0].feed->spec->database);
     g->prepared = false;
 }
 
@@ -120,7 +120,6 @@ static int prepare_group(struct group *g, struct stage_account *extract, struct 
 {
     int64_t began_us = clock_mono_us();
     int r = 0;
-    g->began_us = began_us;
     g->attempts++;
     for (size_t i = 0; r == 0 && i < g->n; i++)
         if (prepare_source(&g->sources[i], fault) < 0)
@@ -146,21 +145,26 @@ static int load_group(struct staging *s, struct group *g, struct db_fault *fault
     return 0;
 }
 
-/* The fault says which of the two it is of. */
+/* The fault's first word says which of the two stages it is of. */
 static void tell_again(const struct group *g, const struct db_fault *fault)
 {
-    struct stage_told told = {.name = "extract", .outcome = STAGE_AGAIN, .attempts = g->attempts};
-    if (strncmp(fault->error.text, "stage:", 6) == 0)
-        strcpy(told.name, "stage");
+    bool reading = strncmp(fault->error.text, "extract", strlen("extract")) == 0;
+    struct stage_told told = {.outcome = STAGE_AGAIN, .attempts = g->attempts};
+    for (size_t i = 0; i < g->n; i++) {
+        const struct stage_source *source = &g->sources[i];
+        told.rows += source->rows;
+        told.bytes += reading ? source->feed->bytes : source->bytes;
+        told.us += reading ? source->extract_us : source->stage_us;
+    }
+    snprintf(told.name, sizeof(told.name), "%s", reading ? "extract" : "stage");
     snprintf(told.error, sizeof(told.error), "%s", fault->error.text);
-    told.us = clock_mono_us() - g->began_us;
     report_stage(&told);
 }
 
 /* Is it worth another attempt? Then it has waited for it. */
 static bool try_again(struct staging *s, struct group *g, const struct db_fault *fault)
 {
-    close_group(g);
+    close_group(s, g);
     if (!fault->transient || g->attempts >= ATTEMPTS_MAX)
         return false;
     tell_again(g, fault);
@@ -177,7 +181,7 @@ static int stage_group(
     do {
         *fault = (struct db_fault){0};
         if ((g->prepared || prepare_group(g, extract, fault) == 0) && load_group(s, g, fault) == 0) {
-            close_group(g);
+            close_group(s, g);
             return 0;
         }
     } while (try_again(s, g, fault));

@@ -161,6 +161,8 @@ static int run_commit(struct run *r, char *at, struct db_fault *fault)
     bool lost = false;
     int64_t version;
     _cleanup_free_ char *note = NULL;
+    if (!r->table)
+        return run_open(r, (char[]){"-"}, fault);
     cJSON *line = cJSON_CreateObject();
     int rc = lake_commit(r->lake, r->table, &r->change, at ? at : "WRITE", &version, &note, &lost, fault);
     drop_change(r);
