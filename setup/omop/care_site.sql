@@ -21,7 +21,7 @@ FROM read_csv(getvariable('folder') || '/abbreviations.csv', header = true, deli
 CREATE MACRO spelled_out(names) AS TABLE
 SELECT name, string_agg(coalesce(long, word), ' ' ORDER BY nth) AS spelled
 FROM (SELECT name, unnest(string_split(name, ' ')) AS word, generate_subscripts(string_split(name, ' '), 1) AS nth
-      FROM query_table(names) WHERE name IS NOT NULL) AS words
+      FROM (SELECT DISTINCT name FROM query_table(names) WHERE name IS NOT NULL)) AS words
 LEFT JOIN abbreviation ON short = rtrim(lower(word), '.')
 GROUP BY name;
 
@@ -31,7 +31,7 @@ FROM read_csv(getvariable('folder') || '/place_concepts.csv', header = true, del
 GROUP BY ALL;
 
 CREATE TABLE listed_name AS
-SELECT DISTINCT tidy(name) AS name FROM input_care_site;
+SELECT tidy(name) AS name FROM input_care_site;
 
 -- `found` says what was found, as bits: see `finding` at the end.
 CREATE TABLE listed AS

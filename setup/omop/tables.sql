@@ -45,7 +45,8 @@ FROM read_csv(getvariable('folder') || '/reasons.csv', header = true, delim = ',
 -- A cell without the blanks around it; NULL where nothing is left, or the word NULL. Few begin or end with a blank, and those
 -- alone are worth a closer look.
 CREATE MACRO trimmed(cell) AS
-    nullif(CASE WHEN cell < '!' OR suffix(cell, ' ') THEN nullif(regexp_replace(cell, '^\s+|\s+$', '', 'g'), '') ELSE cell END, 'NULL');
+    nullif(CASE WHEN cell < '!' OR suffix(cell, ' ') OR suffix(cell, chr(9)) OR suffix(cell, chr(10)) OR suffix(cell, chr(13))
+                THEN nullif(regexp_replace(cell, '^\s+|\s+$', '', 'g'), '') ELSE cell END, 'NULL');
 
 -- The same, and one blank where there are several.
 CREATE MACRO tidy(cell) AS
