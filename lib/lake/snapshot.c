@@ -264,6 +264,26 @@ static int finish(struct lake *l, struct lake_table *t, struct db_fault *fault)
     return 0;
 }
 
+static bool see_newer(void *arg, const struct store_object *object)
+{
+    const char *rest, *name = strstr(object->key, LOG_FOLDER) + strlen(LOG_FOLDER);
+    bool *newer = arg;
+    *newer |= !strchr(name, '/') && lake_key_version(name, &rest) >= 0;
+    return !*newer;
+}
+
+int lake_table_is_newest(struct lake *l, const struct lake_table *t, bool *ret_newest, struct db_fault *fault)
+{
+    struct store_fault broken;
+    bool newer = t->version < 0;
+    _cleanup_free_ char *prefix = xasprintf("%s/" LOG_FOLDER, t->name);
+    _cleanup_free_ char *after = lake_log_key(t->name, MAX(t->version, 0), ".json");
+    if (!newer && store_list(l->store, prefix, after, see_newer, &newer, &broken) < 0)
+        return lake_store_fault(fault, &broken);
+    *ret_newest = !newer;
+    return 0;
+}
+
 int lake_table_next(struct lake *l, struct lake_table *t, struct db_fault *fault)
 {
     if (take_commit(l, t, t->version + 1, fault) < 0)
