@@ -1,5 +1,6 @@
 #include "ctl.h"
 
+#include "config/config.h"
 #include "util/buffer.h"
 #include "util/url.h"
 
@@ -8,15 +9,26 @@
 #include <getopt.h>
 #include <stdarg.h>
 
-#define MAX_OPTIONS 48
+#define MAX_OPTIONS    48
+#define DEFAULT_SOCKET "/run/ingestd/control"
 
 /* getopt's value for the options every command takes; a command's own begin at 0x200. */
-enum { OPTION_JSON = 0x100, OPTION_SOCKET, OPTION_CONFIG, OPTION_HELP, OPTION_OWN = 0x200 };
+enum {
+    OPTION_JSON = 0x100,
+    OPTION_SOCKET,
+    OPTION_CONFIG,
+    OPTION_TENANT,
+    OPTION_TENANTS,
+    OPTION_HELP,
+    OPTION_OWN = 0x200,
+};
 
 static const struct option shared[] = {
     {"json", no_argument, NULL, OPTION_JSON},
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"config", required_argument, NULL, OPTION_CONFIG},
+    {"tenant", required_argument, NULL, OPTION_TENANT},
+    {"tenants", required_argument, NULL, OPTION_TENANTS},
     {"help", no_argument, NULL, OPTION_HELP},
 };
 
@@ -26,7 +38,9 @@ static void show_help(const struct command *c)
         c->help[0] ? "\n" : "", c->help);
     printf("\n  --json          the answer as JSON\n"
            "  --socket PATH   the daemon's control socket\n"
-           "  --config FILE   the configuration file\n");
+           "  --config FILE   the configuration file\n"
+           "  --tenant NAME   that of a tenant, and its daemon\n"
+           "  --tenants DIR   where the tenants' files are\n");
 }
 
 static void take_shared(struct ctl *ctl, const struct command *command, int option)
@@ -40,6 +54,13 @@ static void take_shared(struct ctl *ctl, const struct command *command, int opti
         break;
     case OPTION_CONFIG:
         ctl->config = optarg;
+        ctl->config_named = true;
+        break;
+    case OPTION_TENANT:
+        ctl->tenant = optarg;
+        break;
+    case OPTION_TENANTS:
+        ctl->tenants = optarg;
         break;
     case OPTION_HELP:
         show_help(command);
@@ -70,6 +91,23 @@ static void list_options(struct option *to, const struct ctl_option *options, si
             options[i].name, options[i].flag ? no_argument : required_argument, NULL, OPTION_OWN + (int)i};
 }
 
+/* Once all options are read: a tenant is its file. */
+static int take_tenant(struct ctl *ctl, const struct command *command)
+{
+    struct error err;
+    if (!ctl->tenant || ctl->usage_said)
+        return CTL_DONE;
+    free(ctl->tenant_config);
+    ctl->tenant_config = config_tenant_path(ctl->tenants, ctl->tenant, &err);
+    if (!ctl->tenant_config)
+        return ctl_misused(command, "%s", err.text);
+    if (access(ctl->tenant_config, F_OK) < 0 && errno == ENOENT)
+        return ctl_say_no_tenant(ctl);
+    ctl->config = ctl->tenant_config;
+    ctl->config_named = true;
+    return CTL_DONE;
+}
+
 int ctl_options(struct ctl *ctl, const struct command *command, const struct ctl_option *options,
     size_t n_options, int argc, char **argv, int *ret_code)
 {
@@ -88,8 +126,8 @@ int ctl_options(struct ctl *ctl, const struct command *command, const struct ctl
         else
             take_shared(ctl, command, option == 'h' ? OPTION_HELP : option);
     }
-    *ret_code = CTL_DONE;
-    return ctl->usage_said ? -1 : optind;
+    *ret_code = take_tenant(ctl, command);
+    return ctl->usage_said || *ret_code ? -1 : optind;
 }
 
 int ctl_arguments(
@@ -128,11 +166,28 @@ int ctl_misused(const struct command *command, const char *fmt, ...)
     return CTL_USAGE;
 }
 
+char *ctl_socket(const struct ctl *ctl)
+{
+    const char *outer = ctl->tenant ? NULL : getenv("INGESTD_SOCKET");
+    if (ctl->socket || (outer && *outer))
+        return xstrdup(ctl->socket ? ctl->socket : outer);
+    if (!ctl->config_named)
+        return xstrdup(DEFAULT_SOCKET);
+    _cleanup_(config_freep) struct config *config = ctl_read_config(ctl->config);
+    return config ? xstrdup(config->control) : NULL;
+}
+
+char *ctl_unit(const char *tenant)
+{
+    return tenant ? xasprintf("ingestd@%s", tenant) : xstrdup("ingestd");
+}
+
 struct client *ctl_connect(const struct ctl *ctl)
 {
     struct error err;
     struct client *client = NULL;
-    if (client_open(ctl->socket, &client, &err) < 0)
+    _cleanup_free_ char *socket = ctl_socket(ctl), *unit = ctl_unit(ctl->tenant);
+    if (socket && client_open(socket, unit, &client, &err) < 0)
         ctl_say("%s", err.text);
     return client;
 }

@@ -17,8 +17,12 @@ struct config;
 enum { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3, CTL_INTERRUPTED = 130 };
 
 struct ctl {
-    const char *socket;
-    const char *config;
+    const char *socket;  /* of --socket; or NULL: see ctl_socket() */
+    const char *config;  /* the file; of a tenant its own */
+    bool config_named;   /* by an option, or the environment */
+    const char *tenant;  /* --tenant; or NULL */
+    const char *tenants; /* the folder of the tenants' files */
+    char *tenant_config; /* ours: the config, where there is a tenant */
     bool json;
     bool terminal;   /* stdout is one */
     bool color;      /* it is one, and NO_COLOR is not set */
@@ -63,6 +67,11 @@ void ctl_say(const char *fmt, ...) _printf_(1, 2);
 /* The same, with the hint to the command's --help; returns CTL_USAGE. */
 int ctl_misused(const struct command *command, const char *fmt, ...) _printf_(2, 3);
 
+/* The daemon's control socket: as it was given, by option or INGESTD_SOCKET (not with a tenant); else of the
+ * configuration, where that was named. A new string; NULL after saying what is wrong with that. */
+char *ctl_socket(const struct ctl *ctl);
+/* The service manager's name of a daemon: "ingestd", or of a tenant (NULL: none) "ingestd@north". A new string. */
+char *ctl_unit(const char *tenant);
 /* Connects; NULL after saying why not, and then the command ends with CTL_UNREACHABLE. */
 struct client *ctl_connect(const struct ctl *ctl);
 /* Says an error that the daemon answered; returns CTL_FAILED. */
@@ -75,6 +84,8 @@ int ctl_call(struct client *client, const char *method, struct cJSON *parameters
 /* The same on a connection of its own. */
 int ctl_ask(const struct ctl *ctl, const char *method, struct cJSON *parameters, struct varlink_reply *ret);
 
+/* The tenant has no file; returns CTL_USAGE. */
+int ctl_say_no_tenant(const struct ctl *ctl);
 /* For the commands that need no daemon: the configuration, NULL after its mistakes have been said. */
 struct config *ctl_read_config(const char *path);
 

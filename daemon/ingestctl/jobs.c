@@ -1,6 +1,8 @@
 #include "ctl.h"
 #include "names.h"
+#include "tenants.h"
 #include "view_jobs.h"
+#include "view_tenants.h"
 
 #include <cjson/cJSON.h>
 
@@ -31,9 +33,15 @@ static void show(const struct ctl *ctl, const cJSON *answer, const cJSON *job)
 
 static int run(struct ctl *ctl, const struct command *self, int argc, char **argv)
 {
-    int code, first = ctl_arguments(ctl, self, argc, argv, 0, 1, &code);
+    bool all = false;
+    const struct ctl_option options[] = {{"all-tenants", .flag = &all}};
+    int code, first = ctl_options(ctl, self, options, N_ELEMENTS(options), argc, argv, &code);
     if (first < 0)
         return code;
+    if (argc - first > (all ? 0 : 1))
+        return ctl_misused(self, "one argument too many: %s", argv[first + !all]);
+    if (all)
+        return tenants_show(ctl, "io.ingestd.Jobs", view_tenants_jobs, NULL);
     const char *name = first < argc ? argv[first] : NULL;
     _cleanup_(client_freep) struct client *client = ctl_connect(ctl);
     if (!client)
@@ -49,5 +57,11 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
     return CTL_DONE;
 }
 
-const struct command command_jobs = {"jobs", "[JOB]", "the jobs: when each is due, and how it went",
-    "With a name, everything known about that one.\n", run};
+const struct command command_jobs = {"jobs", "[--all-tenants | JOB]",
+    "the jobs: when each is due, and how it went",
+    "With a name, everything known about that one.\n"
+    "\n"
+    "  --all-tenants   those of every tenant on this machine, each asked of its own daemon. Ends with 3 "
+    "where one\n"
+    "                  does not answer.\n",
+    run};

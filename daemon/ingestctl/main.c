@@ -6,8 +6,8 @@
 #include <getopt.h>
 #include <unistd.h>
 
-#define DEFAULT_SOCKET "/run/ingestd/control"
-#define DEFAULT_CONFIG "/etc/ingestd/ingestd.yaml"
+#define DEFAULT_CONFIG  "/etc/ingestd/ingestd.yaml"
+#define DEFAULT_TENANTS "/etc/ingestd/tenants"
 
 static const struct command *const commands[] = {
     &command_status,
@@ -37,8 +37,10 @@ static void show_help(FILE *to)
     for (size_t i = 0; i < N_ELEMENTS(commands); i++)
         fprintf(to, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
     fputs("\n"
-          "  --socket PATH   the daemon's control socket (INGESTD_SOCKET, " DEFAULT_SOCKET ")\n"
+          "  --socket PATH   the daemon's control socket (INGESTD_SOCKET, the configuration's)\n"
           "  --config FILE   the configuration file (INGESTD_CONFIG, " DEFAULT_CONFIG ")\n"
+          "  --tenant NAME   the configuration of a tenant, and its daemon\n"
+          "  --tenants DIR   where the tenants' files are (" DEFAULT_TENANTS ")\n"
           "  --json          answers as JSON\n"
           "  --help          this; `ingestctl COMMAND --help` for each\n"
           "  --version       which version this is\n"
@@ -81,6 +83,8 @@ static int read_options(struct ctl *ctl, int argc, char **argv, int *ret_code)
     static const struct option known[] = {
         {"socket", required_argument, NULL, 's'},
         {"config", required_argument, NULL, 'c'},
+        {"tenant", required_argument, NULL, 't'},
+        {"tenants", required_argument, NULL, 'T'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
@@ -94,6 +98,13 @@ static int read_options(struct ctl *ctl, int argc, char **argv, int *ret_code)
             break;
         case 'c':
             ctl->config = optarg;
+            ctl->config_named = true;
+            break;
+        case 't':
+            ctl->tenant = optarg;
+            break;
+        case 'T':
+            ctl->tenants = optarg;
             break;
         case 'j':
             ctl->json = true;
@@ -131,8 +142,9 @@ int main(int argc, char **argv)
     hide_passwords(argc, argv);
     bool terminal = isatty(STDOUT_FILENO);
     struct ctl ctl = {
-        .socket = from_environment("INGESTD_SOCKET", DEFAULT_SOCKET),
         .config = from_environment("INGESTD_CONFIG", DEFAULT_CONFIG),
+        .config_named = from_environment("INGESTD_CONFIG", NULL) != NULL,
+        .tenants = DEFAULT_TENANTS,
         .terminal = terminal,
         .color = terminal && !from_environment("NO_COLOR", NULL),
     };
@@ -148,6 +160,7 @@ int main(int argc, char **argv)
     if (!command)
         return unknown_command(argv[at]);
     code = command->run(&ctl, command, argc - at, argv + at);
+    free(ctl.tenant_config);
     /* A full disk behind `ingestctl config >file` must not look like success. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
         ctl_say("cannot write the output: %m");

@@ -1,6 +1,7 @@
 #include "ctl.h"
 
 #include "config/config.h"
+#include "util/text.h"
 
 struct config *ctl_read_config(const char *path)
 {
@@ -12,4 +13,21 @@ struct config *ctl_read_config(const char *path)
     }
     config_problems_done(&problems);
     return config;
+}
+
+int ctl_say_no_tenant(const struct ctl *ctl)
+{
+    struct error err;
+    struct config_tenants files = {0};
+    struct config_problems problems = {0};
+    if (config_list_tenants(ctl->tenants, &files, &problems, &err) < 0) {
+        ctl_say("%s", err.text);
+        return CTL_USAGE;
+    }
+    const char *near = text_suggest(ctl->tenant, (const char *const *)files.names, files.n);
+    ctl_say("there is no tenant %s in %s%s%s%s", ctl->tenant, ctl->tenants, near ? "; did you mean " : "",
+        near ? near : "", near ? "?" : "");
+    config_tenants_done(&files);
+    config_problems_done(&problems);
+    return CTL_USAGE;
 }

@@ -40,15 +40,18 @@ static bool is_folder_of_ours(const char *folder)
     return (mkdir(path, 0700) == 0 || errno == EEXIST) && access(path, W_OK | X_OK) == 0;
 }
 
-/* The worker makes the job's own in it, but does not know where it can be set. */
-static int make_folder(const struct ctl *ctl, const struct config *config)
+/* Of the kinds that keep something on the disk. The worker makes the job's own in it, but does not know where it can be
+ * set. */
+static int make_folder(const struct ctl *ctl, const struct config *config, const struct config_job *job)
 {
-    _cleanup_free_ char *path = xasprintf("%s/match", config->state_dir);
+    if (strcmp(job->kind, "match") != 0 && strcmp(job->kind, "harmonize") != 0)
+        return CTL_DONE;
+    _cleanup_free_ char *path = xasprintf("%s/%s", config->state_dir, job->kind);
     if (is_folder_of_ours(path))
         return CTL_DONE;
-    ctl_say("the folder %s, for what a match has read, cannot be made or written in: %s; set state_dir in %s "
+    ctl_say("the folder %s, for what a %s has read, cannot be made or written in: %s; set state_dir in %s "
             "to a folder of your own",
-        path, strerror(errno), ctl->config);
+        path, job->kind, strerror(errno), ctl->config);
     return CTL_FAILED;
 }
 
@@ -83,15 +86,18 @@ static void show(const struct ctl *ctl, struct work_end *end, bool dry_run)
 static int work(
     const struct ctl *ctl, const struct config *config, const struct config_job *job, bool dry_run)
 {
-    const struct process_limits limits = {job->time_limit_us, job->memory_max, 0};
     struct bar bar = {.form = ctl->terminal && !ctl->json ? BAR_DRAWN : BAR_NONE};
-    const struct work_events events = {.progress = work_show_progress, .arg = &bar};
+    const struct work_events events = {
+        .progress = work_show_progress, .stage = ctl->json ? NULL : work_show_stage, .arg = &bar};
     _cleanup_free_ char *worker = worker_path();
     _cleanup_job_spec_ struct job_spec spec = {0};
     _cleanup_work_end_ struct work_end end = {0};
     job_spec_take(&spec, config, job);
     spec.scheduled_us = clock_wall_us();
     spec.dry_run = dry_run;
+    const struct process_limits limits = {.time_us = spec.time_limit_us,
+        .memory_max = spec.memory_max,
+        .reserve_max = job_spec_reserve_max(&spec)};
     work_run(worker, &spec, &limits, &events, &end);
     bar_clear(&bar);
     if (end.outcome == PROCESS_DONE)
@@ -112,6 +118,6 @@ int run_local(const struct ctl *ctl, const struct command *self, const char *nam
             "%s is a rollup, whose windows the daemon keeps on record; without --local it "
             "is run there",
             name);
-    int code = strcmp(job->kind, "match") == 0 ? make_folder(ctl, config) : CTL_DONE;
+    int code = make_folder(ctl, config, job);
     return code ? code : work(ctl, config, job, dry_run);
 }

@@ -102,7 +102,8 @@ static struct client *subscribe(const struct ctl *ctl)
 {
     struct error err;
     _cleanup_(client_freep) struct client *client = NULL;
-    if (client_open(ctl->socket, &client, &err) < 0 ||
+    _cleanup_free_ char *unit = ctl_unit(ctl->tenant);
+    if (client_open(ctl->socket, unit, &client, &err) < 0 ||
         client_send(client, "io.ingestd.Status", NULL, true, &err) < 0) {
         paint_lost(&err);
         return NULL;
@@ -161,9 +162,11 @@ static int run(struct ctl *ctl, const struct command *self, int argc, char **arg
         return code;
     if (ctl->json || !ctl->terminal || !isatty(STDIN_FILENO))
         return command_status.run(ctl, &command_status, 1, argv);
-    _cleanup_close_ int signals = watch_signals();
+    _cleanup_free_ char *socket = ctl_socket(ctl);
+    _cleanup_close_ int signals = socket ? watch_signals() : -1;
     if (signals < 0)
         return CTL_FAILED;
+    ctl->socket = socket;
     struct screen screen = {0};
     screen_enter(&screen);
     watch(ctl, signals);

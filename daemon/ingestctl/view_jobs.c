@@ -190,12 +190,14 @@ static void put_leader(struct buffer *to, const cJSON *answer)
         buffer_put_string(to, NOBODY_LEADS "\n");
 }
 
-static void put_job(struct grid *g, const cJSON *job)
+void view_job_row(struct grid *g, const char *tenant, const cJSON *job)
 {
     _cleanup_buffer_ struct buffer success = {0}, firings = {0};
     put_success(&success, job);
     put_firings(&firings, job);
     grid_row(g);
+    if (tenant)
+        grid_cell(g, PLAIN, "%s", tenant);
     grid_cell(g, PLAIN, "%s", ctl_text(job, "name"));
     grid_cell(g, PLAIN, "%s", ctl_text(job, "kind"));
     schedule_cell(g, job);
@@ -218,7 +220,7 @@ void view_jobs(struct buffer *to, const cJSON *answer, bool color)
         grid_cell(g, BOLD, "%s", heads[i]);
     cJSON_ArrayForEach(job, jobs)
     {
-        put_job(g, job);
+        view_job_row(g, NULL, job);
     }
     grid_write(g, to);
     put_leader(to, answer);

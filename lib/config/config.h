@@ -101,20 +101,21 @@ struct config_store {
     char *addressing;       /* s3: "path" (default where an endpoint is given) or "virtual" (default else) */
     char *credentials_file; /* s3: "ACCESS_KEY:SECRET_KEY"; or NULL: unsigned */
     char *ca_file;          /* s3; or NULL */
+    bool of_tenant;         /* ${tenant} stands in its URL */
     int line;
 };
 
 /* One source of a harmonize: a table or SELECT of Postgres (database, and table or sql), or objects of a store. */
 struct config_feed {
-    char *name;      /* [a-z0-9_] */
-    char *database;  /* one of `databases:`, or "postgres"; NULL: it is objects */
-    char *table;     /* [schema.]table; or NULL */
-    char *sql;       /* file with one SELECT; absolute once read; or NULL */
-    char *store;     /* one of `stores:`; NULL: it is a database's */
-    char *prefix;    /* of the keys; default "" */
-    char *pattern;   /* glob of the keys' last part; default "*" */
-    char *format;    /* "auto" (default), "csv", "json", "ndjson" */
-    char *columns;   /* with commas between; of objects required; a name with a ? behind it may be missing */
+    char *name;     /* [a-z0-9_] */
+    char *database; /* one of `databases:`, or "postgres"; NULL: it is objects */
+    char *table;    /* [schema.]table; or NULL */
+    char *sql;      /* file with one SELECT; absolute once read; or NULL */
+    char *store;    /* one of `stores:`; NULL: it is a database's */
+    char *prefix;   /* of the keys; default "" */
+    char *pattern;  /* glob of the keys' last part; default "*" */
+    char *format;   /* "auto" (default), "csv", "json", "ndjson" */
+    char *columns;  /* with commas between; of objects required; a name with a ? behind it may be missing */
     char *null_tokens; /* default "NULL" */
     char *delimiter;   /* or NULL: found out */
     int line;
@@ -164,20 +165,20 @@ struct config_job {
     uint64_t batch_fraction;        /* match: millionths; written "0.1" (the default, and the most), "0.05" */
     char *
         outcomes; /* match: which go into the table; default "matched, ambiguous, left_only, right_only, rejected" */
-    struct config_feeds sources;   /* harmonize: at least one, 64 at most */
-    struct config_targets tables;  /* harmonize: at least one, 64 at most */
-    char *transform;               /* harmonize: SQL files, with commas between; absolute once read */
-    char *variables;               /* harmonize: "name=value", with commas between; or NULL */
-    char *lake;                    /* harmonize: one of `stores:` */
-    char *revision;                /* harmonize: a word; or NULL */
-    int64_t full_every_us;         /* harmonize: default 7d */
-    int64_t keep_versions_us;      /* harmonize: default 30d; 0: for ever */
-    int64_t time_limit_us;  /* default 10m, for a sync, a match and a harmonize 6h */
-    uint64_t retries;       /* attempts after the first; default 3 */
-    int64_t retry_after_us; /* the first wait, doubled each time, at most an hour; default 10s */
-    uint64_t memory_max;    /* of its worker; default 128MB */
-    uint64_t result_rows;   /* query: rows of the result that are kept on record; default 20 */
-    char *transaction;      /* query: "yes" (default) or "no" */
+    struct config_feeds sources;  /* harmonize: at least one, 64 at most */
+    struct config_targets tables; /* harmonize: at least one, 64 at most */
+    char *transform;              /* harmonize: SQL files, with commas between; absolute once read */
+    char *variables;              /* harmonize: "name=value", with commas between; or NULL */
+    char *lake;                   /* harmonize: one of `stores:` */
+    char *revision;               /* harmonize: a word; or NULL */
+    int64_t full_every_us;        /* harmonize: default 7d */
+    int64_t keep_versions_us;     /* harmonize: default 30d; 0: for ever */
+    int64_t time_limit_us;        /* default 10m, for a sync, a match and a harmonize 6h */
+    uint64_t retries;             /* attempts after the first; default 3 */
+    int64_t retry_after_us;       /* the first wait, doubled each time, at most an hour; default 10s */
+    uint64_t memory_max;          /* of its worker; default 128MB */
+    uint64_t result_rows;         /* query: rows of the result that are kept on record; default 20 */
+    char *transaction;            /* query: "yes" (default) or "no" */
     int line;
 };
 
@@ -204,7 +205,8 @@ struct config {
     size_t n_stores;
     struct config_job *jobs;
     size_t n_jobs;
-    char *tenant; /* of a tenant's file (docs/fleet.md): its name; else NULL */
+    char *tenant;         /* of a tenant's file (docs/fleet.md): its name; else NULL */
+    char *template;       /* the file that such a one names, and that all lines are of; else NULL */
     uint64_t workers;     /* runs at once, at most; default 4 */
     int64_t keep_runs_us; /* how long runs stay on record; default 400d */
 };
@@ -212,12 +214,15 @@ struct config {
 /* One mistake, where it stands. */
 struct config_problem {
     int line, column; /* from 1; 0 when it concerns the whole file */
+    bool in_template; /* there, not in the tenant's file that was read */
     char text[400];   /* what is wrong and, where there is one, a suggestion */
 };
 
 struct config_problems {
     struct config_problem *list;
     size_t n;
+    char *template;   /* the path of a tenant's template; NULL: there is none */
+    bool of_template; /* what is added now is in it */
 };
 void config_problems_done(struct config_problems *p);
 
@@ -225,6 +230,9 @@ void config_problems_done(struct config_problems *p);
  * Reads the file. On success *ret_config is the caller's own. Else -1, and every mistake is in *problems (at
  * least one). "${NAME}" in a value is taken from the environment, "${NAME:-words}" with a default; a plain
  * "${" is written "$${". `problems` must be zeroed before and is released by the caller in both cases.
+ *
+ * A tenant's file has two keys, `template` and `values`: then the configuration is the template, in which ${tenant} is the
+ * file's name without its .yaml, and ${NAME} one of the values before it is the environment's.
  */
 int config_read(const char *path, struct config **ret_config, struct config_problems *problems);
 /* The same from memory, for tests and fuzzing; path is for messages, and its folder is where relative files
@@ -233,6 +241,25 @@ int config_parse(const char *path, const char *text, size_t n, struct config **r
     struct config_problems *problems);
 void config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_freep, config_free)
+
+#define TENANT_NAME_MAX 23 /* characters: its user is called ingestd-NAME, and has 31 */
+/* Of the first n characters. */
+bool is_tenant_name(const char *name, size_t n);
+
+/* The tenants' files in a folder, in the order of their names. What else is in it but ends in .yaml too is told in
+ * `problems`, as of the whole folder. 0 or -1. */
+struct config_tenants {
+    char **names, **paths;
+    size_t n;
+};
+int config_list_tenants(
+    const char *folder, struct config_tenants *ret, struct config_problems *problems, struct error *err);
+void config_tenants_done(struct config_tenants *t);
+/* The path of a tenant's file there, a new string; NULL where that is no tenant's name. */
+char *config_tenant_path(const char *folder, const char *name, struct error *err);
+/* What two tenants share that each must have of its own, as words: "the control socket /run/x"; NULL: nothing. A new
+ * string. */
+char *config_shared(const struct config *a, const struct config *b);
 
 /* "path:line:column: text" lines, one a problem, as a new string. */
 char *config_problems_to_string(const char *path, const struct config_problems *p);
@@ -264,8 +291,11 @@ bool config_stream_equal(const struct config_stream *a, const struct config_stre
 /* NULL when the configuration has none of that name. */
 const struct config_job *config_find_job(const struct config *c, const char *name);
 const struct config_database *config_find_database(const struct config *c, const char *name);
+const struct config_store *config_find_store(const struct config *c, const char *name);
 /* A key of one column, as a REST resource has it; false also where there is none. */
 bool config_is_one_key(const char *key);
+/* The same of a list whose items may have blanks around them. */
+bool config_is_one_item(const char *list);
 /* Why the keys of a REST resource cannot be so together; NULL: they can. */
 const char *config_rest_wrong(const struct config_rest *rest);
 /* True when the two describe the same job. */

@@ -10,6 +10,8 @@
 #define NODES_MAX 50000 /* keys and values; keeps the search for doubled keys short */
 #define VALUE_MAX 65536 /* bytes of one value, variables replaced */
 
+#define VARIABLE_NAME_MAX 128
+
 static void place_of(const char *text, size_t offset, int *ret_line, int *ret_column)
 {
     size_t begin = 0;
@@ -201,7 +203,7 @@ char *node_key(const yaml_node_t *node, struct error *err)
     return xstrdup(s);
 }
 
-static size_t name_length(const char *s)
+size_t variable_name_length(const char *s)
 {
     size_t n = 0;
     if (isalpha((unsigned char)*s) || *s == '_')
@@ -210,33 +212,60 @@ static size_t name_length(const char *s)
     return n;
 }
 
+/* NULL where there is none; it may be empty. */
+static const char *find_value(struct variables *v, const char *name)
+{
+    if (strcmp(name, "tenant") == 0)
+        return v->tenant;
+    for (size_t i = 0; i < v->n; i++)
+        if (strcmp(v->list[i].name, name) == 0) {
+            v->list[i].used = true;
+            return v->list[i].value;
+        }
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+static int no_value(const struct variables *v, const char *name, struct error *err)
+{
+    if (strcmp(name, "tenant") == 0)
+        return error_set(err,
+            "${tenant} is the name of a tenant's file, and this file was not read by one: one is "
+            "/etc/ingestd/tenants/north.yaml with template: and the path of this file in it");
+    if (v->path)
+        return error_set(err,
+            "%s is neither among the values: of %s nor in the environment; give it there, or "
+            "a default here: ${%s:-default}",
+            name, v->path, name);
+    return error_set(err, "the environment variable %s is %s; set it, or give a default: ${%s:-default}",
+        name, getenv(name) ? "empty" : "not set", name);
+}
+
 /* p stands on "${"; its replacement is put into out. Where to go on, or NULL and why not. */
-static const char *put_variable(const char *p, struct buffer *out, struct error *err)
+static const char *put_variable(
+    const char *p, struct variables *variables, struct buffer *out, struct error *err)
 {
     const char *name = p + 2;
-    size_t n = name_length(name);
+    size_t n = variable_name_length(name);
     const char *rest = name + n;
     bool with_default = strncmp(rest, ":-", 2) == 0;
     const char *end = with_default ? strchr(rest, '}') : rest;
-    if (n == 0 || n > 128 || !end || *end != '}') {
+    if (n == 0 || n > VARIABLE_NAME_MAX || !end || *end != '}') {
         error_set(err, "a variable is ${NAME} or ${NAME:-default}, and a plain ${ is written $${");
         return NULL;
     }
     _cleanup_free_ char *variable = xstrndup(name, n);
-    const char *value = getenv(variable);
-    if (value && *value)
+    const char *value = find_value(variables, variable);
+    if (value && (*value || !with_default))
         buffer_put_string(out, value);
     else if (with_default)
         buffer_put(out, rest + 2, (size_t)(end - rest - 2));
-    else {
-        error_set(err, "the environment variable %s is %s; set it, or give a default: ${%s:-default}",
-            variable, value ? "empty" : "not set", variable);
+    else if (no_value(variables, variable, err) < 0)
         return NULL;
-    }
     return end + 1;
 }
 
-static char *expand(const char *s, struct error *err)
+static char *expand(const char *s, struct variables *variables, struct error *err)
 {
     _cleanup_buffer_ struct buffer out = {0};
     while (*s) {
@@ -244,7 +273,7 @@ static char *expand(const char *s, struct error *err)
             buffer_put_string(&out, "${");
             s += 3;
         } else if (strncmp(s, "${", 2) == 0) {
-            s = put_variable(s, &out, err);
+            s = put_variable(s, variables, &out, err);
         } else {
             buffer_put(&out, s++, 1);
         }
@@ -262,7 +291,7 @@ static char *expand(const char *s, struct error *err)
     return xstrdup(buffer_string(&out));
 }
 
-char *node_value(const yaml_node_t *node, bool may_be_empty, struct error *err)
+char *node_value(const yaml_node_t *node, struct variables *variables, bool may_be_empty, struct error *err)
 {
     if (node->type != YAML_SCALAR_NODE) {
         error_set(err, "a single value is expected here, not a %s",
@@ -279,11 +308,20 @@ char *node_value(const yaml_node_t *node, bool may_be_empty, struct error *err)
         error_set(err, "the value must be text on one line, without control characters");
         return NULL;
     }
-    char *value = expand(s, err);
+    char *value = expand(s, variables, err);
     if (value && !*value && !may_be_empty) {
         error_set(err, "the value is empty once its variables are replaced");
         free(value);
         return NULL;
     }
     return value;
+}
+
+bool node_is_of_tenant(const yaml_node_t *node)
+{
+    const char *s = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : "";
+    for (const char *at = s; (at = strstr(at, "${tenant}")); at++)
+        if (at == s || at[-1] != '$')
+            return true;
+    return false;
 }

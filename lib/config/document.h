@@ -14,6 +14,10 @@
 int document_load(
     const char *text, size_t n, yaml_document_t *ret_document, struct config_problems *problems);
 
+struct buffer;
+/* The file's bytes (config/file.c), or as many as show that it is too large. */
+int config_file_read(const char *path, struct buffer *out, struct error *err);
+
 static inline int node_line(const yaml_node_t *node)
 {
     return (int)node->start_mark.line + 1;
@@ -29,6 +33,25 @@ bool yaml_is_null_word(const char *s);
 
 /* The text of a key: a new string, or NULL and why not. */
 char *node_key(const yaml_node_t *node, struct error *err);
-/* The text of a value, with ${NAME} and ${NAME:-words} replaced from the environment and $${ standing for a
- * plain ${: a new string, or NULL and why not. It is empty only where it may be, and "" is written. */
-char *node_value(const yaml_node_t *node, bool may_be_empty, struct error *err);
+/* What a tenant's file gives to the template that it names. */
+struct variable {
+    char *name, *value;
+    int line, column;
+    bool used;
+};
+
+struct variables {
+    const char *path; /* of the tenant's file; NULL: the configuration is nobody's */
+    char *tenant;
+    struct variable *list;
+    size_t n;
+};
+
+/* The text of a value, with ${NAME} and ${NAME:-words} replaced: from the variables, then from the environment. ${tenant}
+ * is a variable alone. $${ stands for a plain ${. A new string, or NULL and why not. It is empty only where it may be,
+ * and "" is written. */
+char *node_value(const yaml_node_t *node, struct variables *variables, bool may_be_empty, struct error *err);
+/* The value differs from tenant to tenant, whatever else they say. */
+bool node_is_of_tenant(const yaml_node_t *node);
+/* How long the name of a variable is that begins here; 0: none does. */
+size_t variable_name_length(const char *s);

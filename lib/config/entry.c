@@ -63,7 +63,7 @@ int entry_line(const struct section *section, const void *entry)
 
 const char *entry_kind(const struct section *section, const void *entry)
 {
-    return section->named && section->named->kind ? section->named->kind(entry) : NULL;
+    return section->kind ? section->kind(entry) : NULL;
 }
 
 bool entry_has(const struct section *section, const struct key *key, const void *entry)

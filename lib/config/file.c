@@ -10,8 +10,7 @@
 
 #define SECRET_MAX 4096
 
-/* The file's bytes; one more than the limit is enough to see that it is too large. */
-static int read_file(const char *path, struct buffer *out, struct error *err)
+int config_file_read(const char *path, struct buffer *out, struct error *err)
 {
     struct stat st;
     /* O_NONBLOCK: a pipe in the file's place must not hang us. */
@@ -36,7 +35,7 @@ int config_read(const char *path, struct config **ret_config, struct config_prob
 {
     struct error err;
     _cleanup_buffer_ struct buffer text = {0};
-    if (read_file(path, &text, &err) < 0) {
+    if (config_file_read(path, &text, &err) < 0) {
         problem_add(problems, 0, 0, "%s", err.text);
         return -1;
     }

@@ -14,10 +14,21 @@ const struct config_database *config_find_database(const struct config *c, const
     return entry_find(&section_database, c, name);
 }
 
+const struct config_store *config_find_store(const struct config *c, const char *name)
+{
+    return entry_find(&section_store, c, name);
+}
+
 bool config_is_one_key(const char *key)
 {
     _cleanup_free_ char *first = text_next_word(&key);
     return first && *first && !key;
+}
+
+bool config_is_one_item(const char *list)
+{
+    _cleanup_free_ char *first = text_next_item(&list);
+    return first && *first && !list;
 }
 
 const char *config_rest_wrong(const struct config_rest *rest)

@@ -16,11 +16,12 @@
 #define AT_SIDE(field)     .offset = offsetof(struct config_side, field)
 #define AT_RULE(field)     .offset = offsetof(struct config_rule, field)
 
-#define RULE_NAME "`a-z`, `0-9` and `_`, at most 40 characters"
-#define NAME_RULE "`a-z`, `0-9`, `_` and `-`, beginning with a letter or digit, at most 48 characters."
+#define RULE_NAME  "`a-z`, `0-9` and `_`, at most 40 characters"
+#define PLAIN_NAME "`a-z`, `0-9` and `_`, beginning with a letter, at most 40 characters"
+#define NAME_RULE  "`a-z`, `0-9`, `_` and `-`, beginning with a letter or digit, at most 48 characters."
 
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
-static const char *const kinds[] = {"rollup", "query", "sync", "match", NULL};
+static const char *const kinds[] = {"rollup", "query", "sync", "match", "harmonize", NULL};
 static const char *const catch_ups[] = {"none", "last", "all", NULL};
 static const char *const yes_or_no[] = {"yes", "no", NULL};
 static const char *const pagings[] = {"offset", "page", "next", "cursor", NULL};
@@ -29,11 +30,14 @@ static const char *const outcomes[] = {"matched", "ambiguous", "left_only", "rig
 
 static const struct key top_keys[] = {
     {"name", KEY_NAME, "ingestd", AT(name), .most = 64, .needs_restart = true,
-        .help = "What this daemon is called in status, logs and as a consumer."},
+        .help = "What this daemon is called in status, logs and as a consumer. Of a tenant: its name."},
     {"control", KEY_PATH, "/run/ingestd/control", AT(control), .most = 107, .needs_restart = true,
-        .help = "The control socket, which `ingestctl` talks to."},
+        .help = "The control socket, which `ingestctl` talks to. Of a tenant: "
+                "`/run/ingestd-tenants/${tenant}/control`."},
     {"state_dir", KEY_PATH, "/var/lib/ingestd", AT(state_dir), .most = 4000, .needs_restart = true,
-        .help = "The folder of the spools; it must survive a reboot."},
+        .help =
+            "The folder of the spools, and of what matches and harmonizes keep; it must survive a reboot. Of "
+            "a tenant: `/var/lib/ingestd-tenants/${tenant}`."},
     {"http", KEY_LISTEN, AT(http), .fallback_note = "no listener", .needs_restart = true,
         .help = "Serves `/metrics` and `/healthz` on this loopback address."},
     {"log_level", KEY_CHOICE, "info", AT(log_level), .words = levels,
@@ -53,6 +57,8 @@ static const struct key top_keys[] = {
         .help = "The database that is written to."},
     {"databases", KEY_NAMED, .section = &section_database, .fallback_note = "none",
         .help = "Other databases that jobs may name, by name: " NAME_RULE " `postgres` is the one above."},
+    {"stores", KEY_NAMED, .section = &section_store, .fallback_note = "none",
+        .help = "Buckets and folders that jobs may name, by name: " NAME_RULE},
     {"streams", KEY_NAMED, .section = &section_stream, .fallback_note = "none",
         .help = "The streams by name: " NAME_RULE},
     {"jobs", KEY_NAMED, .section = &section_job, .fallback_note = "none",
@@ -206,7 +212,8 @@ static const struct key side_keys[] = {
 static const struct key job_keys[] = {
     {"kind", KEY_CHOICE, AT_JOB(kind), .words = kinds, .required = true,
         .help = "A `rollup` fills a table window by window; a `query` runs an SQL file; a `sync` loads dumps "
-                "into a table with history; a `match` finds out who is the same on two sides."},
+                "into a table with history; a `match` finds out who is the same on two sides; a `harmonize` "
+                "makes of many sources the tables of a lake."},
     {"schedule", KEY_SCHEDULE, AT_JOB(schedule), .most = 500, .required_by = "rollup",
         .fallback_note = "by hand alone; required for a rollup",
         .help = "When it is due. The windows of a rollup lie between one firing and the next."},
@@ -261,19 +268,19 @@ static const struct key job_keys[] = {
         .help =
             "A dump in which more than so many percent of the keys are missing (and more than 20 keys) is "
             "refused; with `100` none is."},
-    {"max_rejected", KEY_COUNT, "10", AT_JOB(max_rejected), .most = 100, .only = "sync",
+    {"max_rejected", KEY_COUNT, "10", AT_JOB(max_rejected), .most = 100, .only = "sync and harmonize",
         .help =
-            "A dump of which more than so many percent of the rows cannot be taken (and more than 20 rows) "
-            "is refused; with `100` none is."},
+            "A dump, or a run of a harmonize, of which more than so many percent of the rows cannot be taken "
+            "(and more than 20 rows) is refused; with `100` none is."},
     {"left", KEY_SECTION, AT_JOB(left), .section = &section_side, .only = "match", .required_by = "match",
         .fallback_note = "required for a match", .help = "One side."},
     {"right", KEY_SECTION, AT_JOB(right), .section = &section_side, .only = "match", .required_by = "match",
         .fallback_note = "required for a match", .help = "The other side."},
-    {"keys", KEY_RULES, AT_JOB(keys), .section = &section_rule, .most = 16, .only = "match",
+    {"keys", KEY_ORDERED, AT_JOB(keys), .section = &section_rule, .most = 16, .only = "match",
         .required_by = "match", .fallback_note = "required for a match",
         .help = "Who is equal in all of these is a candidate: a mapping of names (" RULE_NAME
                 ") to the keys of `jobs.NAME.keys.KEY`; `lastname: {}` takes all as it usually is."},
-    {"tie_breaks", KEY_RULES, AT_JOB(tie_breaks), .section = &section_rule, .most = 6, .only = "match",
+    {"tie_breaks", KEY_ORDERED, AT_JOB(tie_breaks), .section = &section_rule, .most = 6, .only = "match",
         .fallback_note = "none",
         .help = "What decides among several candidates, the strongest first; written as `keys`. The table "
                 "tells of each match whether it agrees, as `NAME_agrees`."},
@@ -285,15 +292,37 @@ static const struct key job_keys[] = {
         .only = "match", .help = "The share of a side's rows that is in memory at most."},
     {"outcomes", KEY_LIST, "matched, ambiguous, left_only, right_only, rejected", AT_JOB(outcomes),
         .most = 500, .words = outcomes, .only = "match", .help = "Which outcomes go into the table."},
+    {"sources", KEY_ORDERED, AT_JOB(sources), .section = &section_feed, .most = 64, .only = "harmonize",
+        .required_by = "harmonize", .fallback_note = "required for a harmonize",
+        .help = "What it reads: a mapping of names (" PLAIN_NAME ") to the keys of "
+                "`jobs.NAME.sources.SOURCE`. Each is `staged.SOURCE` to the SQL."},
+    {"transform", KEY_FILES, AT_JOB(transform), .most = 20000, .only = "harmonize",
+        .required_by = "harmonize", .fallback_note = "required for a harmonize",
+        .help = "The files of SQL that are run, in this order."},
+    {"variables", KEY_VARIABLES, AT_JOB(variables), .most = 20000, .only = "harmonize",
+        .fallback_note = "none", .help = "Variables of the SQL: `getvariable('unknown_care_site')`."},
+    {"lake", KEY_NAME, AT_JOB(lake), .most = ENTRY_NAME_MAX, .only = "harmonize", .required_by = "harmonize",
+        .fallback_note = "required for a harmonize", .help = "Where the tables are kept: one of `stores:`."},
+    {"tables", KEY_ORDERED, AT_JOB(tables), .section = &section_target, .most = 64, .only = "harmonize",
+        .required_by = "harmonize", .fallback_note = "required for a harmonize",
+        .help = "The tables of the lake that it fills: a mapping of names (" PLAIN_NAME ") to the keys of "
+                "`jobs.NAME.tables.TABLE`."},
+    {"revision", KEY_NAME, AT_JOB(revision), .most = 64, .only = "harmonize", .fallback_note = "none",
+        .help = "A word of yours. When it is another one than at the run before, everything is taken anew."},
+    {"full_every", KEY_DURATION, "7d", AT_JOB(full_every_us), .most = 36500 * DAY, .only = "harmonize",
+        .help = "A table is read in full when that was last done so long ago. With `0s` each time."},
+    {"keep_versions", KEY_DURATION, "30d", AT_JOB(keep_versions_us), .most = 36500 * DAY, .only = "harmonize",
+        .help =
+            "How long files stay that only older versions of the lake's tables have. With `0s` for ever."},
     {"time_limit", KEY_DURATION, AT_JOB(time_limit_us), .least = SECOND, .most = 30 * DAY,
-        .fallback_note = "10m, for a sync and a match 6h",
+        .fallback_note = "10m, for a sync, a match and a harmonize 6h",
         .help = "A run that takes longer is ended, and counts as failed."},
     {"retries", KEY_COUNT, "3", AT_JOB(retries), .most = 100,
         .help = "How often a run that failed is tried again."},
     {"retry_after", KEY_DURATION, "10s", AT_JOB(retry_after_us), .least = SECOND / 10, .most = DAY,
         .help = "The wait before the first new attempt; it is doubled each time, up to an hour."},
-    {"memory_max", KEY_SIZE, "128MB", AT_JOB(memory_max), .least = 32 * MB, .most = 1024 * GB,
-        .help = "Ceiling for the memory of its process."},
+    {"memory_max", KEY_SIZE, AT_JOB(memory_max), .least = 32 * MB, .most = 1024 * GB,
+        .fallback_note = "128MB, for a harmonize 512MB", .help = "Ceiling for the memory of its process."},
     {"result_rows", KEY_COUNT, "20", AT_JOB(result_rows), .most = 1000, .only = "query",
         .help = "How many rows of its result are kept on record."},
     {"transaction", KEY_CHOICE, "yes", AT_JOB(transaction), .words = yes_or_no, .only = "query",
@@ -312,15 +341,22 @@ static const char *job_kind(const void *entry)
     return job->kind;
 }
 
-#define KEPT(entries, type)                                                                                  \
-    .list = offsetof(struct config, entries), .count = offsetof(struct config, n_##entries),                 \
-    .size = sizeof(struct type), .name = offsetof(struct type, name), .line = offsetof(struct type, line)
-
 static const struct named databases = {
     NAMED_DATABASES, "database", .reserved = "postgres", .most = 256, KEPT(databases, config_database)};
-static const struct named streams = {
-    NAMED_STREAMS, "stream", "source", stream_kind, .most = 256, KEPT(streams, config_stream)};
-static const struct named jobs = {NAMED_JOBS, "job", "job", job_kind, .most = 1000, KEPT(jobs, config_job)};
+static const struct named streams = {NAMED_STREAMS, "stream", .most = 256, KEPT(streams, config_stream)};
+static const struct named jobs = {NAMED_JOBS, "job", .most = 1000, KEPT(jobs, config_job)};
+
+/* A rule compares the columns that are called as it is. */
+static void fill_rule(void *one)
+{
+    struct config_rule *rule = one;
+    if (!rule->left)
+        rule->left = xstrdup(rule->name);
+    if (!rule->right)
+        rule->right = xstrdup(rule->name);
+}
+
+static const struct ordered rules = {"lastname: {}", .fill = fill_rule, PART_KEPT(config_rule)};
 
 const struct section section_top = {"", "The top level.", top_keys, N_ELEMENTS(top_keys), NULL};
 const struct section section_postgres = {
@@ -330,9 +366,9 @@ const struct section section_database = {"databases.NAME",
     N_ELEMENTS(database_keys), &databases};
 const struct section section_stream = {"streams.NAME",
     "One stream: where its entries come from, and what becomes of them.", stream_keys,
-    N_ELEMENTS(stream_keys), &streams};
-const struct section section_job = {
-    "jobs.NAME", "One job: what is run, and when.", job_keys, N_ELEMENTS(job_keys), &jobs};
+    N_ELEMENTS(stream_keys), &streams, .kind_noun = "source", .kind = stream_kind};
+const struct section section_job = {"jobs.NAME", "One job: what is run, and when.", job_keys,
+    N_ELEMENTS(job_keys), &jobs, .kind_noun = "job", .kind = job_kind};
 
 const struct section section_rest = {"jobs.NAME.rest",
     "A REST resource that a sync reads: how its pages go. docs/rest.md says what it must offer.", rest_keys,
@@ -346,12 +382,15 @@ const struct section section_side = {"jobs.NAME.left",
     side_keys, N_ELEMENTS(side_keys), NULL};
 const struct section section_rule = {"jobs.NAME.keys.KEY",
     "A pair of columns that a match compares. `jobs.NAME.tie_breaks.TIE_BREAK` has the same keys.", rule_keys,
-    N_ELEMENTS(rule_keys), NULL};
+    N_ELEMENTS(rule_keys), .ordered = &rules};
 
 const struct section *const all_sections[N_SECTIONS] = {&section_top, &section_postgres, &section_database,
-    &section_stream, &section_job, &section_rest, &section_side, &section_rule};
-const struct section *const named_sections[N_NAMED] = {
-    [NAMED_DATABASES] = &section_database, [NAMED_STREAMS] = &section_stream, [NAMED_JOBS] = &section_job};
+    &section_store, &section_stream, &section_job, &section_rest, &section_side, &section_rule, &section_feed,
+    &section_target};
+const struct section *const named_sections[N_NAMED] = {[NAMED_DATABASES] = &section_database,
+    [NAMED_STORES] = &section_store,
+    [NAMED_STREAMS] = &section_stream,
+    [NAMED_JOBS] = &section_job};
 
 _Static_assert(N_ELEMENTS(top_keys) <= SECTION_MAX, "raise SECTION_MAX");
 _Static_assert(N_ELEMENTS(postgres_keys) <= SECTION_MAX, "raise SECTION_MAX");

@@ -17,7 +17,7 @@
 #define DAEMON_BYTES     (UINT64_C(16) << 20)
 #define CONNECTION_BYTES (UINT64_C(1) << 20)
 
-static const struct place *place_of(const struct section *section, const struct marks *marks, const char *key)
+const struct place *place_of(const struct section *section, const struct marks *marks, const char *key)
 {
     const struct place *at = &marks->at[section_find(section, key) - section->keys];
     return at->line ? at : &marks->self;
@@ -115,24 +115,27 @@ static void check_schedule(struct reading *r, size_t i)
         complain_of(r, &section_job, i, "schedule", "%s", err.text);
 }
 
-static const char *nearest_database(const struct config *c, const char *name)
+static const char *nearest_entry(const struct config *c, const struct section *section, const char *name)
 {
-    const char **names = xcalloc(c->n_databases + 1, sizeof(*names));
-    names[0] = "postgres";
-    for (size_t i = 0; i < c->n_databases; i++)
-        names[i + 1] = c->databases[i].name;
-    const char *near = text_suggest(name, names, c->n_databases + 1);
+    size_t n = n_entries(section, c);
+    const char **names = xcalloc(n + 1, sizeof(*names));
+    for (size_t i = 0; i < n; i++)
+        names[i] = entry_name(section, entry_at(section, c, i));
+    if (section->named->reserved)
+        names[n++] = section->named->reserved;
+    const char *near = text_suggest(name, names, n);
     free(names);
     return near;
 }
 
-char *no_such_database(const struct config *c, const char *name)
+char *no_such_entry(const struct config *c, const struct section *section, const char *name)
 {
     char quoted[QUOTE_MAX], quoted_near[QUOTE_MAX];
-    if (strcmp(name, "postgres") == 0 || config_find_database(c, name))
+    const char *reserved = section->named->reserved;
+    if ((reserved && strcmp(name, reserved) == 0) || entry_find(section, c, name))
         return NULL;
-    const char *near = nearest_database(c, name);
-    return xasprintf("there is no %s under databases:%s%s%s", quote_text(name, quoted),
+    const char *near = nearest_entry(c, section, name);
+    return xasprintf("there is no %s under %ss:%s%s%s", quote_text(name, quoted), section->named->noun,
         near ? "; did you mean " : "", near ? quote_text(near, quoted_near) : "", near ? "?" : "");
 }
 
@@ -141,7 +144,7 @@ static void check_job_database(struct reading *r, size_t i)
     const struct config_job *job = &r->config->jobs[i];
     if (!job->database || !entry_has(&section_job, section_find(&section_job, "database"), job))
         return;
-    _cleanup_free_ char *wrong = no_such_database(r->config, job->database);
+    _cleanup_free_ char *wrong = no_such_entry(r->config, &section_database, job->database);
     if (wrong)
         complain_of(r, &section_job, i, "database", "%s", wrong);
 }
@@ -234,6 +237,8 @@ static void check_kind(struct reading *r, size_t i)
         return; /* that is told already */
     if (strcmp(kind, "sync") == 0)
         check_sync(r, i);
+    if (strcmp(kind, "harmonize") == 0)
+        check_harmonize(r, i);
     if (strcmp(kind, "match") != 0)
         return;
     check_match(r, i);
@@ -263,4 +268,5 @@ void check_neighbours(struct reading *r, const struct marks *top)
         check_job_database(r, i);
         check_kind(r, i);
     }
+    check_parts(r);
 }

@@ -42,7 +42,8 @@ static void check_side_source(const struct looked_at *l)
 
 static void check_side_database(const struct looked_at *l)
 {
-    _cleanup_free_ char *words = l->side->database ? no_such_database(l->r->config, l->side->database) : NULL;
+    _cleanup_free_ char *words =
+        l->side->database ? no_such_entry(l->r->config, &section_database, l->side->database) : NULL;
     if (words)
         complain_of(l->r, &section_job, l->i, l->key, "database: %s", words);
 }

@@ -11,7 +11,7 @@ void problem_add(struct config_problems *p, int line, int column, const char *fm
         return;
     p->list = xrealloc(p->list, p->n + 1, sizeof(*p->list));
     struct config_problem *one = &p->list[p->n++];
-    *one = (struct config_problem){.line = line, .column = column};
+    *one = (struct config_problem){.line = line, .column = column, .in_template = p->of_template};
     if (p->n > PROBLEMS_MAX) {
         one->line = one->column = 0;
         snprintf(one->text, sizeof(one->text), "more is wrong; only the first %d mistakes are listed",
@@ -27,6 +27,8 @@ void problem_add(struct config_problems *p, int line, int column, const char *fm
 static int by_place(const void *a, const void *b)
 {
     const struct config_problem *x = a, *y = b;
+    if (x->in_template != y->in_template)
+        return x->in_template ? 1 : -1;
     if (x->line != y->line)
         return x->line < y->line ? -1 : 1;
     return x->column < y->column ? -1 : x->column > y->column;
@@ -41,6 +43,7 @@ void problems_sort(struct config_problems *p)
 void config_problems_done(struct config_problems *p)
 {
     free(p->list);
+    free(p->template);
     *p = (struct config_problems){0};
 }
 
@@ -49,10 +52,11 @@ char *config_problems_to_string(const char *path, const struct config_problems *
     _cleanup_buffer_ struct buffer b = {0};
     for (size_t i = 0; i < p->n; i++) {
         const struct config_problem *one = &p->list[i];
+        const char *file = one->in_template ? p->template : path;
         if (one->line > 0)
-            buffer_printf(&b, "%s:%d:%d: %s\n", path, one->line, one->column, one->text);
+            buffer_printf(&b, "%s:%d:%d: %s\n", file, one->line, one->column, one->text);
         else
-            buffer_printf(&b, "%s: %s\n", path, one->text);
+            buffer_printf(&b, "%s: %s\n", file, one->text);
     }
     return xstrdup(buffer_string(&b));
 }

@@ -14,6 +14,9 @@
 #define TIME_LIMIT_US (10 * 60 * INT64_C(1000000))
 #define SYNC_LIMIT_US (6 * 60 * 60 * INT64_C(1000000))
 
+#define MEMORY_BYTES    (UINT64_C(128) << 20)
+#define HARMONIZE_BYTES (UINT64_C(512) << 20)
+
 void complain(struct reading *r, const yaml_node_t *node, const char *where, const char *fmt, ...)
 {
     struct error why;
@@ -78,14 +81,16 @@ static void unknown_key(struct reading *r, const yaml_node_t *node, const struct
 
 /* -- sections -------------------------------------------------------------------------------------------- */
 
-/* The value as text, a file's name made absolute; NULL and why not. */
+/* The value as text, the names of files made absolute; NULL and why not. */
 static char *take_text(struct reading *r, const yaml_node_t *node, const struct key *key, struct error *err)
 {
-    _cleanup_free_ char *text = node_value(node, key->may_be_empty, err);
-    if (!text || key->type != KEY_FILE)
-        return TAKE(text);
-    char *path = NULL;
-    return file_beside(r->config->path, text, &path, err) < 0 ? NULL : path;
+    _cleanup_free_ char *text = node_value(node, &r->variables, key->may_be_empty, err);
+    char *paths = NULL;
+    if (text && key->type == KEY_FILE)
+        return file_beside(r->path, text, &paths, err) < 0 ? NULL : paths;
+    if (text && key->type == KEY_FILES)
+        return files_beside(r->path, text, &paths, err) < 0 ? NULL : paths;
+    return TAKE(text);
 }
 
 static void read_value(
@@ -99,11 +104,13 @@ static void read_value(
         return read_named(r, node, key->section, where);
     if (key->type == KEY_COLUMNS)
         return read_columns(r, base, node, where);
-    if (key->type == KEY_RULES)
-        return read_rules(r, node, key, section_base(key, base), where);
+    if (key->type == KEY_ORDERED)
+        return read_ordered(r, node, key, section_base(key, base), where);
     _cleanup_free_ char *text = take_text(r, node, key, &err);
     if (!text || value_take(key, text, base, &err) < 0)
-        complain(r, node, where, "%s", err.text);
+        return complain(r, node, where, "%s", err.text);
+    if (key->type == KEY_STORE)
+        ((struct config_store *)base)->of_tenant = node_is_of_tenant(node);
 }
 
 static void read_pair(struct reading *r, const yaml_node_pair_t *pair, const struct section *section,
@@ -135,8 +142,7 @@ static void miss_key(struct reading *r, const yaml_node_t *node, const struct se
     if (key->required)
         complain(r, node, where, "this key is required and missing");
     else
-        complain(r, node, where, "this key is missing; a %s %s cannot do without", kind,
-            section->named->kind_noun);
+        complain(r, node, where, "this key is missing; a %s %s cannot do without", kind, section->kind_noun);
 }
 
 /* What was not given takes its default; what has none is missed. */
@@ -181,6 +187,18 @@ static void fill_consumers(struct config *c)
             c->streams[i].consumer = xasprintf("%s-%s", host, c->name);
 }
 
+static void fill_stores(struct config *c)
+{
+    for (size_t i = 0; i < c->n_stores; i++) {
+        struct config_store *store = &c->stores[i];
+        if (store->addressing || strncmp(store->url, "s3://", 5) != 0)
+            continue;
+        const char *bucket = store->url + 5;
+        bool dotted = memchr(bucket, '.', strcspn(bucket, "/")) != NULL;
+        store->addressing = xstrdup(store->endpoint || dotted ? "path" : "virtual");
+    }
+}
+
 static void fill_side(struct config_side *side)
 {
     if (side->source && !side->rest.rows)
@@ -198,7 +216,10 @@ static void fill_jobs(struct config *c)
             job->null_tokens = NULL;
         }
         if (job->time_limit_us == 0)
-            job->time_limit_us = kinds_have("sync and match", job->kind) ? SYNC_LIMIT_US : TIME_LIMIT_US;
+            job->time_limit_us =
+                kinds_have("sync, match and harmonize", job->kind) ? SYNC_LIMIT_US : TIME_LIMIT_US;
+        if (job->memory_max == 0)
+            job->memory_max = strcmp(job->kind, "harmonize") == 0 ? HARMONIZE_BYTES : MEMORY_BYTES;
         fill_side(&job->left);
         fill_side(&job->right);
     }
@@ -220,27 +241,36 @@ static void read_root(struct reading *r)
 {
     struct marks marks;
     read_section(r, yaml_document_get_root_node(&r->document), &section_top, r->config, "", &marks);
+    fill_tenant(r, &marks);
+    check_values_used(r);
     name_sides(r->config);
     check_neighbours(r, &marks);
     for (size_t i = 0; i < N_NAMED; i++)
         free(r->marks[i]);
+    for (size_t i = 0; i < r->n_parts; i++)
+        free(r->parts[i].where);
+    free(r->parts);
 }
 
 int config_parse(const char *path, const char *text, size_t n, struct config **ret_config,
     struct config_problems *problems)
 {
     _cleanup_(config_freep) struct config *c = xnew(struct config);
-    struct reading r = {.config = c, .problems = problems};
+    struct reading r = {.config = c, .path = path, .problems = problems};
     size_t before = problems->n;
     c->path = xstrdup(path);
     if (document_load(text, n, &r.document, problems) < 0)
         return -1;
-    read_root(&r);
-    yaml_document_delete(&r.document);
+    if (!is_tenant(&r) || read_tenant(&r) == 0) {
+        read_root(&r);
+        yaml_document_delete(&r.document);
+    }
+    tenant_done(&r);
     problems_sort(problems);
     if (problems->n > before)
         return -1;
     fill_consumers(c);
+    fill_stores(c);
     fill_jobs(c);
     *ret_config = TAKE(c);
     return 0;
@@ -252,14 +282,19 @@ void config_free(struct config *c)
         return;
     for (size_t i = 0; i < c->n_databases; i++)
         entry_done(&section_database, &c->databases[i]);
+    for (size_t i = 0; i < c->n_stores; i++)
+        entry_done(&section_store, &c->stores[i]);
     for (size_t i = 0; i < c->n_streams; i++)
         config_stream_done(&c->streams[i]);
     for (size_t i = 0; i < c->n_jobs; i++)
         entry_done(&section_job, &c->jobs[i]);
     free(c->databases);
+    free(c->stores);
     free(c->streams);
     free(c->jobs);
     free(c->path);
+    free(c->tenant);
+    free(c->template);
     values_done(&section_top, c);
     free(c);
 }

@@ -32,7 +32,7 @@ static void read_column(
         return complain(r, key, where, "%s", err.text);
     if (!column_is_good(r, stream, key, where, column))
         return;
-    _cleanup_free_ char *field = node_value(value, false, &err);
+    _cleanup_free_ char *field = node_value(value, &r->variables, false, &err);
     if (!field) {
         error_prefix(&err, "the field of column %s", quote_text(column, quoted));
         return complain(r, value, where, "%s", err.text);

@@ -35,10 +35,10 @@ static void check_name(struct reading *r, const yaml_node_t *node, const struct 
 }
 
 /* A key that means nothing to this kind of entry is a misunderstanding, and would be one in silence. */
-static void check_fitting_keys(struct reading *r, const struct section *section, const void *entry,
+void check_fitting_keys(struct reading *r, const struct section *section, const void *entry,
     const char *where, const struct marks *marks)
 {
-    const char *what = section->named->kind_noun;
+    const char *what = section->kind_noun;
     for (size_t i = 0; i < section->n_keys; i++) {
         const struct key *key = &section->keys[i];
         if (!marks->at[i].line || entry_has(section, key, entry))

@@ -6,9 +6,10 @@
 #include <cjson/cJSON.h>
 
 #define ENTRY_NAME_PATTERN "^[a-z0-9][a-z0-9_-]{0,47}$"
-#define RULE_NAME_PATTERN  "^[a-z0-9_]{1,40}$"
+#define PART_NAME_PATTERN  "^[a-z0-9_]{1,40}$"
+#define PLAIN_NAME_PATTERN "^[a-z][a-z0-9_]{0,39}$"
 _Static_assert(ENTRY_NAME_MAX == 48, "the pattern says how long a name may be");
-_Static_assert(RULE_NAME_MAX == 40, "the pattern says how long a name may be");
+_Static_assert(PART_NAME_MAX == 40, "the pattern says how long a name may be");
 
 static cJSON *section_schema(const struct section *section);
 
@@ -67,11 +68,16 @@ static void describe_columns(cJSON *object)
     cJSON_AddStringToObject(each, "pattern", "^([^@]|@received$)");
 }
 
-static void describe_rules(cJSON *object, const struct key *key)
+static void describe_ordered(cJSON *object, const struct key *key)
 {
     cJSON_AddStringToObject(object, "type", "object");
     cJSON *names = cJSON_AddObjectToObject(object, "propertyNames");
-    cJSON_AddStringToObject(names, "pattern", RULE_NAME_PATTERN);
+    const struct ordered *ordered = key->section->ordered;
+    cJSON_AddStringToObject(names, "pattern", ordered->plain ? PLAIN_NAME_PATTERN : PART_NAME_PATTERN);
+    cJSON *taken =
+        ordered->reserved ? cJSON_AddArrayToObject(cJSON_AddObjectToObject(names, "not"), "enum") : NULL;
+    for (size_t i = 0; ordered->reserved && ordered->reserved[i]; i++)
+        cJSON_AddItemToArray(taken, cJSON_CreateString(ordered->reserved[i]));
     cJSON_AddNumberToObject(object, "minProperties", 1);
     cJSON_AddNumberToObject(object, "maxProperties", (double)key->most);
     cJSON_AddItemToObject(object, "additionalProperties", section_schema(key->section));
@@ -84,8 +90,8 @@ static cJSON *key_schema(const struct key *key)
         describe_names(object, key);
     else if (key->type == KEY_COLUMNS)
         describe_columns(object);
-    else if (key->type == KEY_RULES)
-        describe_rules(object, key);
+    else if (key->type == KEY_ORDERED)
+        describe_ordered(object, key);
     else if (key->type != KEY_SECTION)
         describe_text(object, key);
     cJSON_AddStringToObject(object, "description", key->help);
@@ -138,6 +144,11 @@ static const char head[] =
     "\n"
     "- `${NAME}` in a value is taken from the environment, `${NAME:-words}` with a default. A plain `${` is\n"
     "  written `$${`.\n"
+    "- A tenant's file has two keys, `template` and `values` (names to values): the configuration is the "
+    "template,\n"
+    "  in which `${tenant}` is the file's name without its `.yaml`, and `${NAME}` one of the values before "
+    "it is the\n"
+    "  environment's. See ingestd(8).\n"
     "- A key that is not known, a key given twice and a key without a value are mistakes: nothing is "
     "guessed.\n"
     "- Anchors, aliases, tags and several documents in one file are not taken.\n"
@@ -185,7 +196,7 @@ static void put_row(struct buffer *out, const struct section *section, const str
     buffer_printf(out, " | %s | %s", reload, key->help);
     put_limits(out, key);
     if (key->only)
-        buffer_printf(out, " Only for %s %ss.", key->only, section->named->kind_noun);
+        buffer_printf(out, " Only for %s %ss.", key->only, section->kind_noun);
     buffer_put_string(out, " |\n");
 }
 

@@ -36,7 +36,8 @@ static char *redact(const struct key *key, const char *text)
     if (key->type == KEY_QUERY)
         return redact_query(text);
     bool url = key->type == KEY_DATABASE || key->type == KEY_ANY_DATABASE || key->type == KEY_SOURCE ||
-               key->type == KEY_DUMPS || key->type == KEY_RESOURCE;
+               key->type == KEY_DUMPS || key->type == KEY_RESOURCE || key->type == KEY_STORE ||
+               key->type == KEY_ENDPOINT;
     return url ? url_redact_connection(text) : NULL;
 }
 
@@ -75,12 +76,14 @@ static void add_section(cJSON *object, const struct key *key, const void *base)
         cJSON_AddItemToObject(object, key->name, section_to_json(key->section, inner));
 }
 
-static void add_rules(cJSON *object, const struct key *key, const void *base)
+static void add_ordered(cJSON *object, const struct key *key, const void *base)
 {
-    const struct config_rules *rules = section_base(key, base);
-    cJSON *mapping = rules->n > 0 ? cJSON_AddObjectToObject(object, key->name) : NULL;
-    for (size_t i = 0; i < rules->n; i++)
-        cJSON_AddItemToObject(mapping, rules->list[i].name, section_to_json(key->section, &rules->list[i]));
+    const void *list = section_base(key, base);
+    cJSON *mapping = ordered_n(list) > 0 ? cJSON_AddObjectToObject(object, key->name) : NULL;
+    for (size_t i = 0; i < ordered_n(list); i++) {
+        const void *one = ordered_at(key->section, list, i);
+        cJSON_AddItemToObject(mapping, ordered_name(key->section, one), section_to_json(key->section, one));
+    }
 }
 
 static void add_key(cJSON *object, const struct key *key, const void *base)
@@ -91,8 +94,8 @@ static void add_key(cJSON *object, const struct key *key, const void *base)
         add_entries(cJSON_AddObjectToObject(object, key->name), key->section, base);
     else if (key->type == KEY_COLUMNS)
         add_columns(object, base);
-    else if (key->type == KEY_RULES)
-        add_rules(object, key, base);
+    else if (key->type == KEY_ORDERED)
+        add_ordered(object, key, base);
     else
         add_value(object, key, base);
 }

@@ -14,7 +14,7 @@
 #define IDENTIFIER_MAX  63 /* bytes of a Postgres name (NAMEDATALEN - 1) */
 #define PLAIN_TABLE_MAX 40 /* leaves room for what is put behind it */
 
-static int check_length(const struct key *key, const char *text, struct error *err)
+int check_length(const struct key *key, const char *text, struct error *err)
 {
     if (key->most && strlen(text) > key->most)
         return error_set(err, "this is too long: at most %" PRIu64 " characters", key->most);
@@ -36,7 +36,7 @@ static void put_words(struct buffer *out, const char *const *words)
         buffer_printf(out, "%s%s", i == 0 ? "" : words[i + 1] ? ", " : " or ", words[i]);
 }
 
-static int check_choice(const struct key *key, const char *text, struct error *err)
+int check_choice(const struct key *key, const char *text, struct error *err)
 {
     size_t n = 0;
     for (; key->words[n]; n++)
@@ -92,44 +92,6 @@ static int check_plain_table(const struct key *key, const char *text, struct err
         return error_set(err, "%s is too long: other names are made from it, so it has at most %d characters",
             quote_text(text, quoted), PLAIN_TABLE_MAX);
     return check_table(key, text, err);
-}
-
-static int check_words(const struct key *key, const char *text, struct error *err)
-{
-    if (!*text)
-        return key->may_be_empty ? 0 : error_set(err, "a word is expected here");
-    const char *at = text;
-    bool missing = false;
-    for (char *word; (word = text_next_word(&at)); free(word))
-        missing |= !*word;
-    if (at)
-        return error_set(
-            err, "a word in quotes ends with a quote and a comma behind it, and a quote in it stands twice");
-    if (missing)
-        return error_set(err, "between its commas there is a word missing");
-    return check_length(key, text, err);
-}
-
-/* Of some words alone, where the key has them. */
-static int check_item(const struct key *key, const char *item, struct error *err)
-{
-    if (!*item)
-        return error_set(err, "between its commas there is a word missing");
-    return key->words ? check_choice(key, item, err) : 0;
-}
-
-static int check_list(const struct key *key, const char *text, struct error *err)
-{
-    if (!*text)
-        return key->may_be_empty ? 0 : error_set(err, "a word is expected here");
-    const char *at = text;
-    int r = 0;
-    for (char *item; r == 0 && (item = text_next_item(&at)); free(item))
-        r = check_item(key, item, err);
-    if (r == 0 && at)
-        return error_set(
-            err, "a word in quotes ends with a quote and a comma behind it, and a quote in it stands twice");
-    return r < 0 ? -1 : check_length(key, text, err);
 }
 
 static int check_report_date(const struct key *key, const char *text, struct error *err)
@@ -270,6 +232,21 @@ static const struct value_type types[] = {
     [KEY_DELIMITER] = {"delimiter",
         "one character that is no letter, digit or quote, as `;` or `|`; or `tab`", "^([^A-Za-z0-9\"]|tab)$",
         SLOT_TEXT, check_delimiter},
+    [KEY_STORE] = {"store", "`s3://bucket[/prefix]`, or `file:///folder`", "^(s3://[^/]|file:///.)",
+        SLOT_TEXT, check_store},
+    [KEY_ENDPOINT] = {"endpoint", "`https://host[:port]`, or `http://`", "^https?://[^/]+/?$", SLOT_TEXT,
+        check_endpoint},
+    [KEY_PREFIX] = {"prefix", "how a key begins, without `/` before it and `..` in it", "^([^/]|$)",
+        SLOT_TEXT, check_prefix},
+    [KEY_FILES] = {"files",
+        "paths with commas between them; a relative one begins at the folder of the configuration file",
+        "[^/]$", SLOT_TEXT, check_files},
+    [KEY_VARIABLES] = {"variables", "`name=value` with commas between them; one with a comma in it in quotes",
+        "^[^=]+=", SLOT_TEXT, check_variables},
+    [KEY_FIELDS] = {"fields", "columns with commas between them; one with a `?` behind it may be missing",
+        NULL, SLOT_TEXT, check_fields},
+    [KEY_REFERENCES] = {"references", "`column=table` with commas between them", "^[^=]+=[^,=]", SLOT_TEXT,
+        check_references},
     [KEY_QUERY] = {"query", "parameters of a URL: `sort_field=id&sort_dir=asc`", "^[^?& #][^ #]*$", SLOT_TEXT,
         check_query},
     [KEY_HEADERS] = {"headers", "`Name: value`, with commas between several", "^[^ :,]+: *[^ ]", SLOT_TEXT,
@@ -281,8 +258,8 @@ static const struct value_type types[] = {
     [KEY_SECTION] = {"section", "a mapping of keys"},
     [KEY_NAMED] = {"names", "a mapping of names to sections"},
     [KEY_COLUMNS] = {"columns", "a mapping of columns to fields"},
-    [KEY_RULES] = {"rules", "a mapping of names to sections, in an order that means something", NULL,
-        SLOT_RULES},
+    [KEY_ORDERED] = {"ordered names", "a mapping of names to sections, whose order is kept", NULL,
+        SLOT_ORDERED},
 };
 
 const struct value_type *value_type(enum key_type type)
@@ -436,7 +413,7 @@ int value_take(const struct key *key, const char *text, void *base, struct error
         return take_duration(key, text, slot, err);
     case SLOT_FRACTION:
         return take_fraction(key, text, slot, err);
-    case SLOT_RULES:
+    case SLOT_ORDERED:
     case SLOT_NONE:
         break;
     }
@@ -457,7 +434,7 @@ char *value_show(const struct key *key, const void *base)
         return value_duration_text((uint64_t) * (const int64_t *)slot);
     case SLOT_FRACTION:
         return value_fraction_text(*(const uint64_t *)slot);
-    case SLOT_RULES:
+    case SLOT_ORDERED:
     case SLOT_NONE:
         break;
     }
@@ -466,8 +443,8 @@ char *value_show(const struct key *key, const void *base)
 
 bool value_equal(const struct key *key, const void *a, const void *b)
 {
-    if (types[key->type].slot == SLOT_RULES)
-        return rules_equal(key->section, slot_in(key, a), slot_in(key, b));
+    if (types[key->type].slot == SLOT_ORDERED)
+        return ordered_equal(key->section, slot_in(key, a), slot_in(key, b));
     _cleanup_free_ char *x = value_show(key, a), *y = value_show(key, b);
     return x && y ? strcmp(x, y) == 0 : x == y;
 }
@@ -477,8 +454,8 @@ void value_copy(const struct key *key, void *to, const void *from)
     enum slot slot = types[key->type].slot;
     if (slot == SLOT_TEXT)
         *(char **)slot_of(key, to) = xstrdup(*(char *const *)slot_of(key, (void *)from));
-    else if (slot == SLOT_RULES)
-        rules_copy(key->section, slot_of(key, to), slot_in(key, from));
+    else if (slot == SLOT_ORDERED)
+        ordered_copy(key->section, slot_of(key, to), slot_in(key, from));
     else if (slot != SLOT_NONE)
         memcpy(slot_of(key, to), slot_of(key, (void *)from), sizeof(uint64_t));
 }
@@ -487,6 +464,6 @@ void value_done(const struct key *key, void *base)
 {
     if (types[key->type].slot == SLOT_TEXT)
         free(*(char **)slot_of(key, base));
-    else if (types[key->type].slot == SLOT_RULES)
-        rules_done(key->section, slot_of(key, base));
+    else if (types[key->type].slot == SLOT_ORDERED)
+        ordered_done(key->section, slot_of(key, base));
 }

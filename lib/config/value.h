@@ -5,7 +5,7 @@
  */
 #include "config/keys.h"
 
-enum slot { SLOT_NONE, SLOT_TEXT, SLOT_SIZE, SLOT_COUNT, SLOT_DURATION, SLOT_FRACTION, SLOT_RULES };
+enum slot { SLOT_NONE, SLOT_TEXT, SLOT_SIZE, SLOT_COUNT, SLOT_DURATION, SLOT_FRACTION, SLOT_ORDERED };
 
 struct value_type {
     const char *name;    /* "duration" */
@@ -37,10 +37,16 @@ static inline void *section_base(const struct key *key, const void *base)
     return (char *)(uintptr_t)base + key->offset;
 }
 
-/* Of KEY_RULES; section: of one rule. */
-bool rules_equal(const struct section *section, const struct config_rules *a, const struct config_rules *b);
-void rules_copy(const struct section *section, struct config_rules *to, const struct config_rules *from);
-void rules_done(const struct section *section, struct config_rules *rules);
+/* Of KEY_ORDERED (config/ordered.c): {list, n} at base, each of them a section's. */
+void ordered_new(const struct section *section, void *base, size_t n); /* room for n, none of them there */
+void *ordered_add(const struct section *section, void *base, char *name, int line); /* takes the name */
+size_t ordered_n(const void *base);
+void *ordered_at(const struct section *section, const void *base, size_t i);
+const char *ordered_name(const struct section *section, const void *one);
+int ordered_line(const struct section *section, const void *one);
+bool ordered_equal(const struct section *section, const void *a, const void *b);
+void ordered_copy(const struct section *section, void *to, const void *from);
+void ordered_done(const struct section *section, void *base);
 
 /* The exact text of a size, a duration, a count: "64MB", "90s", "12". A new string. */
 char *value_size_text(uint64_t bytes);
@@ -61,10 +67,28 @@ int check_dumps(const struct key *key, const char *text, struct error *err);
 int check_any_database(const struct key *key, const char *text, struct error *err);
 int check_resource(const struct key *key, const char *text, struct error *err);
 int check_source(const struct key *key, const char *text, struct error *err);
+/* Of objects (config/place_store.c). */
+int check_store(const struct key *key, const char *text, struct error *err);
+int check_endpoint(const struct key *key, const char *text, struct error *err);
+int check_prefix(const struct key *key, const char *text, struct error *err);
+/* Lists (config/value_lists.c). */
+int check_words(const struct key *key, const char *text, struct error *err);
+int check_list(const struct key *key, const char *text, struct error *err);
+int check_files(const struct key *key, const char *text, struct error *err);
+int check_variables(const struct key *key, const char *text, struct error *err);
+int check_fields(const struct key *key, const char *text, struct error *err);
+int check_references(const struct key *key, const char *text, struct error *err);
+int check_length(const struct key *key, const char *text, struct error *err);
+int check_choice(const struct key *key, const char *text, struct error *err);
 
 /* The absolute path of a file named in the configuration: a relative one begins at the folder where the
  * configuration is, by the path it was read from. A new string. */
 int file_beside(const char *config_path, const char *name, char **ret_path, struct error *err);
+/* The same of several, as KEY_FILES has them. */
+int files_beside(const char *config_path, const char *names, char **ret_paths, struct error *err);
+
+/* "BUCKET/prefix/" at an endpoint, or "/folder/": whether one store is within another, or the same. */
+bool store_within(const struct config_store *inner, const struct config_store *outer, const char *prefix);
 
 /* "redis" or "fifo" of a source that passed the check; NULL for any other text. */
 const char *source_scheme(const char *source);

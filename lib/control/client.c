@@ -14,36 +14,37 @@
 
 struct client {
     int fd;
-    char *path;
+    char *path, *unit;
     int64_t timeout_us;
     struct buffer in;
     size_t scanned;
 };
 
-/* What to do about a socket that cannot be reached. */
-static const char *advice(int reason)
-{
-    switch (reason) {
-    case ENOENT:
-        return "the daemon does not run, or listens elsewhere; start it with `systemctl start ingestd`, or "
-               "name its socket with --socket";
-    case ECONNREFUSED:
-        return "the daemon has ended; start it with `systemctl start ingestd`";
-    case EACCES:
-    case EPERM:
-        return "you may not talk to the daemon; be a member of the group ingestd (`adduser YOU ingestd`, "
-               "then "
-               "log in again)";
-    case EAGAIN:
-        return "the daemon does not answer; see `systemctl status ingestd`";
-    default:
-        return "see `systemctl status ingestd`";
-    }
-}
+/* What to do about a socket that cannot be reached, with the unit's name in it. */
+static const struct {
+    int reason;
+    const char *before, *behind;
+} advices[] = {
+    {ENOENT, "the daemon does not run, or listens elsewhere; start it with `systemctl start ",
+        "`, or name its socket with --socket"},
+    {ECONNREFUSED, "the daemon has ended; start it with `systemctl start ", "`"},
+    {EACCES, "you may not talk to the daemon; be a member of the group ",
+        " (adduser YOU GROUP), then log in again"},
+    {EAGAIN, "the daemon does not answer; see `systemctl status ", "`"},
+    {0, "see `systemctl status ", "`"},
+};
 
-static int cannot_reach(struct error *err, const char *path, int reason)
+static int cannot_reach(struct error *err, const char *path, const char *unit, int reason)
 {
-    return error_set(err, "cannot reach the daemon at %s: %s: %s", path, strerror(reason), advice(reason));
+    size_t i = 0;
+    _cleanup_free_ char *name = xstrdup(unit);
+    char *at = reason == EACCES ? strchr(name, '@') : NULL;
+    if (at) /* ingestd@north is run by ingestd-north */
+        *at = '-';
+    while (advices[i].reason && advices[i].reason != reason)
+        i++;
+    return error_set(err, "cannot reach the daemon at %s: %s: %s%s%s", path, strerror(reason),
+        advices[i].before, name, advices[i].behind);
 }
 
 /* A Unix socket connects at once, or its queue is full: then we try again while the timeout lasts. */
@@ -60,21 +61,22 @@ static int connect_within(int fd, const struct sockaddr_un *address, int64_t tim
     return 0;
 }
 
-int client_open(const char *path, struct client **ret_client, struct error *err)
+int client_open(const char *path, const char *unit, struct client **ret_client, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(address.sun_path))
-        return cannot_reach(err, path, ENAMETOOLONG);
+        return cannot_reach(err, path, unit, ENAMETOOLONG);
     strcpy(address.sun_path, path);
     _cleanup_(client_freep) struct client *c = xnew(struct client);
     c->path = xstrdup(path);
+    c->unit = xstrdup(unit);
     c->timeout_us = 10 * US_PER_SEC;
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd < 0)
-        return cannot_reach(err, path, errno);
+        return cannot_reach(err, path, unit, errno);
     int reason = connect_within(c->fd, &address, c->timeout_us);
     if (reason)
-        return cannot_reach(err, path, reason);
+        return cannot_reach(err, path, unit, reason);
     *ret_client = TAKE(c);
     return 0;
 }
@@ -87,6 +89,7 @@ void client_free(struct client *c)
         close(c->fd);
     buffer_done(&c->in);
     free(c->path);
+    free(c->unit);
     free(c);
 }
 
@@ -112,7 +115,7 @@ static int wait_for(struct client *c, short events, struct error *err)
             return 0;
         if (n == 0)
             return error_set(
-                err, "the daemon at %s does not answer; see `systemctl status ingestd`", c->path);
+                err, "the daemon at %s does not answer; see `systemctl status %s`", c->path, c->unit);
         if (errno != EINTR)
             return error_set(err, "poll: %m");
     }
@@ -120,7 +123,7 @@ static int wait_for(struct client *c, short events, struct error *err)
 
 static int lost(struct client *c, struct error *err)
 {
-    return error_set(err, "the daemon at %s closed the connection; see `journalctl -u ingestd`", c->path);
+    return error_set(err, "the daemon at %s closed the connection; see `journalctl -u %s`", c->path, c->unit);
 }
 
 static int send_all(struct client *c, const char *p, size_t n, struct error *err)

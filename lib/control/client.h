@@ -6,8 +6,9 @@
 
 struct client;
 
-/* Connects. The message says the path, why it failed and what to do about it. */
-int client_open(const char *path, struct client **ret_client, struct error *err);
+/* Connects. The message says the path, why it failed and what to do about it. unit: the service manager's name of the
+ * daemon, without .service, as "ingestd". */
+int client_open(const char *path, const char *unit, struct client **ret_client, struct error *err);
 void client_free(struct client *c);
 DEFINE_CLEANUP(struct client *, client_freep, client_free)
 

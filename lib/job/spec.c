@@ -64,14 +64,13 @@ static void add_object(cJSON *object, const char *name, const struct shape *shap
         add_members(cJSON_AddObjectToObject(object, name), shape, base);
 }
 
-static void add_rules(cJSON *object, const struct member *m, void *base)
+static void add_objects(cJSON *object, const struct member *m, void *base)
 {
     cJSON *list = cJSON_AddArrayToObject(object, m->name);
-    struct job_rule *rules = *FIELD(base, m, struct job_rule *);
     for (size_t i = 0; i < *COUNT(base, m); i++) {
-        cJSON *rule = cJSON_CreateObject();
-        add_members(rule, m->shape, &rules[i]);
-        cJSON_AddItemToArray(list, rule);
+        cJSON *one = cJSON_CreateObject();
+        add_members(one, m->shape, OBJECT_AT(base, m, i));
+        cJSON_AddItemToArray(list, one);
     }
 }
 
@@ -106,8 +105,8 @@ static void add_member(cJSON *object, const struct member *m, void *base)
     case MAYBE_OBJECT:
         add_object(object, m->name, m->shape, FIELD(base, m, char));
         break;
-    case RULES:
-        add_rules(object, m, base);
+    case OBJECTS:
+        add_objects(object, m, base);
         break;
     }
 }
@@ -222,15 +221,16 @@ static int read_object(
     return 0;
 }
 
-static int read_rules(const cJSON *item, const struct member *m, void *base, struct error *err)
+static int read_objects(const cJSON *item, const struct member *m, void *base, struct error *err)
 {
     if (!cJSON_IsArray(item))
         return wrong(err, m->name, "is not an array");
-    struct job_rule *rules = xcalloc((size_t)cJSON_GetArraySize(item), sizeof(*rules));
-    *FIELD(base, m, struct job_rule *) = rules;
-    for (const cJSON *rule = item->child; rule; rule = rule->next)
-        if (read_object(rule, m->name, m->shape, &rules[(*COUNT(base, m))++], err) < 0)
+    *FIELD(base, m, void *) = xcalloc((size_t)cJSON_GetArraySize(item), m->shape->size);
+    for (const cJSON *one = item->child; one; one = one->next) {
+        size_t i = (*COUNT(base, m))++;
+        if (read_object(one, m->name, m->shape, OBJECT_AT(base, m, i), err) < 0)
             return -1;
+    }
     return 0;
 }
 
@@ -272,8 +272,8 @@ static int read_member(const cJSON *item, const struct member *m, void *base, st
     case OBJECT:
     case MAYBE_OBJECT:
         return read_object(item, m->name, m->shape, FIELD(base, m, char), err);
-    case RULES:
-        return read_rules(item, m, base, err);
+    case OBJECTS:
+        return read_objects(item, m, base, err);
     }
     return -1;
 }
@@ -324,11 +324,33 @@ static int check_match(const struct job_match *m, struct error *err)
     return m->n_keys > 0 ? 0 : wrong(err, "keys", "are none");
 }
 
+static bool is_feed(const struct job_feed *f)
+{
+    bool query = !f->table != !f->sql;
+    return f->store.url ? f->columns.n > 0 && !f->database.url && !f->table && !f->sql
+                        : f->database.url && query;
+}
+
+static int check_harmonize(const struct job_harmonize *h, struct error *err)
+{
+    for (size_t i = 0; i < h->n_sources; i++)
+        if (!is_feed(&h->sources[i]))
+            return wrong(err, "sources", "has one that is neither a table, a SELECT nor objects, or several");
+    for (size_t i = 0; i < h->n_tables; i++)
+        if (h->tables[i].key.n == 0)
+            return wrong(err, "tables", "has one without a key");
+    if (h->n_sources == 0 || h->n_tables == 0)
+        return wrong(err, h->n_sources ? "tables" : "sources", "are none");
+    return h->transform.n > 0 ? 0 : wrong(err, "transform", "has no file");
+}
+
 static int read_spec(const cJSON *object, struct job_spec *spec, struct error *err)
 {
     if (read_members(object, &spec_shape, spec, err) < 0)
         return -1;
     if (spec->match.report_date && check_match(&spec->match, err) < 0)
+        return -1;
+    if (spec->harmonize.lake.url && check_harmonize(&spec->harmonize, err) < 0)
         return -1;
     return spec->time_limit_us < 0 ? wrong(err, "time_limit_us", "is negative") : 0;
 }
@@ -367,6 +389,11 @@ void job_words_done(struct job_words *words)
         free(words->list[i]);
     free(words->list);
     *words = (struct job_words){0};
+}
+
+uint64_t job_spec_reserve_max(const struct job_spec *spec)
+{
+    return strcmp(spec->kind, "harmonize") == 0 ? 2 * spec->memory_max : spec->memory_max;
 }
 
 void job_spec_done(struct job_spec *spec)

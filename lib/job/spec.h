@@ -102,8 +102,8 @@ struct job_feed {
     char *table, *sql;            /* one of the two */
     struct job_store store;       /* its url NULL: it is a database's */
     char *prefix, *pattern;
-    char *format;                /* "csv", "json", "ndjson"; NULL: found out */
-    struct job_words columns;    /* as in the configuration, with their ? */
+    char *format;             /* "csv", "json", "ndjson"; NULL: found out */
+    struct job_words columns; /* as in the configuration, with their ? */
     struct job_words null_tokens;
     char *delimiter; /* or NULL */
 };
@@ -125,12 +125,14 @@ struct job_harmonize {
     char *tenant, *revision;    /* or NULL */
     int64_t full_every_us, keep_versions_us;
     uint64_t max_rejected; /* percent of the staged rows that may be rejected; 100: all */
-    char *folder;          /* STATE_DIR/harmonize/JOB: what is kept there is a lock, the run's folder, and copies of the lake */
+    char *
+        folder; /* STATE_DIR/harmonize/JOB: what is kept there is a lock, the run's folder, and copies of the lake */
 };
 
 struct job_spec {
-    char *job;    /* its name */
-    char *kind;   /* "rollup", "query", "sync", "match", "harmonize"; of ingestctl's own: "probe", "history", "sql" */
+    char *job; /* its name */
+    char *
+        kind; /* "rollup", "query", "sync", "match", "harmonize"; of ingestctl's own: "probe", "history", "sql" */
     int64_t run;  /* the run's number: of several windows in one pass, the first's */
     int64_t pass; /* this execution's own number: whoever finds another one on record was overtaken */
     int64_t scheduled_us;
@@ -158,6 +160,10 @@ void job_words_add(struct job_words *words, const char *word);
 /* What stands in the text, or NULL; next: text_next_word, or text_next_item. */
 void job_words_split(struct job_words *to, const char *text, char *next(const char **at));
 void job_words_done(struct job_words *words);
+
+/* How much private memory its worker may ask the kernel for, touched or not. The SQL of a harmonize has DuckDB ask for much
+ * more than it touches: whole hash tables, buffers of files, a stack for each thread. */
+uint64_t job_spec_reserve_max(const struct job_spec *spec);
 
 /* A new string; one line. */
 char *job_spec_to_json(const struct job_spec *spec);

@@ -67,13 +67,13 @@ static const struct member rule_members[] = {
     {"normalise", TEXT, offsetof(struct job_rule, normalise)},
 };
 static const struct shape rule_shape = {
-    rule_members, N_ELEMENTS(rule_members), offsetof(struct job_rule, name)};
+    rule_members, N_ELEMENTS(rule_members), offsetof(struct job_rule, name), sizeof(struct job_rule)};
 
 static const struct member match_members[] = {
     {"left", OBJECT, offsetof(struct job_match, left), &side_shape},
     {"right", OBJECT, offsetof(struct job_match, right), &side_shape},
-    {"keys", RULES, offsetof(struct job_match, keys), &rule_shape, offsetof(struct job_match, n_keys)},
-    {"tie_breaks", RULES, offsetof(struct job_match, tie_breaks), &rule_shape,
+    {"keys", OBJECTS, offsetof(struct job_match, keys), &rule_shape, offsetof(struct job_match, n_keys)},
+    {"tie_breaks", OBJECTS, offsetof(struct job_match, tie_breaks), &rule_shape,
         offsetof(struct job_match, n_tie_breaks)},
     {"report_date", STRING, offsetof(struct job_match, report_date)},
     {"active_days", UINT, offsetof(struct job_match, active_days)},
@@ -83,6 +83,60 @@ static const struct member match_members[] = {
 };
 static const struct shape match_shape = {
     match_members, N_ELEMENTS(match_members), offsetof(struct job_match, report_date)};
+
+static const struct member store_members[] = {
+    {"name", STRING, offsetof(struct job_store, name)},
+    {"url", STRING, offsetof(struct job_store, url)},
+    {"endpoint", MAYBE_STRING, offsetof(struct job_store, endpoint)},
+    {"region", MAYBE_STRING, offsetof(struct job_store, region)},
+    {"path_style", BOOL, offsetof(struct job_store, path_style)},
+    {"credentials_file", MAYBE_STRING, offsetof(struct job_store, credentials_file)},
+    {"ca_file", MAYBE_STRING, offsetof(struct job_store, ca_file)},
+};
+static const struct shape store_shape = {
+    store_members, N_ELEMENTS(store_members), offsetof(struct job_store, url)};
+
+static const struct member feed_members[] = {
+    {"name", STRING, offsetof(struct job_feed, name)},
+    {"database", MAYBE_DATABASE, offsetof(struct job_feed, database)},
+    {"table", MAYBE_STRING, offsetof(struct job_feed, table)},
+    {"sql", MAYBE_STRING, offsetof(struct job_feed, sql)},
+    {"store", MAYBE_OBJECT, offsetof(struct job_feed, store), &store_shape},
+    {"prefix", TEXT, offsetof(struct job_feed, prefix)},
+    {"pattern", MAYBE_STRING, offsetof(struct job_feed, pattern)},
+    {"format", MAYBE_STRING, offsetof(struct job_feed, format)},
+    {"columns", WORDS, offsetof(struct job_feed, columns)},
+    {"null_tokens", WORDS, offsetof(struct job_feed, null_tokens)},
+    {"delimiter", MAYBE_STRING, offsetof(struct job_feed, delimiter)},
+};
+static const struct shape feed_shape = {
+    feed_members, N_ELEMENTS(feed_members), offsetof(struct job_feed, name), sizeof(struct job_feed)};
+
+static const struct member target_members[] = {
+    {"name", STRING, offsetof(struct job_target, name)},
+    {"key", WORDS, offsetof(struct job_target, key)},
+    {"references", WORDS, offsetof(struct job_target, references)},
+};
+static const struct shape target_shape = {
+    target_members, N_ELEMENTS(target_members), offsetof(struct job_target, name), sizeof(struct job_target)};
+
+static const struct member harmonize_members[] = {
+    {"sources", OBJECTS, offsetof(struct job_harmonize, sources), &feed_shape,
+        offsetof(struct job_harmonize, n_sources)},
+    {"tables", OBJECTS, offsetof(struct job_harmonize, tables), &target_shape,
+        offsetof(struct job_harmonize, n_tables)},
+    {"transform", WORDS, offsetof(struct job_harmonize, transform)},
+    {"variables", WORDS, offsetof(struct job_harmonize, variables)},
+    {"lake", OBJECT, offsetof(struct job_harmonize, lake), &store_shape},
+    {"tenant", MAYBE_STRING, offsetof(struct job_harmonize, tenant)},
+    {"revision", MAYBE_STRING, offsetof(struct job_harmonize, revision)},
+    {"full_every_us", INT, offsetof(struct job_harmonize, full_every_us)},
+    {"keep_versions_us", INT, offsetof(struct job_harmonize, keep_versions_us)},
+    {"max_rejected", UINT, offsetof(struct job_harmonize, max_rejected)},
+    {"folder", STRING, offsetof(struct job_harmonize, folder)},
+};
+static const struct shape harmonize_shape = {
+    harmonize_members, N_ELEMENTS(harmonize_members), offsetof(struct job_harmonize, lake.url)};
 
 static const struct member members[] = {
     {"job", STRING, offsetof(struct job_spec, job)},
@@ -96,6 +150,7 @@ static const struct member members[] = {
     {"time_zone", STRING, offsetof(struct job_spec, time_zone)},
     {"sync", MAYBE_OBJECT, offsetof(struct job_spec, sync), &sync_shape},
     {"match", MAYBE_OBJECT, offsetof(struct job_spec, match), &match_shape},
+    {"harmonize", MAYBE_OBJECT, offsetof(struct job_spec, harmonize), &harmonize_shape},
     {"words", WORDS, offsetof(struct job_spec, words)},
     {"database", DATABASE, offsetof(struct job_spec, database)},
     {"books", DATABASE, offsetof(struct job_spec, books)},
@@ -114,12 +169,13 @@ _Static_assert(N_ELEMENTS(rest_members) <= MEMBERS_MAX, "raise MEMBERS_MAX");
 _Static_assert(N_ELEMENTS(match_members) <= MEMBERS_MAX, "raise MEMBERS_MAX");
 _Static_assert(N_ELEMENTS(side_members) <= MEMBERS_MAX, "raise MEMBERS_MAX");
 
-static void rules_done(const struct member *m, void *base)
+static void objects_done(const struct member *m, void *base)
 {
-    struct job_rule *rules = *FIELD(base, m, struct job_rule *);
     for (size_t i = 0; i < *COUNT(base, m); i++)
-        members_done(m->shape, &rules[i]);
-    free(rules);
+        members_done(m->shape, OBJECT_AT(base, m, i));
+    free(*FIELD(base, m, char *));
+    *FIELD(base, m, char *) = NULL;
+    *COUNT(base, m) = 0;
 }
 
 static void string_done(char **string)
@@ -152,8 +208,8 @@ static void member_done(const struct member *m, void *base)
     case MAYBE_OBJECT:
         members_done(m->shape, FIELD(base, m, char));
         break;
-    case RULES:
-        rules_done(m, base);
+    case OBJECTS:
+        objects_done(m, base);
         break;
     case INT:
     case UINT:

@@ -17,26 +17,29 @@ enum type {
     WORDS,
     OBJECT,
     MAYBE_OBJECT,
-    RULES,
+    OBJECTS, /* an array of them */
 };
 
 struct member {
     const char *name;
     enum type type;
     size_t at;                 /* in its struct; unused for WINDOWS, which are two fields */
-    const struct shape *shape; /* of an object, and of a rule */
-    size_t count;              /* of RULES: where in the struct */
+    const struct shape *shape; /* of an object, and of each of OBJECTS */
+    size_t count;              /* of OBJECTS: where in the struct */
 };
 
 struct shape {
     const struct member *list;
     size_t n;
     size_t there; /* the string that is NULL where there is no such object */
+    size_t size;  /* of the struct, where there are OBJECTS of it */
 };
 
 /* The place of a member in its struct. */
 #define FIELD(base, m, T) ((T *)(void *)((char *)(base) + (m)->at))
 #define COUNT(base, m)    ((size_t *)(void *)((char *)(base) + (m)->count))
+/* The struct of one of OBJECTS. */
+#define OBJECT_AT(base, m, i) ((void *)(*FIELD(base, m, char *) + (i) * (m)->shape->size))
 
 #define MEMBERS_MAX 24 /* of one object */
 

@@ -1,6 +1,7 @@
 #include "job/take.h"
 
 #include "config/config.h"
+#include "job/harmonize_spec.h"
 #include "job/match_spec.h"
 #include "job/sync_spec.h"
 #include "util/cleanup.h"
@@ -23,6 +24,8 @@ void job_spec_take(struct job_spec *to, const struct config *config, const struc
         job_sync_take(&to->sync, from);
     if (strcmp(from->kind, "match") == 0)
         job_match_take(&to->match, config, from);
+    if (strcmp(from->kind, "harmonize") == 0)
+        job_harmonize_take(&to->harmonize, config, from);
     job_database_take(&to->database, config, from->database);
     job_database_take(&to->books, config, NULL);
     to->schema = xstrdup(config->postgres.schema);

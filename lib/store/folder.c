@@ -15,19 +15,21 @@
 
 int folder_failed(struct folder *f, const char *what, const char *key, int code, struct store_fault *fault)
 {
-    if (code == ENOENT)
-        return store_absent(&f->base, key, fault);
-    if (code == ELOOP || code == ENOTDIR)
-        return store_fault_set(fault, false,
-            "cannot %s %s in %s: a link, or a file that should be a folder, is in its way, and links are not "
-            "followed",
-            what, key, f->base.label);
     const char *advice = code == EACCES || code == EPERM    ? "; this program's user must be allowed to"
                          : code == ENOSPC || code == EDQUOT ? "; make room there"
                                                             : "";
     bool transient = code == EIO || code == ESTALE || code == ETIMEDOUT || code == EMFILE || code == ENFILE;
-    return store_fault_set(
-        fault, transient, "cannot %s %s in %s: %s%s", what, key, f->base.label, strerror(code), advice);
+    if (code == ENOENT)
+        store_absent(&f->base, key, fault);
+    else if (code == ELOOP || code == ENOTDIR)
+        store_fault_set(fault, false,
+            "cannot %s %s in %s: a link, or a file that should be a folder, is in its way, and links are not "
+            "followed",
+            what, key, f->base.label);
+    else
+        store_fault_set(
+            fault, transient, "cannot %s %s in %s: %s%s", what, key, f->base.label, strerror(code), advice);
+    return -1;
 }
 
 static int enter(int at, const char *name, bool make)
@@ -62,9 +64,11 @@ int folder_walk(
         close(at);
         at = next;
     }
-    if (strncmp(p, PUT_MARK, strlen(PUT_MARK)) == 0)
-        return store_fault_set(fault, false, "%s in %s: names that begin with %s are this program's own", key,
+    if (strncmp(p, PUT_MARK, strlen(PUT_MARK)) == 0) {
+        store_fault_set(fault, false, "%s in %s: names that begin with %s are this program's own", key,
             f->base.label, PUT_MARK);
+        return -1;
+    }
     *ret_name = p;
     int found = at;
     at = -1;
@@ -97,7 +101,8 @@ static int open_object(struct folder *f, const char *key, struct stat *ret_stat,
     if (fstat(fd, ret_stat) == 0 && S_ISREG(ret_stat->st_mode))
         return fd;
     close(fd);
-    return store_absent(&f->base, key, fault);
+    store_absent(&f->base, key, fault);
+    return -1;
 }
 
 static int folder_head(

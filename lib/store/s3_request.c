@@ -42,10 +42,14 @@ void s3_sha256(struct slice bytes, char out[SHA256_HEX])
     hex(digest, out);
 }
 
-int s3_sha256_file(int fd, int64_t at, int64_t n, char out[SHA256_HEX])
+int s3_sha256_file(const struct s3 *s, int fd, int64_t at, int64_t n, char out[SHA256_HEX])
 {
     uint8_t digest[SHA256_DIGEST_SIZE], block[65536];
     struct sha256_ctx sum;
+    if (s->tls) {
+        strcpy(out, "UNSIGNED-PAYLOAD");
+        return 0;
+    }
     sha256_init(&sum);
     while (n > 0) {
         ssize_t got = pread(fd, block, (size_t)MIN(n, (int64_t)sizeof(block)), at);
@@ -218,26 +222,34 @@ bool s3_again(struct s3 *s, int failures, struct store_fault *fault)
     return wait_a_while(s, s->retry_after_us >= 0 ? s->retry_after_us : MIN(us, MAX_PAUSE_US));
 }
 
+static int talk_once(struct s3 *s, const struct s3_ask *ask, size_t max, struct buffer *into,
+    struct answer *ret_answer, struct store_fault *fault)
+{
+    _cleanup_answer_ struct answer a = {0};
+    into->n = 0;
+    if (s3_begin(s, ask, &a, fault) < 0)
+        return -1;
+    if (s3_read_body(s, ask, max, into, fault) < 0) {
+        request_stop(s->request);
+        return -1;
+    }
+    if (ret_answer) {
+        *ret_answer = a;
+        a = (struct answer){0};
+    }
+    return 0;
+}
+
 int s3_talk(struct s3 *s, const struct s3_ask *ask, size_t max, struct buffer *into,
     struct answer *ret_answer, int *ret_attempts, struct store_fault *fault)
 {
-    for (int failures = 0;;) {
-        _cleanup_answer_ struct answer a = {0};
-        into->n = 0;
+    int attempts = 1;
+    while (talk_once(s, ask, max, into, ret_answer, fault) < 0) {
         if (ret_attempts)
-            *ret_attempts = failures + 1;
-        if (s3_begin(s, ask, &a, fault) == 0) {
-            if (s3_read_body(s, ask, max, into, fault) == 0) {
-                if (ret_answer) {
-                    *ret_answer = a;
-                    a = (struct answer){0};
-                }
-                *fault = (struct store_fault){0};
-                return 0;
-            }
-            request_stop(s->request);
-        }
-        if (!s3_again(s, ++failures, fault))
+            *ret_attempts = attempts;
+        if (!s3_again(s, attempts++, fault))
             return -1;
     }
+    *fault = (struct store_fault){0};
+    return 0;
 }

@@ -29,6 +29,9 @@ static void check_same_jobs(const struct config *c, const struct config *again)
     }
     for (size_t i = 0; i < c->n_databases; i++)
         must(strcmp(c->databases[i].url, again->databases[i].url) == 0);
+    must(c->n_stores == again->n_stores);
+    for (size_t i = 0; i < c->n_stores; i++)
+        must(strcmp(c->stores[i].url, again->stores[i].url) == 0);
 }
 
 /* Only a masked password may keep it from being read again. */

@@ -92,8 +92,11 @@ START_TEST(keys)
 {
     static const struct mistake list[] = {
         {"nmae: x\n" POSTGRES, "1:1", "\"nmae\" is not known; did you mean name?"},
-        {"table: x\n" POSTGRES, "1:1", "does not belong here, but under streams.NAME or under jobs.NAME\n"},
-        {"database: x\n" POSTGRES, "1:1", "under jobs.NAME or under jobs.NAME.left; did you mean databases?"},
+        {"table: x\n" POSTGRES, "1:1",
+            "does not belong here, but under streams.NAME or under jobs.NAME or under "
+            "jobs.NAME.sources.SOURCE\n"},
+        {"database: x\n" POSTGRES, "1:1",
+            "under jobs.NAME.left or under jobs.NAME.sources.SOURCE; did you mean databases?"},
         {"zzzzzzzzzz: x\n" POSTGRES, "1:1", "\"zzzzzzzzzz\" is not known\n"},
         {"source: x\n" POSTGRES, "1:1", "does not belong here, but under streams.NAME"},
         {"name: x\n" POSTGRES "name: y\n", "3:1", "name: the key is given twice, first on line 1"},
@@ -360,10 +363,11 @@ START_TEST(jobs)
             "jobs.a.sql: this key is missing; a query job cannot do without"},
         {POSTGRES "jobs: {a: {sql: /q}}\n", "2:11", "jobs.a.kind: this key is required and missing"},
         {POSTGRES "jobs: {a: {kind: rolup, sql: /q}}\n", "2:18",
-            "jobs.a.kind: \"rolup\" is not possible here: rollup, query, sync or match (did you mean "
+            "jobs.a.kind: \"rolup\" is not possible here: rollup, query, sync, match or harmonize (did you "
+            "mean "
             "rollup?)"},
         {POSTGRES "jobs: {a: {kind: mtch, sql: /q}}\n", "2:18",
-            "\"mtch\" is not possible here: rollup, query, sync or match (did you mean match?)\n"},
+            "\"mtch\" is not possible here: rollup, query, sync, match or harmonize (did you mean match?)\n"},
         {POSTGRES "jobs: {a: {kind: rollup, sql: /q, table: t}}\n", "2:11",
             "jobs.a.schedule: this key is missing; a rollup job cannot do without"},
         {POSTGRES "jobs: {a: {kind: rollup, sql: /q, schedule: every 1h}}\n", "2:11",
@@ -423,7 +427,8 @@ START_TEST(rest_resources)
         {REST("    rest: 1\n"), "8:11", "jobs.a.rest: a mapping of keys"},
         {REST("    rest: {token: /x}\n"), "8:12", "jobs.a.rest: the key \"token\" is not known"},
         {REST("    rest: {table: t}\n"), "8:12",
-            "does not belong here, but under streams.NAME or under jobs.NAME"},
+            "does not belong here, but under streams.NAME or under jobs.NAME or under "
+            "jobs.NAME.sources.SOURCE"},
         {REST("    rest: {paging: pages}\n"), "8:20", "did you mean page?"},
         {REST("    rest: {page_size: 0}\n"), "8:23", "too little"},
         {REST("    rest: {order: '?a=b'}\n"), "8:19", "without ? before them"},

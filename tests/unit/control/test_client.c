@@ -69,7 +69,7 @@ START_TEST(answers_are_read_one_by_one)
     struct client *c = NULL;
     struct error err;
     struct varlink_reply reply;
-    ck_assert_int_eq(client_open(path, &c, &err), 0);
+    ck_assert_int_eq(client_open(path, "ingestd", &c, &err), 0);
     ck_assert_int_eq(client_call(c, "io.ingestd.Ping", NULL, &reply, &err), 0);
     ck_assert(reply.continues && !reply.error);
     ck_assert_double_eq(cJSON_GetObjectItem(reply.parameters, "n")->valuedouble, 1);
@@ -91,7 +91,7 @@ START_TEST(garbage_is_an_error)
     struct client *c = NULL;
     struct error err;
     struct varlink_reply reply;
-    ck_assert_int_eq(client_open(path, &c, &err), 0);
+    ck_assert_int_eq(client_open(path, "ingestd", &c, &err), 0);
     ck_assert_int_eq(client_call(c, "io.ingestd.Ping", NULL, &reply, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.text, "the daemon's answer"));
     client_free(c);
@@ -105,7 +105,7 @@ START_TEST(silence_ends_in_time)
     struct client *c = NULL;
     struct error err;
     struct varlink_reply reply;
-    ck_assert_int_eq(client_open(path, &c, &err), 0);
+    ck_assert_int_eq(client_open(path, "ingestd", &c, &err), 0);
     client_set_timeout(c, 50 * US_PER_MS);
     ck_assert_int_eq(client_call(c, "io.ingestd.Ping", NULL, &reply, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.text, "does not answer"));
@@ -118,16 +118,16 @@ START_TEST(an_unreachable_daemon_is_explained)
 {
     struct client *c = NULL;
     struct error err;
-    ck_assert_int_eq(client_open(path, &c, &err), -1);
+    ck_assert_int_eq(client_open(path, "ingestd", &c, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.text, path));
     ck_assert_ptr_nonnull(strstr(err.text, "No such file"));
     ck_assert_ptr_nonnull(strstr(err.text, "systemctl start ingestd"));
     close(listen_here());
-    ck_assert_int_eq(client_open(path, &c, &err), -1);
+    ck_assert_int_eq(client_open(path, "ingestd", &c, &err), -1);
     ck_assert_ptr_nonnull(strstr(err.text, "Connection refused"));
     char longer[300] = "/";
     memset(longer + 1, 'x', sizeof(longer) - 2);
-    ck_assert_int_eq(client_open(longer, &c, &err), -1);
+    ck_assert_int_eq(client_open(longer, "ingestd", &c, &err), -1);
 }
 END_TEST
 
@@ -140,10 +140,15 @@ START_TEST(a_stranger_is_told_of_the_group)
     /* root may open anything: become somebody else where we can. */
     if (geteuid() == 0)
         ck_assert_int_eq(chmod(folder, 0755) | seteuid(65534), 0);
-    ck_assert_int_eq(client_open(path, &c, &err), -1);
+    ck_assert_int_eq(client_open(path, "ingestd", &c, &err), -1);
     ck_assert_int_eq(seteuid(getuid()), 0);
     ck_assert_ptr_nonnull(strstr(err.text, "Permission denied"));
-    ck_assert_ptr_nonnull(strstr(err.text, "group ingestd"));
+    ck_assert_ptr_nonnull(strstr(err.text, "group ingestd "));
+    if (geteuid() == 0)
+        ck_assert_int_eq(seteuid(65534), 0);
+    ck_assert_int_eq(client_open(path, "ingestd@north", &c, &err), -1);
+    ck_assert_int_eq(seteuid(getuid()), 0);
+    ck_assert_ptr_nonnull(strstr(err.text, "group ingestd-north "));
     close(fd);
 }
 END_TEST

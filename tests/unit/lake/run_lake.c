@@ -252,6 +252,7 @@ struct how {
     struct store_options store;
     struct db_options db;
     struct lake_options lake;
+    const char *files_folder;
 };
 
 static bool read_options(int argc, char **argv, struct how *how)
@@ -265,7 +266,7 @@ static bool read_options(int argc, char **argv, struct how *how)
         if (o == 'c')
             how->lake.cache = optarg;
         else if (o == 'f')
-            how->db.files_folder = optarg;
+            how->files_folder = optarg;
         else if (o == 'm')
             how->db.memory_max = atoll(optarg) << 20;
         else if (o == 't')
@@ -277,6 +278,8 @@ static bool read_options(int argc, char **argv, struct how *how)
         else if (o == '?')
             return false;
     }
+    how->db.files_folders = &how->files_folder;
+    how->db.n_files_folders = how->files_folder ? 1 : 0;
     return optind == argc - 2;
 }
 
