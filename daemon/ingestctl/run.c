@@ -7,6 +7,7 @@
 #include "view.h"
 #include "view_runs.h"
 #include "watch.h"
+#include "work.h"
 
 #include <cjson/cJSON.h>
 
@@ -59,6 +60,26 @@ static void read_progress(const cJSON *run, struct bar_reading *ret)
     }
 }
 
+/* The stages that ended since the last look, of the attempt under way. */
+struct heard {
+    double attempt;
+    int n_stages;
+};
+
+static void show_stages(struct heard *h, const cJSON *run, struct bar *bar)
+{
+    const char *member;
+    const cJSON *stages = ctl_item(run, "stages");
+    double attempt = ctl_number(run, "attempt");
+    if (attempt > h->attempt)
+        *h = (struct heard){.attempt = attempt};
+    for (; h->n_stages < cJSON_GetArraySize(stages); h->n_stages++) {
+        struct stage_told stage;
+        if (stage_told_read(cJSON_GetArrayItem(stages, h->n_stages), &stage, &member))
+            work_show_stage(bar, &stage);
+    }
+}
+
 static cJSON *about_run(double id)
 {
     cJSON *parameters = cJSON_CreateObject();
@@ -67,8 +88,9 @@ static cJSON *about_run(double id)
 }
 
 /* Looks until the run is over. CTL_DONE: it is, and stands in *ret, which the caller deletes. */
-static int follow(struct watch *w, double id, struct bar *bar, cJSON **ret)
+static int follow(struct watch *w, double id, struct bar *bar, bool quiet, cJSON **ret)
 {
+    struct heard heard = {0};
     for (;;) {
         _cleanup_varlink_reply_ struct varlink_reply reply = {0};
         int code = watch_call(w, "io.ingestd.Runs", about_run(id), &reply);
@@ -84,6 +106,8 @@ static int follow(struct watch *w, double id, struct bar *bar, cJSON **ret)
                 cJSON_DetachItemViaPointer(cJSON_GetObjectItemCaseSensitive(reply.parameters, "runs"), run);
             return CTL_DONE;
         }
+        if (!quiet)
+            show_stages(&heard, run, bar);
         struct bar_reading now;
         read_progress(run, &now);
         bar_show(bar, &now);
@@ -128,7 +152,7 @@ static int wait_for_end(const struct ctl *ctl, struct client *client, double id)
     cJSON *run = NULL;
     int code = watch_open(&watch, client);
     if (code == CTL_DONE)
-        code = follow(&watch, id, &bar, &run);
+        code = follow(&watch, id, &bar, ctl->json, &run);
     bar_clear(&bar);
     if (code == CTL_INTERRUPTED || code == CTL_UNREACHABLE)
         ctl_say("run %.0f goes on; ingestctl cancel %.0f ends it, ingestctl runs %.0f shows it", id, id, id);
@@ -206,6 +230,6 @@ const struct command command_run = {"run", "JOB [OPTION…]", "run a job now",
     "  --at TIME       for this time; one to come is waited for\n"
     "  --dry-run       do all the work, say what it would change, and roll it back; waits for the end\n"
     "  --local         here, without a daemon: the job is read from --config FILE, and the run is on no\n"
-    "                  record. For a query, a sync and a match; with --json what it counted\n"
+    "                  record. For all kinds but a rollup; with --json what it counted\n"
     "\n" MOMENT_FORMS "\n",
     run};

@@ -86,15 +86,18 @@ static void show(const struct ctl *ctl, struct work_end *end, bool dry_run)
 static int work(
     const struct ctl *ctl, const struct config *config, const struct config_job *job, bool dry_run)
 {
-    const struct process_limits limits = {job->time_limit_us, job->memory_max, 0};
     struct bar bar = {.form = ctl->terminal && !ctl->json ? BAR_DRAWN : BAR_NONE};
-    const struct work_events events = {.progress = work_show_progress, .arg = &bar};
+    const struct work_events events = {
+        .progress = work_show_progress, .stage = ctl->json ? NULL : work_show_stage, .arg = &bar};
     _cleanup_free_ char *worker = worker_path();
     _cleanup_job_spec_ struct job_spec spec = {0};
     _cleanup_work_end_ struct work_end end = {0};
     job_spec_take(&spec, config, job);
     spec.scheduled_us = clock_wall_us();
     spec.dry_run = dry_run;
+    const struct process_limits limits = {.time_us = spec.time_limit_us,
+        .memory_max = spec.memory_max,
+        .reserve_max = job_spec_reserve_max(&spec)};
     work_run(worker, &spec, &limits, &events, &end);
     bar_clear(&bar);
     if (end.outcome == PROCESS_DONE)

@@ -6,6 +6,7 @@
 #include "util/text.h"
 #include "view.h"
 #include "view_dumps.h"
+#include "view_harmonize.h"
 #include "view_match.h"
 
 #include <cjson/cJSON.h>
@@ -151,7 +152,7 @@ static void put_stats(struct grid *g, const cJSON *stats)
     cJSON_ArrayForEach(stat, stats)
     {
         if (!stat->string || cJSON_IsNull(stat) || view_dumps_has(stats, stat->string) ||
-            view_match_has(stats, stat->string))
+            view_match_has(stats, stat->string) || view_harmonize_has(stats, stat->string))
             continue;
         _cleanup_free_ char *name = stat_name(stat), *words = stat_words(stat);
         put_fact(g, name, PLAIN, "%s", words);
@@ -164,6 +165,7 @@ void view_run_stats(struct buffer *to, const cJSON *run, bool color)
         return;
     _cleanup_(grid_freep) struct grid *g = grid_new("ll", color);
     view_match(to, ctl_item(run, "stats"), color);
+    view_harmonize(to, ctl_item(run, "stats"), color);
     put_stats(g, ctl_item(run, "stats"));
     grid_write(g, to);
     view_dumps(to, ctl_item(run, "stats"), color);
@@ -357,6 +359,7 @@ void view_run(struct buffer *to, const cJSON *run, bool color)
     grid_write(g, to);
     put_last_words(to, ctl_text(run, "last_words"));
     view_match(to, ctl_item(run, "stats"), color);
+    view_harmonize(to, ctl_item(run, "stats"), color);
     view_dumps(to, ctl_item(run, "stats"), color);
     view_run_result(to, run, color);
 }

@@ -52,6 +52,15 @@ void work_show_progress(void *arg, const struct job_progress *progress)
     bar_show(bar, &now);
 }
 
+void work_show_stage(void *arg, const struct stage_told *stage)
+{
+    _cleanup_buffer_ struct buffer words = {0};
+    stage_told_words(stage, &words);
+    bar_clear(arg);
+    puts(buffer_string(&words));
+    fflush(stdout);
+}
+
 static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 struct work {
@@ -73,6 +82,13 @@ static void on_row(void *arg, const struct report *piece)
 {
     struct work *w = arg;
     w->events.row(w->events.arg, piece);
+}
+
+static void on_stage(void *arg, const struct stage_told *stage)
+{
+    struct work *w = arg;
+    if (w->events.stage)
+        w->events.stage(w->events.arg, stage);
 }
 
 static void on_ended(void *arg, struct process_end *end)
@@ -116,7 +132,7 @@ void work_run(const char *program, const struct job_spec *spec, const struct pro
     struct work w = {.base = event_base_new()};
     if (events)
         w.events = *events;
-    const struct process_events told = {on_progress, on_ended, w.events.row ? on_row : NULL};
+    const struct process_events told = {on_progress, on_ended, w.events.row ? on_row : NULL, on_stage};
     struct error err;
     if (!w.base)
         abort();

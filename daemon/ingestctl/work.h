@@ -27,11 +27,15 @@ void work_end_done(struct work_end *end);
 struct work_events {
     void (*progress)(void *arg, const struct job_progress *progress);
     void (*row)(void *arg, const struct report *piece);
+    void (*stage)(void *arg, const struct stage_told *stage);
     void *arg;
 };
 
 /* What shows progress: arg is a struct bar. */
 void work_show_progress(void *arg, const struct job_progress *progress);
+
+/* What shows a stage that is over, as a line above the bar: arg is a struct bar. */
+void work_show_stage(void *arg, const struct stage_told *stage);
 
 /* Does the spec's work in the worker program, and blocks until it ended. events may be NULL. Our terminal's Ctrl-C
  * does not reach the worker by itself: it ends it through us. */

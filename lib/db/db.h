@@ -29,7 +29,12 @@ struct db_options {
     int threads;        /* 0: one for each 64 MB of memory_max, 4 and one a processor at most */
     const char
         *temp_folder; /* for what does not fit into memory_max; NULL: beside the file, its name with .tmp */
-    const char *files_folder; /* whose files its SQL may read and write; NULL: none */
+    /* Folders whose files its SQL may read and write; none: its own file alone. Where there are some, the SQL is a stranger's:
+     * no setting can be changed by it. */
+    const char *const *files_folders;
+    size_t n_files_folders;
+    bool
+        scratch; /* of a file that nobody reads after us: the order in which rows come is not kept, and it is left untidy */
 };
 
 /* postgresql://…, libpq's key=value words, or mysql://[user[:password]@]host[:port]/database with, behind a ?,

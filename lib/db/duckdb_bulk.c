@@ -117,10 +117,12 @@ int duck_load(struct db *db, const struct db_load *load, int64_t *ret_rows, stru
     if (!g.feed)
         return -1;
     current = &g;
+    g.duck->patient = true;
     duck_limit_start(g.duck->limit);
     int r = insert(&g, sql);
     bool over = duck_limit_stop(g.duck->limit);
     current = NULL;
+    g.duck->patient = false;
     duck_feed_free(g.feed);
     if (r < 0)
         return over && !g.broke_off ? duck_say_limit(g.duck, fault) : load_failed(&g);

@@ -17,6 +17,7 @@
 #define BATCH_MAX ((size_t)512 * 1024)
 #define N_BATCHES 16
 #define IS_NULL   SIZE_MAX /* for a length */
+#define INLINED   12       /* a text up to so many bytes lies in its cell itself */
 
 struct batch {
     struct buffer bytes, lengths; /* of all cells, row by row; lengths are size_t */
@@ -35,6 +36,7 @@ struct duck_feed {
     pthread_cond_t changed;
     struct batch batches[N_BATCHES];
     size_t taken;
+    bool lent;      /* DuckDB's cells point into the next one to be taken */
     int64_t n_rows; /* taken */
     atomic_bool stopped;
     struct db_fault fault;
@@ -45,9 +47,13 @@ struct duck_feed {
 static int put_row(struct duck_feed *f, struct batch *b, const struct db_value *values)
 {
     size_t n = f->load->n_columns, n_bytes = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         n_bytes += values[i].p ? values[i].n : 0;
-    if (!buffer_reserve(&b->bytes, n_bytes) || !buffer_reserve(&b->lengths, n * sizeof(size_t)))
+        if (values[i].p && values[i].n > UINT32_MAX)
+            return db_fault_set(&f->fault, "54000", false,
+                "%s: a value of %zu bytes is more than DuckDB takes", f->label, values[i].n);
+    }
+    if (!buffer_reserve(&b->bytes, n_bytes + INLINED) || !buffer_reserve(&b->lengths, n * sizeof(size_t)))
         return db_fault_set(
             &f->fault, "53200", true, "%s: no memory for a row of %zu bytes", f->label, n_bytes);
     size_t *lengths = (size_t *)(void *)(b->lengths.p + b->lengths.n);
@@ -157,50 +163,121 @@ void duck_feed_free(struct duck_feed *f)
 
 /* ---- DuckDB's side ---- */
 
-static int put_cell(const struct duck_feed *f, duckdb_vector vector, idx_t row, const char *p, size_t n)
+/* At p are INLINED bytes at least, whatever n is; behind the text a cell has zeros. */
+static void put_short(duckdb_string_t *cell, const char *p, size_t n)
 {
-    const struct duck_library *l = f->library;
-    if (n == IS_NULL) {
-        l->vector_ensure_validity_writable(vector);
-        l->validity_set_row_invalid(l->vector_get_validity(vector), row);
-        return 0;
-    }
-    l->vector_assign_string_element_len(vector, row, p, n);
-    return text_is_utf8(p, n) ? 0 : -1;
+    uint64_t head;
+    uint32_t tail;
+    memcpy(&head, p, sizeof(head));
+    memcpy(&tail, p + sizeof(head), sizeof(tail));
+    head &= n >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * n) - 1;
+    tail &= n <= 8 ? 0 : n >= INLINED ? UINT32_MAX : (UINT32_C(1) << 8 * (n - 8)) - 1;
+    cell->value.inlined.length = (uint32_t)n;
+    memcpy(cell->value.inlined.inlined, &head, sizeof(head));
+    memcpy(cell->value.inlined.inlined + sizeof(head), &tail, sizeof(tail));
 }
 
-/* -1 with the column and row that are not UTF-8. */
-static int put_rows(
-    struct duck_feed *f, const struct batch *b, duckdb_data_chunk chunk, struct db_fault *fault)
+static void put_cell(duckdb_string_t *cell, char *p, size_t n)
+{
+    if (n <= INLINED) {
+        put_short(cell, p, n);
+        return;
+    }
+    cell->value.pointer.length = (uint32_t)n;
+    memcpy(cell->value.pointer.prefix, p, sizeof(cell->value.pointer.prefix));
+    cell->value.pointer.ptr = p;
+}
+
+/* A column of a chunk. */
+struct lane {
+    duckdb_vector vector;
+    duckdb_string_t *cells;
+    uint64_t *validity; /* a bit a row; NULL: none is NULL yet */
+};
+
+static struct lane *list_lanes(const struct duck_feed *f, duckdb_data_chunk chunk)
+{
+    struct lane *lanes = xcalloc(f->load->n_columns + 1, sizeof(*lanes));
+    for (size_t i = 0; i < f->load->n_columns; i++) {
+        lanes[i].vector = f->library->data_chunk_get_vector(chunk, i);
+        lanes[i].cells = f->library->vector_get_data(lanes[i].vector);
+    }
+    return lanes;
+}
+
+static void put_null(const struct duck_library *l, struct lane *lane, idx_t row)
+{
+    if (!lane->validity) {
+        l->vector_ensure_validity_writable(lane->vector);
+        lane->validity = l->vector_get_validity(lane->vector);
+    }
+    lane->validity[row / 64] &= ~(UINT64_C(1) << row % 64);
+}
+
+/* The row, from 1, and column of the first text that is not UTF-8. As a rule all of a batch is, and no look at its cells
+ * is needed: but two halves of a character in two cells are none. */
+static int refuse_text(const struct duck_feed *f, const struct batch *b, struct db_fault *fault)
 {
     const size_t *lengths = (const size_t *)(const void *)b->lengths.p;
-    const char *at = b->bytes.p ? b->bytes.p : "";
-    for (idx_t row = 0; row < b->n_rows; row++, f->n_rows++)
+    const char *at = b->bytes.p;
+    for (idx_t row = 0; row < b->n_rows; row++)
         for (size_t i = 0; i < f->load->n_columns; i++, lengths++) {
-            if (put_cell(f, f->library->data_chunk_get_vector(chunk, i), row, at, *lengths) < 0)
+            size_t n = *lengths == IS_NULL ? 0 : *lengths;
+            if (!text_is_utf8(at, n))
                 return db_fault_set(fault, "22021", false,
                     "%s: loading into the table %.100s, column %.100s, row %" PRId64
                     ": text that is not UTF-8",
-                    f->label, f->load->table, f->load->columns[i], f->n_rows + 1);
-            at += *lengths == IS_NULL ? 0 : *lengths;
+                    f->label, f->load->table, f->load->columns[i], f->n_rows + (int64_t)row + 1);
+            at += n;
         }
     return 0;
 }
 
+static bool is_ascii(const struct buffer *bytes)
+{
+    unsigned char all = 0;
+    for (size_t i = 0; i < bytes->n; i++)
+        all |= (unsigned char)bytes->p[i];
+    return all < 0x80;
+}
+
+/* The cells point into the batch. */
+static void put_rows(const struct duck_feed *f, const struct batch *b, duckdb_data_chunk chunk)
+{
+    const size_t *lengths = (const size_t *)(const void *)b->lengths.p;
+    struct lane *lanes = list_lanes(f, chunk);
+    char *at = b->bytes.p;
+    for (idx_t row = 0; row < b->n_rows; row++)
+        for (size_t i = 0; i < f->load->n_columns; i++, lengths++) {
+            if (*lengths == IS_NULL) {
+                put_null(f->library, &lanes[i], row);
+                continue;
+            }
+            put_cell(&lanes[i].cells[row], at, *lengths);
+            at += *lengths;
+        }
+    free(lanes);
+}
+
+/* DuckDB asks for more when it has stored what it got, so the batch before is then the thread's again. */
 int duck_feed_take(struct duck_feed *f, duckdb_data_chunk chunk, idx_t *ret_rows, struct db_fault *fault)
 {
+    if (f->lent)
+        hand_over(f, &f->batches[f->taken++ % N_BATCHES], false);
+    f->lent = false;
     struct batch *b = &f->batches[f->taken % N_BATCHES];
     wait_for(f, b, true);
     *ret_rows = 0;
-    if (put_rows(f, b, chunk, fault) < 0)
+    if (!is_ascii(&b->bytes) && refuse_text(f, b, fault) < 0)
         return -1;
+    put_rows(f, b, chunk);
     *ret_rows = b->n_rows;
+    f->n_rows += (int64_t)b->n_rows;
     b->n_rows = 0;
     if (b->more < 0)
         *fault = f->fault;
     if (b->more <= 0)
         return b->more; /* it stays at hand, with no rows */
-    f->taken++;
-    hand_over(f, b, false);
+    f->lent = true;
     return 1;
 }

@@ -15,6 +15,7 @@ struct duck {
     duckdb_connection connection;
     struct duck_limit *limit; /* NULL: statements have none */
     bool busy;                /* a cursor is open */
+    bool patient; /* it waits for another thread of DuckDB's, and does not ask it again and again */
 };
 
 /* ---- duckdb.c ---- */

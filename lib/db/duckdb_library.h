@@ -32,6 +32,8 @@
     F(bind_null)                                                                                             \
     F(pending_prepared_streaming)                                                                            \
     F(pending_error)                                                                                         \
+    F(pending_execute_task)                                                                                  \
+    F(pending_execution_is_finished)                                                                         \
     F(execute_pending)                                                                                       \
     F(destroy_pending)                                                                                       \
     F(result_error)                                                                                          \
@@ -117,8 +119,6 @@
     F(function_set_error)                                                                                    \
     F(vector_size)                                                                                           \
     F(vector_ensure_validity_writable)                                                                       \
-    F(validity_set_row_invalid)                                                                              \
-    F(vector_assign_string_element_len)                                                                      \
     F(data_chunk_set_size)
 
 struct duck_library {

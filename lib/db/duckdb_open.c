@@ -24,6 +24,9 @@
  * read it from version 1.1 on. */
 #define BLOCK_SIZE   "65536"
 #define THREADS_MOST 4
+/* How long the log beside the file becomes before it is put into it: DuckDB's usual; and what nobody reaches. */
+#define LOG          "16MB"
+#define SCRATCH_LOG  "1TB"
 #define LOCK_POLL_US (50 * US_PER_MS)
 
 /* ---- where ---- */
@@ -147,8 +150,11 @@ static int configure(
         {"autoload_known_extensions", "false"},
         {"allow_community_extensions", "false"},
         {"allow_persistent_secrets", "false"},
-        {"enable_external_access", options->files_folder ? "true" : "false"},
+        {"enable_external_access", options->n_files_folders ? "true" : "false"},
         {"default_block_size", BLOCK_SIZE},
+        {"preserve_insertion_order", options->scratch ? "false" : "true"},
+        {"force_compression", options->scratch ? "uncompressed" : "auto"}, /* written once, read twice */
+        {"checkpoint_threshold", options->scratch ? SCRATCH_LOG : LOG},
         {"duckdb_api", "ingestd"},
     };
     for (size_t i = 0; i < N_ELEMENTS(settings); i++)
@@ -201,13 +207,27 @@ static int set_up(struct duck *duck, const char *sql, struct db_fault *fault)
     return state == DuckDBSuccess ? 0 : -1;
 }
 
-/* One folder is let in, then the door is closed; no SQL can open it again. */
-static int limit_files(struct duck *duck, const char *folder, struct db_fault *fault)
+/* The folders are let in, then the door is closed; no SQL can open it again. */
+static int limit_files(struct duck *duck, const struct db_options *options, struct db_fault *fault)
 {
-    _cleanup_free_ char *quoted = db_quote_text(&duck->base, folder);
-    _cleanup_free_ char *sql =
-        xasprintf("SET allowed_directories = [%s]; SET enable_external_access = false", quoted);
-    return set_up(duck, sql, fault);
+    _cleanup_buffer_ struct buffer sql = {0};
+    buffer_put_string(&sql, "SET allowed_directories = [");
+    for (size_t i = 0; i < options->n_files_folders; i++) {
+        _cleanup_free_ char *quoted = db_quote_text(&duck->base, options->files_folders[i]);
+        buffer_printf(&sql, "%s%s", i > 0 ? ", " : "", quoted);
+    }
+    buffer_put_string(&sql, "]; SET enable_external_access = false; SET lock_configuration = true");
+    return set_up(duck, buffer_string(&sql), fault);
+}
+
+/* Another connection of ours has locked what there is to be set, for all of them. */
+static bool is_set_up(struct duck *duck)
+{
+    struct db_fault ignored;
+    _cleanup_free_ char *locked = NULL;
+    return db_value(&duck->base, "SELECT current_setting('lock_configuration')", 0, NULL, &locked,
+               &ignored) == 0 &&
+           locked && strcmp(locked, "true") == 0;
 }
 
 /* Times with a zone are shown in UTC, wherever this runs. */
@@ -215,10 +235,14 @@ static int connect(struct duck *duck, const struct db_options *options, struct d
 {
     if (duck->library->connect(duck->database, &duck->connection) != DuckDBSuccess)
         return db_fault_set(fault, "", true, "the database %s was opened, but not connected to", duck->path);
-    if (options->files_folder && limit_files(duck, options->files_folder, fault) < 0)
-        return -1;
     duck_register_rows(duck);
-    return set_up(duck, "SET TimeZone = 'UTC'", fault);
+    if (options->n_files_folders && is_set_up(duck))
+        return 0;
+    if (set_up(duck, "SET GLOBAL TimeZone = 'UTC'", fault) < 0)
+        return -1;
+    if (options->scratch && set_up(duck, "PRAGMA disable_checkpoint_on_shutdown", fault) < 0)
+        return -1;
+    return options->n_files_folders ? limit_files(duck, options, fault) : 0;
 }
 
 static int open_configured(

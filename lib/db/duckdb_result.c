@@ -7,8 +7,10 @@
 #include "util/text.h"
 
 #include <inttypes.h>
+#include <time.h>
 
 #define NUMBER_MAX 24
+#define PAUSE_US   1000
 
 struct column {
     duckdb_logical_type type;
@@ -52,12 +54,26 @@ static void find_columns(struct duck_result *r)
     }
 }
 
+/* The rows of a load come from one function, so there is work for one thread alone, and as a rule that is not this one: which
+ * then asks without a pause whether it is done, a whole core's time. 0, or -1: it failed. */
+static int work(const struct duck_library *l, duckdb_pending_result pending)
+{
+    for (;;) {
+        duckdb_pending_state state = l->pending_execute_task(pending);
+        if (l->pending_execution_is_finished(state))
+            return state == DUCKDB_PENDING_ERROR ? -1 : 0;
+        if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE)
+            nanosleep(&(struct timespec){.tv_nsec = PAUSE_US * 1000}, NULL);
+    }
+}
+
 int duck_execute(struct duck *duck, duckdb_prepared_statement statement, int nth,
     struct duck_result **ret_result, struct db_fault *fault)
 {
     const struct duck_library *l = duck->library;
     duckdb_pending_result pending = NULL;
-    if (l->pending_prepared_streaming(statement, &pending) != DuckDBSuccess) {
+    if (l->pending_prepared_streaming(statement, &pending) != DuckDBSuccess ||
+        (duck->patient && work(l, pending) < 0)) {
         duck_fault_text(fault, duck->base.label, l->pending_error(pending), nth);
         l->destroy_pending(&pending);
         return -1;

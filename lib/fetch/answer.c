@@ -150,8 +150,7 @@ char *answer_disposition_name(const char *value)
 
 /* ---- all of it ---- */
 
-/* The header's value, the library's own; NULL when there is none or it is absurd. */
-static const char *header(CURL *easy, const char *name)
+const char *answer_header(CURL *easy, const char *name)
 {
     struct curl_header *h;
     if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
@@ -164,7 +163,7 @@ static int64_t read_length(CURL *easy)
 {
     struct curl_header *h;
     int64_t length = -1;
-    const char *coding = header(easy, "Transfer-Encoding"), *end;
+    const char *coding = answer_header(easy, "Transfer-Encoding"), *end;
     if (coding && strcasestr(coding, "chunked")) /* then it does not count (RFC 9112, 6.3) */
         return -1;
     for (size_t i = 0; curl_easy_header(easy, "Content-Length", i, CURLH_HEADER, -1, &h) == CURLHE_OK; i++) {
@@ -198,19 +197,19 @@ void answer_read(CURL *easy, const char *status_line, struct answer *ret_answer)
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     a.status = (int)status;
     read_reason(status_line, &a);
-    a.etag = xstrdup(header(easy, "ETag"));
-    a.last_modified = xstrdup(header(easy, "Last-Modified"));
-    a.content_type = xstrdup(header(easy, "Content-Type"));
-    a.location = xstrdup(header(easy, "Location"));
+    a.etag = xstrdup(answer_header(easy, "ETag"));
+    a.last_modified = xstrdup(answer_header(easy, "Last-Modified"));
+    a.content_type = xstrdup(answer_header(easy, "Content-Type"));
+    a.location = xstrdup(answer_header(easy, "Location"));
     a.length = read_length(easy);
-    const char *disposition = header(easy, "Content-Disposition"), *retry = header(easy, "Retry-After"),
-               *range = header(easy, "Content-Range");
+    const char *disposition = answer_header(easy, "Content-Disposition"),
+               *retry = answer_header(easy, "Retry-After"), *range = answer_header(easy, "Content-Range");
     a.name = disposition ? answer_disposition_name(disposition) : NULL;
     if (retry)
         a.retry_after_us = answer_retry_after(retry, clock_wall_us());
     if (range)
         answer_content_range(range, &a.range_at, &a.range_total);
-    a.odd_encoding = is_odd_encoding(header(easy, "Content-Encoding"));
+    a.odd_encoding = is_odd_encoding(answer_header(easy, "Content-Encoding"));
     *ret_answer = a;
 }
 

@@ -16,6 +16,8 @@ struct answer {
     bool odd_encoding;             /* a Content-Encoding that is not unpacked here */
 };
 
+/* The header's value, the library's own; NULL when there is none or it is absurd. */
+const char *answer_header(CURL *easy, const char *name);
 /* After the headers have come: what they say. */
 void answer_read(CURL *easy, const char *status_line, struct answer *ret_answer);
 void answer_done(struct answer *a);

@@ -126,6 +126,7 @@ static int check_first(struct fetch *f, const char *p, size_t n, struct fetch_fa
     const char *packed = fetch_packed_as((struct slice){f->first, f->n_first});
     if (!packed)
         return 0;
+    fault->wrong = FETCH_PACKED_TWICE;
     return fetch_fault_set(fault, false, "%s is packed twice: in it is another %s%s%s. Have it packed once",
         f->wire->label, packed, f->unpacker->name ? ", " : "", f->unpacker->name ? f->unpacker->name : "");
 }

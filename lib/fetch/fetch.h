@@ -12,6 +12,9 @@
 
 struct fetch;
 
+/* What is wrong with the thing itself, where it is that. */
+enum fetch_wrong { FETCH_SOUND, FETCH_CUT_OFF, FETCH_DAMAGED, FETCH_PACKED_TWICE };
+
 /* Why something failed, beside the words. */
 struct fetch_fault {
     struct error error;
@@ -19,6 +22,7 @@ struct fetch_fault {
     bool transient; /* it may go well when tried again later */
     bool
         changed; /* the thing became another one while it was read, or may have: what was handed out is to be forgotten */
+    enum fetch_wrong wrong; /* of a gzip */
 };
 
 struct fetch_options {

@@ -29,8 +29,17 @@ static int refill(struct gzip *g, struct fetch_fault *fault)
 
 static int damaged(struct gzip *g, struct fetch_fault *fault)
 {
+    fault->wrong = FETCH_DAMAGED;
     return fetch_fault_set(fault, false, "%s is a damaged gzip: %s after %lld bytes of it", label(g),
         g->z.msg ? g->z.msg : "its data is broken", (long long)g->base.in->wire->received);
+}
+
+static int cut_off(struct gzip *g, struct fetch_fault *fault)
+{
+    fault->wrong = FETCH_CUT_OFF;
+    return fetch_fault_set(fault, false,
+        "%s is a gzip that is cut off after %lld bytes: whoever made it did not finish it", label(g),
+        (long long)g->base.in->wire->received);
 }
 
 /* Behind a member: another, or zeros to fill up a block, or the end. */
@@ -46,9 +55,11 @@ static int next_member(struct gzip *g, struct fetch_fault *fault)
         g->done = g->z.avail_in == 0;
         return 0;
     }
-    if (*g->z.next_in != 0x1F)
+    if (*g->z.next_in != 0x1F) {
+        fault->wrong = FETCH_DAMAGED;
         return fetch_fault_set(
             fault, false, "%s is a damaged gzip: something that is no gzip stands behind its end", label(g));
+    }
     g->between = false;
     return inflateReset(&g->z) == Z_OK ? 0 : damaged(g, fault);
 }
@@ -60,9 +71,7 @@ static int inflate_some(struct gzip *g, struct fetch_fault *fault)
         if (refill(g, fault) < 0)
             return -1;
         if (g->z.avail_in == 0)
-            return fetch_fault_set(fault, false,
-                "%s is a gzip that is cut off after %lld bytes: whoever made it did not finish it", label(g),
-                (long long)g->base.in->wire->received);
+            return cut_off(g, fault);
     }
     int code = inflate(&g->z, Z_NO_FLUSH);
     if (code == Z_STREAM_END)

@@ -2,6 +2,9 @@
 
 #include "util/clock.h"
 
+#include <errno.h>
+#include <sys/types.h>
+
 #define HEADERS_MAX ((size_t)256 * 1024)
 
 struct request {
@@ -15,6 +18,10 @@ struct request {
     uint64_t seen; /* changes with each sign of life */
     size_t n_headers;
     int64_t stall_us;
+    struct request_body body; /* what is still to be sent of it */
+    struct request_body whole;
+    bool keep, bodiless; /* bodiless: the answer to a HEAD */
+    const atomic_bool *stop;
     int64_t left;       /* of the body, as promised; -1: not known */
     struct buffer held; /* of the body: held.p[at … held.n) */
     size_t at;
@@ -38,7 +45,7 @@ static size_t take_header(char *line, size_t size, size_t n, void *arg)
     if ((line[0] == '\r' || line[0] == '\n') && status >= 200) {
         struct answer a;
         answer_read(r->easy, r->status_line, &a);
-        r->left = a.length;
+        r->left = r->bodiless ? 0 : a.length;
         r->answered = true;
         answer_done(&a);
     }
@@ -59,6 +66,37 @@ static size_t take_body(char *p, size_t size, size_t n, void *arg)
         r->left -= (int64_t)take;
     buffer_put(&r->held, p, take);
     return n;
+}
+
+static size_t give_body(char *p, size_t size, size_t n, void *arg)
+{
+    struct request *r = arg;
+    struct request_body *b = &r->body;
+    ssize_t got = (ssize_t)MIN((int64_t)(size * n), b->n);
+    if (b->p) {
+        memcpy(p, b->p, (size_t)got);
+        b->p += got;
+    } else if (got > 0) {
+        do
+            got = pread(b->fd, p, (size_t)got, b->at);
+        while (got < 0 && errno == EINTR);
+        if (got <= 0) /* it became shorter */
+            return CURL_READFUNC_ABORT;
+    }
+    b->at += got;
+    b->n -= got;
+    r->seen++;
+    return (size_t)got;
+}
+
+/* To its beginning, for another try on another connection. */
+static int rewind_body(void *arg, curl_off_t offset, int origin)
+{
+    struct request *r = arg;
+    if (origin != SEEK_SET || offset != 0)
+        return CURL_SEEKFUNC_CANTSEEK;
+    r->body = r->whole;
+    return CURL_SEEKFUNC_OK;
 }
 
 static int take_connection(void *arg, char *ip, char *local_ip, int port, int local_port)
@@ -134,7 +172,7 @@ static bool has_answer(const struct request *r)
 
 static bool has_body(const struct request *r)
 {
-    return r->ended || r->held.n > r->at || r->left == 0 || r->too_long;
+    return r->ended || r->held.n > r->at || (r->left == 0 && !r->keep) || r->too_long;
 }
 
 /* Until it is there. */
@@ -156,8 +194,10 @@ static void run(struct request *r, bool (*is_there)(const struct request *))
             snprintf(r->error, sizeof(r->error), "nothing came for %.1f s", (double)r->stall_us / 1e6);
             return end(r, CURLE_OPERATION_TIMEDOUT);
         }
+        if (r->stop && *r->stop)
+            return end(r, CURLE_ABORTED_BY_CALLBACK);
         int64_t wait_ms = (last + r->stall_us - now) / US_PER_MS + 1;
-        curl_multi_poll(r->multi, NULL, 0, (int)MIN(wait_ms, 1000), NULL);
+        curl_multi_poll(r->multi, NULL, 0, (int)MIN(wait_ms, r->stop ? 100 : 1000), NULL);
     }
 }
 
@@ -170,8 +210,36 @@ static void choose_callbacks(struct request *r)
     curl_easy_setopt(r->easy, CURLOPT_HEADERDATA, r);
     curl_easy_setopt(r->easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(r->easy, CURLOPT_WRITEDATA, r);
+    curl_easy_setopt(r->easy, CURLOPT_READFUNCTION, give_body);
+    curl_easy_setopt(r->easy, CURLOPT_READDATA, r);
+    curl_easy_setopt(r->easy, CURLOPT_SEEKFUNCTION, rewind_body);
+    curl_easy_setopt(r->easy, CURLOPT_SEEKDATA, r);
     curl_easy_setopt(r->easy, CURLOPT_PREREQFUNCTION, take_connection);
     curl_easy_setopt(r->easy, CURLOPT_PREREQDATA, r);
+}
+
+static void prepare_method(CURL *easy, const struct request_options *o)
+{
+    if (o->method && strcmp(o->method, "HEAD") == 0)
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    else if (o->method)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, o->method);
+    if (o->body) {
+        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)o->body->n);
+        curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
+    }
+}
+
+/* libcurl of Debian 12 takes the path and the query as they stand in the URL for the canonical ones, and all our own headers
+ * into what is signed: whoever asks writes them as AWS wants them. */
+static void prepare_signature(CURL *easy, const struct request_options *o)
+{
+    if (!o->sign)
+        return;
+    curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, o->sign);
+    curl_easy_setopt(easy, CURLOPT_USERNAME, o->access_key);
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, o->secret_key);
 }
 
 /* Redirects are followed by http.c, which knows what may go where. Content-Length is counted here: libcurl would cut off
@@ -183,7 +251,10 @@ void request_prepare(CURL *easy, const struct target *t, const struct request_op
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, target_is_https(t) ? "https" : "http");
     curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_IGNORE_CONTENT_LENGTH, 1L);
+    curl_easy_setopt(easy, CURLOPT_IGNORE_CONTENT_LENGTH, o->keep ? 0L : 1L);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, o->sign ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, o->alone ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, o->stop ? 1L : 0L); /* then it is one of several threads */
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -199,6 +270,8 @@ void request_prepare(CURL *easy, const struct target *t, const struct request_op
         curl_easy_setopt(easy, CURLOPT_USERNAME, t->user ? t->user : "");
         curl_easy_setopt(easy, CURLOPT_PASSWORD, t->password ? t->password : "");
     }
+    prepare_method(easy, o);
+    prepare_signature(easy, o);
 }
 
 /* What will be the same however often it is tried. */
@@ -213,28 +286,47 @@ bool request_is_lasting(CURLcode code)
     return false;
 }
 
+static int no_answer(struct request *r, const char *what, struct fetch_fault *fault)
+{
+    if (r->n_headers > HEADERS_MAX)
+        return fetch_fault_set(fault, false, "cannot %s: the server sends headers without end", what);
+    return fetch_fault_set(fault, !request_is_lasting(r->result), "cannot %s: %s%s", what,
+        r->result == CURLE_OK ? "the server closed the connection before it answered" : request_why(r),
+        r->result == CURLE_PEER_FAILED_VERIFICATION ? " (is its certificate one that this machine trusts?)"
+                                                    : "");
+}
+
+static void take_options(struct request *r, const struct request_options *o)
+{
+    r->stall_us = o->stall_us;
+    r->stop = o->stop;
+    r->keep = o->keep;
+    r->bodiless = o->method && strcmp(o->method, "HEAD") == 0;
+    r->whole = r->body = o->body ? *o->body : (struct request_body){0};
+}
+
 int request_start(struct request *r, const struct target *target, const struct request_options *options,
     struct answer *ret_answer, struct fetch_fault *fault)
 {
+    _cleanup_free_ char *fetch = xasprintf("fetch %s", target->label);
+    const char *what = options->what ? options->what : fetch;
     request_stop(r);
     choose_callbacks(r);
     request_prepare(r->easy, target, options);
+    take_options(r, options);
     if (curl_multi_add_handle(r->multi, r->easy) != CURLM_OK)
-        return fetch_fault_set(fault, false, "cannot fetch %s: no memory", target->label);
+        return fetch_fault_set(fault, false, "cannot %s: no memory", what);
     r->added = true;
-    r->stall_us = options->stall_us;
     run(r, has_answer);
-    if (!r->answered && r->n_headers > HEADERS_MAX)
-        return fetch_fault_set(
-            fault, false, "cannot fetch %s: the server sends headers without end", target->label);
     if (!r->answered)
-        return fetch_fault_set(fault, !request_is_lasting(r->result), "cannot fetch %s: %s%s", target->label,
-            r->result == CURLE_OK ? "the server closed the connection before it answered" : request_why(r),
-            r->result == CURLE_PEER_FAILED_VERIFICATION
-                ? " (is its certificate one that this machine trusts?)"
-                : "");
+        return no_answer(r, what, fault);
     answer_read(r->easy, r->status_line, ret_answer);
     return 0;
+}
+
+const char *request_header(const struct request *r, const char *name)
+{
+    return answer_header(r->easy, name);
 }
 
 /* ---- the body ---- */

@@ -1,7 +1,7 @@
 #include "job/job.h"
 
 static const struct job_kind *const kinds[] = {
-    &job_rollup, &job_query, &job_sync, &job_match, &job_probe, &job_history, &job_sql};
+    &job_rollup, &job_query, &job_sync, &job_match, &job_harmonize, &job_probe, &job_history, &job_sql};
 
 const struct job_kind *job_kind_find(const char *name)
 {

@@ -15,7 +15,7 @@ struct job_kind {
     int (*run)(const struct job_spec *spec, struct cJSON **ret_stats, struct db_fault *fault);
 };
 
-extern const struct job_kind job_rollup, job_query, job_sync, job_match;
+extern const struct job_kind job_rollup, job_query, job_sync, job_match, job_harmonize;
 /* These are no jobs of a configuration: `ingestctl` asks for them (doctor, history, sql). */
 extern const struct job_kind job_probe, job_history, job_sql;
 

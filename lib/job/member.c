@@ -50,7 +50,7 @@ bool member_int(const cJSON *item, int64_t *ret)
         *ret = (int64_t)v;
         return true;
     }
-    const char *s = cJSON_GetStringValue(item);
+    const char *s = cJSON_IsRaw(item) ? item->valuestring : cJSON_GetStringValue(item);
     if (!s || !is_digits(s))
         return false;
     errno = 0;
@@ -77,6 +77,18 @@ bool member_uint(const cJSON *item, uint64_t *ret)
     if (errno)
         return false;
     *ret = u;
+    return true;
+}
+
+bool member_word(const cJSON *item, char *ret, size_t size)
+{
+    const char *s = cJSON_GetStringValue(item);
+    if (!s || strlen(s) >= size)
+        return false;
+    for (const char *p = s; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return false;
+    strcpy(ret, s);
     return true;
 }
 

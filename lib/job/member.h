@@ -15,9 +15,11 @@ void member_add_uint(struct cJSON *object, const char *name, uint64_t v);
 /* The number as an item of its own, for arrays. */
 struct cJSON *member_new_int(int64_t v);
 
-/* false when the item is no whole number of that range, or NULL. */
+/* false when the item is no whole number of that range, or NULL. Also of one that member_add_int() made. */
 bool member_int(const struct cJSON *item, int64_t *ret);
 bool member_uint(const struct cJSON *item, uint64_t *ret);
+/* A word for people; false when it does not fit, or holds what a terminal would obey, or is no string. */
+bool member_word(const struct cJSON *item, char *ret, size_t size);
 
 /* One object of n bytes of UTF-8, with nothing behind it; the message does not quote it. what: "the spec". */
 int member_parse_object(

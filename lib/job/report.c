@@ -93,6 +93,22 @@ void report_pages(const char *stage, int64_t done, int64_t rows)
     write_progress(stage, "pages", done, -1, rows);
 }
 
+static void set_clean(char *to, size_t size, const char *value)
+{
+    _cleanup_free_ char *text = clean(value, size - 1);
+    strcpy(to, text);
+}
+
+void report_stage(const struct stage_told *s)
+{
+    struct stage_told told = *s;
+    cJSON *line = cJSON_CreateObject();
+    set_clean(told.name, sizeof(told.name), s->name);
+    set_clean(told.error, sizeof(told.error), s->error);
+    cJSON_AddItemToObject(line, "stage", stage_told_json(&told));
+    write_line(line);
+}
+
 /* -- rows ------------------------------------------------------------------------------------------------ */
 
 /* Bytes of cells in a line: as JSON one may become six. */
@@ -208,19 +224,6 @@ static int wrong(struct error *err, const char *member)
     return error_set(err, WHAT " has no good \"%s\"", member);
 }
 
-/* A word for people, that fits and holds nothing that a terminal would obey. */
-static bool read_word(const cJSON *item, char *ret, size_t size)
-{
-    const char *s = cJSON_GetStringValue(item);
-    if (!s || strlen(s) >= size)
-        return false;
-    for (const char *p = s; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            return false;
-    strcpy(ret, s);
-    return true;
-}
-
 static const cJSON *member(const cJSON *object, const char *name)
 {
     return cJSON_GetObjectItemCaseSensitive(object, name);
@@ -230,9 +233,9 @@ static int read_progress(cJSON *o, struct report *r, struct error *err)
 {
     struct job_progress *p = &r->progress;
     r->kind = REPORT_PROGRESS;
-    if (!read_word(member(o, "stage"), p->stage, sizeof(p->stage)))
+    if (!member_word(member(o, "stage"), p->stage, sizeof(p->stage)))
         return wrong(err, "stage");
-    if (!read_word(member(o, "unit"), p->unit, sizeof(p->unit)))
+    if (!member_word(member(o, "unit"), p->unit, sizeof(p->unit)))
         return wrong(err, "unit");
     if (!member_int(member(o, "done"), &p->done) || p->done < 0)
         return wrong(err, "done");
@@ -241,6 +244,13 @@ static int read_progress(cJSON *o, struct report *r, struct error *err)
     if (member(o, "rows") && (!member_int(member(o, "rows"), &p->rows) || p->rows < 0))
         return wrong(err, "rows");
     return 0;
+}
+
+static int read_stage(cJSON *o, struct report *r, struct error *err)
+{
+    const char *member;
+    r->kind = REPORT_STAGE;
+    return stage_told_read(o, &r->stage, &member) ? 0 : wrong(err, member);
 }
 
 static bool are_cells(const cJSON *cells)
@@ -274,7 +284,7 @@ static int read_failed(cJSON *o, struct report *r, struct error *err)
     if (!words)
         return wrong(err, "error");
     r->error = clean(words, ERROR_MAX);
-    if (!read_word(member(o, "sqlstate"), r->sqlstate, sizeof(r->sqlstate)))
+    if (!member_word(member(o, "sqlstate"), r->sqlstate, sizeof(r->sqlstate)))
         return wrong(err, "sqlstate");
     const cJSON *transient = member(o, "transient");
     if (!cJSON_IsBool(transient))
@@ -295,6 +305,7 @@ static const struct {
     int (*read)(cJSON *o, struct report *r, struct error *err);
 } kinds[] = {
     {"progress", read_progress},
+    {"stage", read_stage},
     {"row", read_row},
     {"done", read_done},
     {"failed", read_failed},
@@ -306,7 +317,7 @@ static int read_report(const cJSON *line, struct report *r, struct error *err)
     for (size_t i = 0; only && i < N_ELEMENTS(kinds); i++)
         if (!only->next && cJSON_IsObject(only) && strcmp(only->string, kinds[i].name) == 0)
             return kinds[i].read(only, r, err);
-    return error_set(err, WHAT " is none of progress, row, done and failed");
+    return error_set(err, WHAT " is none of progress, stage, row, done and failed");
 }
 
 int report_parse(const char *line, size_t n, struct report *ret_report, struct error *err)

@@ -3,6 +3,7 @@
  * What a worker says on its standard output, one JSON object a line, and how the daemon reads it:
  *
  *   {"progress": {"stage": "compute", "unit": "windows", "done": 3, "total": 10}}    perhaps with "rows": 1234
+ *   {"stage": {"name": "load", "outcome": "done", …}}                                 a stage is over (job/stage_told.h)
  *   {"row": {"cells": ["a", null]}}        for ingestctl alone: a row of what it asked for
  *   {"done": {…}}                          the last line of a success: the run's statistics
  *   {"failed": {"error": "…", "sqlstate": "42P01", "transient": false}}       the last line of a failure
@@ -12,6 +13,7 @@
  *
  * Standard error is for words; the daemon keeps the last of them.
  */
+#include "job/stage_told.h"
 #include "util/buffer.h"
 #include "util/error.h"
 
@@ -32,11 +34,12 @@ struct job_progress {
 
 enum report_more { REPORT_WHOLE, REPORT_MORE_CELLS, REPORT_MORE_OF_CELL };
 
-enum report_kind { REPORT_PROGRESS, REPORT_ROW, REPORT_DONE, REPORT_FAILED };
+enum report_kind { REPORT_PROGRESS, REPORT_STAGE, REPORT_ROW, REPORT_DONE, REPORT_FAILED };
 
 struct report {
     enum report_kind kind;
     struct job_progress progress;
+    struct stage_told stage;
     struct cJSON *cells; /* of a row: strings and nulls */
     bool head;
     enum report_more more;
@@ -51,6 +54,8 @@ struct report {
 void report_progress(const char *stage, const char *unit, int64_t done, int64_t total);
 void report_bytes(const char *stage, int64_t done, int64_t total, int64_t rows);
 void report_pages(const char *stage, int64_t done, int64_t rows);
+/* What does not fit its name and its error is cut; the outcome is s's own. */
+void report_stage(const struct stage_told *s);
 /* n cells; NULL: there is no value. What is no text comes as its bytes in hex, as Postgres shows them. */
 void report_row(bool head, size_t n, const struct slice *cells);
 void report_done(struct cJSON *stats);

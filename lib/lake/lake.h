@@ -17,11 +17,12 @@ struct lake;
 struct lake_table;
 
 struct lake_options {
-    struct store *store;     /* stays the caller's */
-    struct db *duck;         /* DuckDB, the caller's; it may read and write `folder` */
-    const char *folder;      /* of this run: what is written lies here until it is put */
-    const char *cache;       /* of a lake that is no folder of this machine: copies of its files, kept from run to run */
-    const char *writer;      /* "ingestd/0.1.0 clinic omop": who, for the log */
+    struct store *store; /* stays the caller's */
+    struct db *duck;     /* DuckDB, the caller's; it may read and write `folder` */
+    const char *folder;  /* of this run: what is written lies here until it is put */
+    const char
+        *cache; /* of a lake that is no folder of this machine: copies of its files, kept from run to run */
+    const char *writer; /* "ingestd/0.1.0 clinic omop": who, for the log */
 };
 int lake_open(const struct lake_options *options, struct lake **ret_lake, struct db_fault *fault);
 void lake_free(struct lake *l);
@@ -33,21 +34,25 @@ DEFINE_CLEANUP(struct lake *, lake_freep, lake_free)
 int lake_published(struct lake *l, int64_t *ret_number, struct cJSON **ret_pointer, struct db_fault *fault);
 /* Makes number + 1. pointer: {"tables": {"provider": {"version": 12}, …}, …}: what else is in it is the caller's. *ret_lost:
  * somebody else has made it meanwhile, which is a transient fault. */
-int lake_publish(struct lake *l, int64_t number, const struct cJSON *pointer, bool *ret_lost,
-    struct db_fault *fault);
+int lake_publish(
+    struct lake *l, int64_t number, const struct cJSON *pointer, bool *ret_lost, struct db_fault *fault);
 
 /* ---- a table as of a version (log.c, snapshot.c) ---- */
 
 struct lake_file {
-    char *path;    /* below the table's folder, decoded */
-    int64_t size;  /* bytes */
-    int64_t rows;  /* -1: its statistics do not say */
-    char *stats;   /* as they stand in the log; or NULL */
+    char *path;   /* below the table's folder, decoded */
+    char *entry;  /* the same as it stands in the log: URL-encoded */
+    int64_t size; /* bytes */
+    int64_t rows; /* -1: its statistics do not say */
+    char *stats;  /* as they stand in the log; or NULL */
     int64_t modified_ms;
 };
 
-/* version -1: the newest. Of a table without a log the newest is -1, and it has no files. Refuses what it does not
- * understand: a higher protocol, a table that is partitioned, a log with a hole. */
+/* version LAKE_NEWEST: the newest. Of a table without a log the newest is -1, and it has no files. LAKE_NOTHING: as if it
+ * had no log, which is what a lake without a pointer has published, whatever a run that was killed left. Refuses what it does
+ * not understand: a higher protocol, a table that is partitioned, a log with a hole. */
+#define LAKE_NEWEST  (-1)
+#define LAKE_NOTHING (-2)
 int lake_table_open(
     struct lake *l, const char *name, int64_t version, struct lake_table **ret_table, struct db_fault *fault);
 void lake_table_free(struct lake_table *t);
@@ -72,11 +77,12 @@ struct lake_change {
     size_t n_files, n_new;
     int64_t inserted, updated, unchanged; /* rows */
     int64_t bytes;                        /* of the new files */
+    char *schema;                         /* as it stands in the log's metaData */
 };
 void lake_change_done(struct lake_change *c);
 
 /*
- * rows: what names them in DuckDB ("out.provider"). Their columns, by name, are those of the table; a column that the table
+ * rows: the table in DuckDB that holds them ("out.provider"), as SQL names it. Their columns, by name, are those of the table; a column that the table
  * does not have yet is added to it and is NULL in what was there, one that the rows lack is NULL in them; a column of another type is a
  * fault. New Parquet files (zstd) are written into the folder and put into the store, under names nobody had before: until
  * the commit nobody sees them.

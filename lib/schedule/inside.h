@@ -57,6 +57,8 @@ struct pass {
     struct event *due;               /* until it may begin; else NULL */
     pid_t pid;
     bool cancelled, interrupted;
+    struct stage_told *stages; /* those that are over */
+    size_t n_stages;
     /* How it ended, kept until it is on record. */
     bool ended, recording;
     int64_t ended_us, retry_us;

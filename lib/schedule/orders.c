@@ -76,22 +76,40 @@ static void add_time(cJSON *to, const char *name, int64_t us)
 
 /* -- runs ------------------------------------------------------------------------------------------------ */
 
-static void add_progress(const struct scheduler *s, cJSON *run)
+static const struct pass *pass_of_run(const struct scheduler *s, const cJSON *run)
 {
     int64_t pass = (int64_t)cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(run, "pass"));
-    cJSON *to = NULL;
-    for (size_t i = 0; i < s->n_passes && !to; i++) {
-        const struct pass *p = s->passes[i];
-        if (p->spec.pass != pass || !p->process)
-            continue;
-        const struct job_progress *progress = process_progress(p->process);
-        to = cJSON_CreateObject();
-        cJSON_AddStringToObject(to, "stage", progress->stage);
-        cJSON_AddStringToObject(to, "unit", progress->unit);
-        cJSON_AddNumberToObject(to, "done", (double)progress->done);
-        cJSON_AddNumberToObject(to, "total", (double)progress->total);
-    }
-    cJSON_AddItemToObject(run, "progress", to ? to : cJSON_CreateNull());
+    for (size_t i = 0; i < s->n_passes; i++)
+        if (s->passes[i]->spec.pass == pass && s->passes[i]->process)
+            return s->passes[i];
+    return NULL;
+}
+
+static cJSON *new_progress(const struct job_progress *progress)
+{
+    cJSON *to = cJSON_CreateObject();
+    cJSON_AddStringToObject(to, "stage", progress->stage);
+    cJSON_AddStringToObject(to, "unit", progress->unit);
+    cJSON_AddNumberToObject(to, "done", (double)progress->done);
+    cJSON_AddNumberToObject(to, "total", (double)progress->total);
+    return to;
+}
+
+static cJSON *new_stages(const struct pass *p)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < p->n_stages; i++)
+        cJSON_AddItemToArray(list, stage_told_json(&p->stages[i]));
+    return list;
+}
+
+/* What its worker told so far, if it is one of ours. */
+static void add_told(const struct scheduler *s, cJSON *run)
+{
+    const struct pass *p = pass_of_run(s, run);
+    cJSON_AddItemToObject(
+        run, "progress", p ? new_progress(process_progress(p->process)) : cJSON_CreateNull());
+    cJSON_AddItemToObject(run, "stages", p && p->n_stages > 0 ? new_stages(p) : cJSON_CreateNull());
 }
 
 static cJSON *make_runs(const struct order *o, const PGresult *res, struct error *err)
@@ -101,7 +119,7 @@ static cJSON *make_runs(const struct order *o, const PGresult *res, struct error
         cJSON *run = cJSON_Parse(PQgetvalue(res, i, 0));
         if (!run)
             continue;
-        add_progress(o->s, run);
+        add_told(o->s, run);
         cJSON_DeleteItemFromObjectCaseSensitive(run, "pass");
         cJSON_AddItemToArray(list, run);
     }

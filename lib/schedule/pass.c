@@ -27,6 +27,7 @@ void pass_free(struct pass *p)
         event_free(p->due);
     process_free(p->process);
     job_spec_done(&p->spec);
+    free(p->stages);
     free(p->outcome);
     free(p->stats);
     free(p->result);
@@ -208,7 +209,21 @@ static void on_progress(void *arg, const struct job_progress *progress)
 {
 }
 
-static const struct process_events process_events = {on_progress, on_ended};
+static void on_stage(void *arg, const struct stage_told *stage)
+{
+    struct pass *p = arg;
+    _cleanup_buffer_ struct buffer words = {0};
+    if (p->n_stages == STAGES_TOLD_MAX)
+        return;
+    p->stages = xrealloc(p->stages, p->n_stages + 1, sizeof(*p->stages));
+    p->stages[p->n_stages++] = *stage;
+    stage_told_words(stage, &words);
+    log_info(
+        "schedule", NULL, "job %s: run %" PRId64 ": %s", p->spec.job, p->spec.run, buffer_string(&words));
+}
+
+static const struct process_events process_events = {
+    .progress = on_progress, .ended = on_ended, .stage = on_stage};
 
 /* -- its beginning --------------------------------------------------------------------------------------- */
 
@@ -297,7 +312,10 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 static void start_worker(struct pass *p)
 {
     struct error err;
-    const struct process_limits limits = {p->spec.time_limit_us, p->spec.memory_max, NICENESS};
+    const struct process_limits limits = {.time_us = p->spec.time_limit_us,
+        .memory_max = p->spec.memory_max,
+        .reserve_max = job_spec_reserve_max(&p->spec),
+        .niceness = NICENESS};
     if (process_start(p->s->base, p->s->worker, &limits, &process_events, p, &p->process, &err) < 0) {
         p->exit_code = -1;
         p->error = xstrdup(err.text);

@@ -237,6 +237,9 @@ static void hear_line(struct process *p, struct slice line)
     } else if (r.kind == REPORT_PROGRESS) {
         p->progress = r.progress;
         p->events.progress(p->arg, &p->progress);
+    } else if (r.kind == REPORT_STAGE) {
+        if (p->events.stage)
+            p->events.stage(p->arg, &r.stage);
     } else if (r.kind == REPORT_ROW) {
         p->events.row(p->arg, &r);
     } else {
@@ -342,7 +345,8 @@ int process_start(struct event_base *base, const char *program, const struct pro
 {
     struct child child;
     prepare_signals();
-    if (child_spawn(program, limits->memory_max, &child, err) < 0)
+    uint64_t reserve_max = limits->reserve_max ? limits->reserve_max : limits->memory_max;
+    if (child_spawn(program, reserve_max, &child, err) < 0)
         return -1;
     int ours = getpriority(PRIO_PROCESS, 0);
     if (limits->niceness > ours)

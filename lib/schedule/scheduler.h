@@ -92,7 +92,7 @@ struct run_filter {
 
 /*
  * [{id, job, scheduled_for, window_start, window_end, cause, status, attempt, dry_run, daemon, created, not_before,
- * started, finished, duration_us, lateness_us, stats, error, sqlstate, exit_code, signal, progress}], newest
+ * started, finished, duration_us, lateness_us, stats, error, sqlstate, exit_code, signal, progress, stages}], newest
  * first; what does not apply is null. With an id also last_words and result.
  */
 void scheduler_runs(

@@ -2,6 +2,7 @@
 
 #include "source/csv_record.h"
 #include "source/csv_sniff.h"
+#include "source/object_reason.h"
 #include "util/text.h"
 
 #include <inttypes.h>
@@ -66,6 +67,7 @@ static void facts(const struct source *s, struct source_facts *ret)
 static int fail_unclosed(const struct csv *c, struct source_fault *fault)
 {
     fault->transient = !c->reader.has_end;
+    fault->reason = object_reason_code(c->reader.has_end ? OBJECT_DAMAGED : OBJECT_TRUNCATED);
     return error_set(&fault->error,
         "%s: a quote that opens a cell in line %" PRId64
         " is not closed before the end of the file, in line %" PRId64
@@ -76,6 +78,7 @@ static int fail_unclosed(const struct csv *c, struct source_fault *fault)
 static int fail_cut_off(const struct csv *c, struct source_fault *fault)
 {
     fault->transient = true;
+    fault->reason = object_reason_code(OBJECT_TRUNCATED);
     return error_set(&fault->error,
         "%s: line %" PRId64
         ", the last, ends in the middle of a record and without a line end: the file is cut off; " AGAIN,
@@ -251,6 +254,7 @@ static struct csv *new_csv(const struct csv_bytes *bytes, const struct csv_optio
 
 static int fail_header(const struct csv *c, struct source_fault *fault, const char *what, const char *remedy)
 {
+    fault->reason = object_reason_code(OBJECT_WRONG_FORMAT);
     return error_set(
         &fault->error, "%s: the header, in line %" PRId64 ", %s: %s", c->label, c->reader.line, what, remedy);
 }
@@ -280,8 +284,10 @@ static int sniff(struct csv *c, char *ret_delimiter, struct source_fault *fault)
     pass_bom(r);
     csv_sniff_more(&s, r->in + r->at, r->n - r->at);
     const char *what, *remedy;
-    if (csv_sniff_foreign(&s, r->in + r->at, r->n - r->at, &what, &remedy))
+    if (csv_sniff_foreign(&s, r->in + r->at, r->n - r->at, &what, &remedy)) {
+        fault->reason = object_reason_code(OBJECT_WRONG_FORMAT);
         return error_set(&fault->error, "%s: what came is no CSV but %s: %s", c->label, what, remedy);
+    }
     *ret_delimiter = csv_sniff_delimiter(&s);
     return 0;
 }
@@ -308,8 +314,11 @@ static int check_header(struct csv *c, struct source_fault *fault)
                                          : "has text behind a closing quote",
             "is this CSV, and with this delimiter?");
     snprintf(what, sizeof(what), "has %zu columns, more than %d", r->n_cells, CSV_CELLS_MAX);
-    if (r->n_cells > CSV_CELLS_MAX)
-        return fail_header(c, fault, what, "is this the right delimiter?");
+    if (r->n_cells > CSV_CELLS_MAX) {
+        fail_header(c, fault, what, "is this the right delimiter?");
+        fault->reason = object_reason_code(OBJECT_TOO_MANY_COLUMNS);
+        return -1;
+    }
     set_cells(c);
     enum source_reason reason = judge_text(r);
     if (reason == SOURCE_NUL_BYTE)
@@ -340,9 +349,11 @@ static int read_header(struct csv *c, const struct csv_options *options, struct 
     int got = csv_reader_next(&c->reader, &why, fault);
     if (got < 0)
         return why == SOURCE_BAD_QUOTE ? fail_unclosed(c, fault) : -1;
-    if (got == 0)
+    if (got == 0) {
+        fault->reason = object_reason_code(OBJECT_EMPTY);
         return error_set(&fault->error,
             "%s: there is nothing in it, not even a header: was it written to its end?", c->label);
+    }
     if (check_header(c, fault) < 0)
         return -1;
     take_header(c);

@@ -91,13 +91,13 @@ static bool is_markup(const char *p, size_t n)
     return p[1] == '!' || p[1] == '?' || !end || end + 1 == p + n || !is_delimiter(end[1]);
 }
 
-/* A beginning that only JSON has; a header may be [id],[name]. */
-static bool is_json(const char *p, size_t n)
+/* A header may be [id],[name]. */
+bool csv_sniff_json(const char *p, size_t n)
 {
-    size_t next = skip_blanks(p, n, 1);
-    if (n == 0 || next >= n || p[next] == '\0')
+    size_t at = skip_blanks(p, n, 0), next = skip_blanks(p, n, at + 1);
+    if (next >= n || p[next] == '\0')
         return false;
-    return (p[0] == '{' && strchr("\"}", p[next])) || (p[0] == '[' && strchr("{[\"]-0123456789", p[next]));
+    return (p[at] == '{' && strchr("\"}", p[next])) || (p[at] == '[' && strchr("{[\"]-0123456789", p[next]));
 }
 
 bool csv_sniff_foreign(
@@ -112,7 +112,7 @@ bool csv_sniff_foreign(
     n = MIN(n, MAX(s->at, (size_t)CSV_SNIFF_MIN));
     size_t at = skip_blanks(p, n, 0);
     bool markup = is_markup(p + at, n - at);
-    if (!markup && !is_json(p + at, n - at))
+    if (!markup && !csv_sniff_json(p, n))
         return false;
     *ret_what = markup ? "HTML or XML" : "JSON";
     *ret_remedy = "look at what that address answers: a page of words, or one that asks for a login?";

@@ -19,3 +19,5 @@ char csv_sniff_delimiter(const struct csv_sniff *s);
 /* "a PDF", …, and what to do about it; false when it may be CSV. */
 bool csv_sniff_foreign(
     const struct csv_sniff *s, const char *p, size_t n, const char **ret_what, const char **ret_remedy);
+/* A beginning that only JSON has. */
+bool csv_sniff_json(const char *p, size_t n);

@@ -13,6 +13,8 @@ static const struct {
     [SOURCE_TOO_LONG] = {"too_long", "The record is longer than `row_max`: only its beginning was kept."},
     [SOURCE_NOT_AN_OBJECT] = {"not_an_object", "The row is no JSON object."},
     [SOURCE_DOUBLED_MEMBER] = {"doubled_member", "A member that is kept stands in the row more than once."},
+    [SOURCE_NOT_JSON] = {"not_json", "The line, or the element of an array, is no JSON."},
+    [SOURCE_TOO_DEEP] = {"too_deep", "The row's objects and arrays are nested deeper than 64."},
     [SOURCE_NULL_KEY] = {"null_key", "A cell of the key is empty."},
     [SOURCE_KEY_TOO_LONG] = {"key_too_long", "A cell of the key is longer than a key may be."},
     [SOURCE_DUPLICATE_KEY] = {"duplicate_key", "The dump has other rows of the same key."},

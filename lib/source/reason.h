@@ -11,6 +11,8 @@ enum source_reason {
     SOURCE_TOO_LONG,      /* the record is longer than row_max */
     SOURCE_NOT_AN_OBJECT, /* of a page of JSON: a row that is a number, a list, … */
     SOURCE_DOUBLED_MEMBER,
+    SOURCE_NOT_JSON, /* of an object with a row a line, or of an array */
+    SOURCE_TOO_DEEP,
     /* What a dataset cannot have on record (history/). */
     SOURCE_NULL_KEY,
     SOURCE_KEY_TOO_LONG,

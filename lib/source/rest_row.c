@@ -1,5 +1,7 @@
 #include "source/rest_row.h"
 
+#include <strings.h>
+
 #define TEXT_KEPT ((size_t)1 << 20)
 
 /* ---- columns ---- */
@@ -28,6 +30,15 @@ static size_t find(const struct rest_columns *c, struct slice name, size_t *at)
         if (slice_equal(c->slices[k], name))
             return k;
     }
+    return SIZE_MAX;
+}
+
+/* The same without regard to capitals, of which ASCII's alone count. */
+static size_t find_folded(const struct rest_columns *c, struct slice name)
+{
+    for (size_t i = 0; c->fold && i < c->n; i++)
+        if (c->slices[i].n == name.n && strncasecmp(c->slices[i].p, name.p, name.n) == 0)
+            return i;
     return SIZE_MAX;
 }
 
@@ -122,6 +133,8 @@ static bool place_of(
     struct rest_columns *c, struct slice key, size_t *at, enum source_reason *why, size_t *ret)
 {
     *ret = find(c, key, at);
+    if (*ret == SIZE_MAX)
+        *ret = find_folded(c, key);
     if (*ret != SIZE_MAX || !c->open)
         return true;
     if (memchr(key.p, 0, key.n)) {
@@ -154,6 +167,8 @@ static bool read_members(
             if (!r->is_set[place])
                 r->cells[place] = cell_of(r, &t);
             r->is_set[place] = true;
+        } else if (r->other) {
+            why = r->other(r->other_arg, key, &t);
         }
         if (row->reason == SOURCE_TAKEN)
             row->reason = why;

@@ -15,6 +15,7 @@ struct rest_columns {
     size_t n, n_shown;
     bool open;           /* members that are not in the list join it */
     bool grew;           /* since this was last set to false */
+    bool fold;           /* a name that is none of them is the one that differs in capitals alone */
     size_t key, updated; /* their places; SIZE_MAX: none */
 };
 
@@ -29,6 +30,9 @@ struct rest_row_reader {
     struct source_cell *cells;
     bool *is_set;
     struct buffer text; /* what does not stand in the page as it is to be handed out */
+    /* Told a member that is not in the list, where set: why the row cannot be taken for it. */
+    enum source_reason (*other)(void *arg, struct slice name, const struct json_token *value);
+    void *other_arg;
 };
 
 void rest_columns_init(struct rest_columns *c);
@@ -38,6 +42,7 @@ size_t rest_columns_add(struct rest_columns *c, struct slice name);
 
 void rest_row_reader_init(struct rest_row_reader *r);
 void rest_row_reader_done(struct rest_row_reader *r);
-/* Valid until the next one, and as long as raw. False: more columns than there may be, or no memory. */
+/* Valid until the next one, and as long as raw. False: more columns than there may be, or no memory; or, of a row that nobody
+ * has read as JSON before, r->json.fault. */
 bool rest_row_read(
     struct rest_row_reader *r, struct rest_columns *c, const struct json_token *row, struct rest_row *ret);

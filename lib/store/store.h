@@ -30,12 +30,13 @@ struct store_options {
     const char *endpoint; /* http(s)://host[:port]; NULL: https://s3.REGION.amazonaws.com */
     const char *region;   /* NULL: us-east-1 */
     bool path_style;      /* endpoint/bucket/key, not bucket.endpoint/key */
-    const char *credentials_file; /* its first line is ACCESS_KEY:SECRET_KEY[:SESSION_TOKEN]; others must not be able to
-                                     read it. NULL: requests are not signed */
-    const char *ca_file;          /* or NULL: the system's */
-    int retries;                  /* of a request that broke or was answered with 429 or 5xx; -1: 5 */
-    int64_t retry_after_us;       /* the first pause, doubled each time up to 20 s; 0: 200 ms */
-    int64_t stall_us;             /* 0: 30 s */
+    /* Its first line is ACCESS_KEY:SECRET_KEY[:SESSION_TOKEN], and others must not be able to read it. NULL: requests are not
+     * signed. */
+    const char *credentials_file;
+    const char *ca_file;    /* or NULL: the system's */
+    int retries;            /* of a request that broke or was answered with 429 or 5xx; -1: 5 */
+    int64_t retry_after_us; /* the first pause, doubled each time up to 20 s; 0: 200 ms */
+    int64_t stall_us;       /* 0: 30 s */
 };
 
 /* Opens no connection yet: whether it can be reached, the first call says. A folder must be there. */
@@ -45,7 +46,8 @@ DEFINE_CLEANUP(struct store *, store_freep, store_free)
 
 /* "s3://bucket/prefix", "/folder" for people. */
 const char *store_label(const struct store *s);
-/* Of a folder the path of a key's file, a new string: it can be read there without a copy. NULL of S3. */
+/* Of a folder the path of a key's file, a new string: it can be read there without a copy. NULL of S3, and where a link is
+ * in its way: links in a folder are not followed, and not listed. */
 char *store_path(const struct store *s, const char *key);
 
 struct store_object {
@@ -57,7 +59,8 @@ struct store_object {
 
 /* Calls fn for every object whose key begins with prefix (""), in the order of the keys' bytes, from behind `after` (or
  * NULL). Objects that are folders' marks (a key that ends in '/') are left out, and so is what another put is still
- * writing. fn returns false to end it. A thousand keys are in memory at a time. */
+ * writing. What is there under a name that is no key (above) is left out too, and the log says how much that is. fn returns
+ * false to end it. Some thousand keys are in memory at a time. */
 typedef bool store_listed(void *arg, const struct store_object *object);
 int store_list(struct store *s, const char *prefix, const char *after, store_listed *fn, void *arg,
     struct store_fault *fault);
@@ -66,12 +69,13 @@ int store_list(struct store *s, const char *prefix, const char *after, store_lis
 int store_head(struct store *s, const char *key, struct store_object *ret_object, struct store_fault *fault);
 
 /* The whole object into a file, made anew (0600), perhaps in several requests. etag: the version wanted (another one is a
- * fault `changed`), or NULL. Its length is checked against what was promised. */
-int store_get_file(struct store *s, const char *key, const char *etag, const char *path,
-    struct store_fault *fault);
+ * fault `changed`), or NULL. Its length is checked against what was promised. When it fails
+ * there is no file. */
+int store_get_file(
+    struct store *s, const char *key, const char *etag, const char *path, struct store_fault *fault);
 /* The same of a small object into memory: a new buffer with a NUL behind its n bytes; larger than max is a fault. */
-int store_get(struct store *s, const char *key, size_t max, char **ret_bytes, size_t *ret_n,
-    struct store_fault *fault);
+int store_get(
+    struct store *s, const char *key, size_t max, char **ret_bytes, size_t *ret_n, struct store_fault *fault);
 
 /* Makes the object, or replaces it, as a whole: nobody sees a part of it, and when this returns it is there for good. */
 int store_put_file(struct store *s, const char *key, const char *path, struct store_fault *fault);
@@ -79,8 +83,7 @@ int store_put(struct store *s, const char *key, const void *bytes, size_t n, str
 /* The same only where there is none: of two who do so at once one alone succeeds, the other's fault says `exists`. After a
  * broken connection it looks what became of it: its own bytes are a success. A server that would ignore the condition
  * is refused. */
-int store_put_new(
-    struct store *s, const char *key, const void *bytes, size_t n, struct store_fault *fault);
+int store_put_new(struct store *s, const char *key, const void *bytes, size_t n, struct store_fault *fault);
 
 /* One that is not there is no fault. */
 int store_remove(struct store *s, const char *key, struct store_fault *fault);

@@ -452,3 +452,20 @@ bool json_member(struct json_reader *r, struct slice *ret_key, struct json_token
     *ret_key = key;
     return true;
 }
+
+void json_put_string(struct buffer *b, const char *p, size_t n)
+{
+    const char *end = p + n;
+    bool high = false;
+    buffer_put(b, "\"", 1);
+    while (p < end) {
+        const char *stop = plain_end(p, end, &high);
+        buffer_put(b, p, (size_t)(stop - p));
+        if (stop < end && (*stop == '"' || *stop == '\\'))
+            buffer_printf(b, "\\%c", *stop);
+        else if (stop < end)
+            buffer_printf(b, "\\u%04x", (unsigned)(unsigned char)*stop);
+        p = stop + 1;
+    }
+    buffer_put(b, "\"", 1);
+}

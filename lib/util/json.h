@@ -70,5 +70,8 @@ static inline size_t json_offset(const struct json_reader *r)
     return (size_t)(r->p - r->start);
 }
 
+/* UTF-8 as a JSON string, quotes and all: at most six bytes for each of its own, and two. */
+void json_put_string(struct buffer *b, const char *p, size_t n);
+
 /* The length of the JSON number that begins at p, 0 when none does. */
 size_t json_number_length(const char *p, const char *end);

@@ -209,10 +209,23 @@ static size_t sequence(const unsigned char *p, size_t n)
     return len;
 }
 
+/* How many bytes at the beginning are ASCII: eight at a time, perhaps a few less than there are. */
+static size_t ascii(const char *p, size_t n)
+{
+    uint64_t eight;
+    size_t i = 0;
+    for (; i + sizeof(eight) <= n; i += sizeof(eight)) {
+        memcpy(&eight, p + i, sizeof(eight));
+        if (eight & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return i;
+}
+
 bool text_is_utf8(const char *p, size_t n)
 {
     const unsigned char *u = (const unsigned char *)p;
-    for (size_t i = 0; i < n;) {
+    for (size_t i = n ? ascii(p, n) : 0; i < n;) {
         size_t len = sequence(u + i, n - i);
         if (len == 0)
             return false;

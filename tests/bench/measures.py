@@ -11,6 +11,7 @@ import psycopg2
 
 import oracle
 from dumps import dumps_memory, dumps_mysql, dumps_national, dumps_postgres
+from harmonize import harmonize
 from jobs import firing_lateness, spawn_latency, takeover, triggers
 from live import delays, ingest_once, share
 from match import match, match_latency, match_memory
@@ -224,4 +225,4 @@ def memory(scene):
 MEASURES = {f.__name__.replace("_", "-"): f for f in
             (backlog, poison, both_streams, per_row, latency, pipe, rollup, firing_lateness, takeover, spawn_latency,
              triggers, idle, memory, dumps_mysql, dumps_postgres, dumps_memory, dumps_national, rest,
-             rest_memory, match, match_latency, match_memory)}
+             rest_memory, match, match_latency, match_memory, harmonize)}

@@ -37,7 +37,8 @@ static void read_report(const char *p, size_t n)
             abort();
         return;
     }
-    if (r.error && !text_is_utf8(r.error, strlen(r.error)))
+    if ((r.error && !text_is_utf8(r.error, strlen(r.error))) ||
+        !text_is_utf8(r.stage.error, strlen(r.stage.error)))
         abort();
     report_clear(&r);
 }

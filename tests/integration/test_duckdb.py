@@ -217,15 +217,26 @@ def test_nothing_outside_of_the_file_is_reached(db, sql):
     assert [p.name for p in db.path.parent.iterdir()] == [db.path.name]
 
 
-def test_one_folder_can_be_let_in(db, tmp_path):
-    inside, outside = tmp_path / "it's in", tmp_path / "outside"
-    for folder in (inside, outside):
+def test_some_folders_can_be_let_in(db, tmp_path):
+    inside, other, outside = tmp_path / "it's in", tmp_path / "in too", tmp_path / "outside"
+    let_in = ["--files-folder", str(inside), "--files-folder", str(other)]
+    for folder in (inside, other, outside):
         folder.mkdir()
         (folder / "a.csv").write_text("x,y\n1,2\n")
-    assert well(db.url(), f"SELECT x + y FROM read_csv('{str(inside).replace(chr(39), chr(39) * 2)}/a.csv')",
-                "--files-folder", str(inside)).rows == [["3"]]
-    said = run(db.url(), f"FROM read_csv('{outside}/a.csv')", "--files-folder", str(inside))
-    assert said.fault["sqlstate"] == "42501"
+    for folder in (inside, other):
+        assert well(db.url(), f"SELECT x + y FROM read_csv('{str(folder).replace(chr(39), chr(39) * 2)}/a.csv')",
+                    *let_in).rows == [["3"]]
+    for path in (f"{outside}/a.csv", f"{other}/../outside/a.csv"):
+        assert run(db.url(), f"FROM read_csv('{path}')", *let_in).fault["sqlstate"] == "42501"
+
+
+@pytest.mark.parametrize("sql", ["SET memory_limit = '64GB'", "PRAGMA threads = 64", "SET temp_directory = '/tmp'",
+                                 "SET enable_external_access = true", "SET allowed_directories = ['/']",
+                                 "SET lock_configuration = false", "RESET memory_limit"])
+def test_who_is_let_in_changes_no_setting(db, tmp_path, sql):
+    said = run(db.url(), sql, "--files-folder", str(tmp_path), "--then", "SELECT current_setting('TimeZone')")
+    assert said.fault and said.rows == [["UTC"]]
+    assert well(db.url(), "SET VARIABLE x = 7; SELECT getvariable('x')", "--files-folder", str(tmp_path)).rows == [["7"]]
 
 
 # ---- files ----

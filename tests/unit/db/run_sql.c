@@ -18,11 +18,12 @@
 
 #include <getopt.h>
 
-#define PARAMS_MAX 32
+#define PARAMS_MAX  32
+#define FOLDERS_MAX 4
 
 struct how {
     struct db_options options;
-    const char *params[PARAMS_MAX];
+    const char *params[PARAMS_MAX], *folders[FOLDERS_MAX];
     int n_params;
     bool query, value, count, stop_at_end;
     int64_t stop_after;
@@ -113,8 +114,8 @@ static struct how read_options(int argc, char **argv)
             how.options.password_file = optarg;
         else if (o == 'm')
             how.options.memory_max = atoll(optarg) << 20;
-        else if (o == 'F')
-            how.options.files_folder = optarg;
+        else if (o == 'F' && how.options.n_files_folders < FOLDERS_MAX)
+            how.folders[how.options.n_files_folders++] = optarg;
         else if (o == 'x')
             how.stop_after = atoll(optarg);
         else if (o == 't')
@@ -128,6 +129,7 @@ static struct how read_options(int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct how how = read_options(argc, argv);
+    how.options.files_folders = how.folders;
     if (optind != argc - 1)
         return fprintf(stderr, "usage: run_sql URL [OPTION…] < SQL\n"), 2;
     _cleanup_buffer_ struct buffer sql = {0};

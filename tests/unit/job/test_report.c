@@ -150,6 +150,10 @@ END_TEST
 
 /* -- what the daemon refuses ----------------------------------------------------------------------------- */
 
+#define STAGE(name, outcome, us)                                                                             \
+    "{\"stage\": {\"name\": " name ", \"outcome\": " outcome ", \"us\": " us                                 \
+    ", \"rows\": 1, \"bytes\": 1, \"attempts\": 1, \"error\": \"\"}}"
+
 START_TEST(refused)
 {
     static const char *const lines[] = {"", "{}", "[]", "null", "done", "{\"done\": 5}", "{\"done\": []}",
@@ -161,6 +165,12 @@ START_TEST(refused)
         "{\"progress\": {\"stage\": \"x\", \"unit\": \"\", \"done\": 1.5, \"total\": 2}}",
         "{\"progress\": {\"stage\": 1, \"unit\": \"\", \"done\": 1, \"total\": 2}}",
         "{\"progress\": {\"stage\": \"\\u001b[2J\", \"unit\": \"\", \"done\": 1, \"total\": 2}}",
+        "{\"stage\": {}}", "{\"stage\": []}", STAGE("\"\"", "\"done\"", "1"), STAGE("1", "\"done\"", "1"),
+        STAGE("\"x\"", "\"over\"", "1"), STAGE("\"x\"", "1", "1"), STAGE("\"x\"", "\"done\"", "-1"),
+        STAGE("\"x\"", "\"done\"", "1.5"), STAGE("\"x\"", "\"done\"", "null"),
+        STAGE("\"\\u001b[2J\"", "\"done\"", "1"), STAGE("\"xxxxxxxxxxxxxxxxxxxxxxxx\"", "\"done\"", "1"),
+        "{\"stage\": {\"name\": \"x\", \"outcome\": \"done\", \"rows\": 1, \"bytes\": 1, \"us\": 1, "
+        "\"attempts\": 1}}",
         "{\"failed\": {}}", "{\"failed\": {\"error\": 1, \"sqlstate\": \"\", \"transient\": false}}",
         "{\"failed\": {\"error\": \"x\", \"sqlstate\": \"123456\", \"transient\": false}}",
         "{\"failed\": {\"error\": \"x\", \"sqlstate\": \"\", \"transient\": 0}}",
@@ -191,6 +201,55 @@ START_TEST(bytes_and_rows)
     _cleanup_report_ struct report r = read_back();
     progress_is(&r, "load", "bytes", 5, 9);
     ck_assert_int_eq(r.progress.rows, 3);
+}
+END_TEST
+
+static void words_are(const struct stage_told *s, const char *words)
+{
+    _cleanup_buffer_ struct buffer text = {0};
+    stage_told_words(s, &text);
+    ck_assert_str_eq(buffer_string(&text), words);
+}
+
+START_TEST(stages)
+{
+    const struct stage_told told[] = {
+        {"load", STAGE_DONE, 1500000, 43200000, 2100000, 1, ""},
+        {"publish", STAGE_DONE, 0, 340, 1000, 2, ""},
+        {"stage", STAGE_DONE, 1, 0, 0, 1, ""},
+        {"load", STAGE_AGAIN, 5, 6, 3000000, 1, "503"},
+        {"transform", STAGE_FAILED, INT64_MAX, INT64_MAX, 3000000, 1, "it is no SQL"},
+    };
+    static const char *const words[] = {"load: 1,500,000 rows, 41.2 MB in 2.1s",
+        "publish: 340 B in 1.0 ms, attempt 2", "stage: 1 row in 0.0 ms",
+        "load: failed and is tried again, after 3.0s: 503", "transform: failed, after 3.0s"};
+    for (size_t i = 0; i < N_ELEMENTS(told); i++) {
+        take_output();
+        report_stage(&told[i]);
+        _cleanup_report_ struct report r = read_back();
+        const struct stage_told *s = &r.stage;
+        ck_assert_int_eq(r.kind, REPORT_STAGE);
+        ck_assert_str_eq(s->name, told[i].name);
+        ck_assert_str_eq(s->error, told[i].error);
+        ck_assert_int_eq(s->outcome, told[i].outcome);
+        ck_assert(s->rows == told[i].rows && s->bytes == told[i].bytes && s->us == told[i].us &&
+                  s->attempts == told[i].attempts);
+        words_are(s, words[i]);
+    }
+}
+END_TEST
+
+START_TEST(a_stage_that_does_not_fit)
+{
+    struct stage_told told = {.name = "a stage with a long nam", .outcome = STAGE_FAILED};
+    memset(told.error, 'x', sizeof(told.error) - 1);
+    memcpy(told.error, "\x1b[2J\xff", 5);
+    take_output();
+    report_stage(&told);
+    _cleanup_report_ struct report r = read_back();
+    ck_assert_str_eq(r.stage.name, told.name);
+    ck_assert_uint_eq(strlen(r.stage.error), sizeof(told.error) - 1);
+    ck_assert_int_eq(strncmp(r.stage.error, " [2J?xx", 7), 0);
 }
 END_TEST
 
@@ -291,7 +350,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {progress, progress_that_does_not_fit, done, done_with_too_much, failed,
-        failed_with_bytes_and_much, nobody_listens, bytes_and_rows, rows, bytes_in_a_row, refused,
-        words_that_do_not_fit, the_longest_line, rows_are_kept_apart};
+        failed_with_bytes_and_much, nobody_listens, bytes_and_rows, stages, a_stage_that_does_not_fit, rows,
+        bytes_in_a_row, refused, words_that_do_not_fit, the_longest_line, rows_are_kept_apart};
     return run_tests("report", tests, N_ELEMENTS(tests));
 }

@@ -1,0 +1,138 @@
+/*
+ * From the tables of `out` to the next version of each table of the lake: all files first, then all log entries, so that the
+ * time in which some tables are ahead of the others is short even for who does not read by the pointer.
+ */
+#include "job/harmonize/load.h"
+#include "job/harmonize/ask.h"
+#include "job/harmonize/harmonize.h"
+#include "job/report.h"
+#include "util/buffer.h"
+
+#include <inttypes.h>
+
+/* What we give to the lake beside the tenant's tables; nobody's SQL is to trip over the name. */
+#define OWN_SCHEMA "ingestd_load"
+
+static const char *name_of(const struct harmonize *h, size_t i)
+{
+    return lake_table_name(h->tables[i]);
+}
+
+bool load_is_own(const struct harmonize *h, size_t i)
+{
+    return i >= h->job->n_tables;
+}
+
+char *load_rows_of(const struct harmonize *h, size_t i)
+{
+    return db_quote_name(h->duck, load_is_own(h, i) ? OWN_SCHEMA : "out", name_of(h, i));
+}
+
+/* ---- quarantine and delivery ---- */
+
+static void put_sources_of_objects(const struct harmonize *h, struct buffer *sql)
+{
+    buffer_put_string(sql, "(''");
+    for (size_t i = 0; i < h->job->n_sources; i++) {
+        _cleanup_free_ char *name = db_quote_text(h->duck, h->job->sources[i].name);
+        if (h->job->sources[i].store.url)
+            buffer_printf(sql, ", %s", name);
+    }
+    buffer_put_string(sql, ")");
+}
+
+int load_make_own(struct harmonize *h, struct db_fault *fault)
+{
+    _cleanup_buffer_ struct buffer sql = {0};
+    buffer_printf(&sql,
+        "CREATE SCHEMA IF NOT EXISTS " OWN_SCHEMA ";"
+        "CREATE OR REPLACE VIEW " OWN_SCHEMA ".quarantine AS SELECT %" PRId64 "::BIGINT AS run,"
+        " make_timestamptz(%" PRId64 ") AS at, target::VARCHAR AS target, reason::VARCHAR AS reason,"
+        " kind::VARCHAR AS kind, detail::VARCHAR AS detail, source::VARCHAR AS source,"
+        " object::VARCHAR AS object, version::VARCHAR AS version, line::BIGINT AS line, raw::VARCHAR AS raw"
+        " FROM out.quarantine;"
+        "CREATE OR REPLACE VIEW " OWN_SCHEMA ".delivery AS SELECT source::VARCHAR AS source,"
+        " object::VARCHAR AS object, version::VARCHAR AS etag, size::BIGINT AS size,"
+        " modified::TIMESTAMPTZ AS modified, rows::BIGINT AS rows, rejected::BIGINT AS rejected,"
+        " refused::VARCHAR AS refused, %" PRId64 "::BIGINT AS run, make_timestamptz(%" PRId64 ") AS taken_at"
+        " FROM staged.delivery WHERE source IN ",
+        h->spec->run, h->at_us, h->spec->run, h->at_us);
+    put_sources_of_objects(h, &sql);
+    return db_script(h->duck, buffer_string(&sql), NULL, fault);
+}
+
+/* ---- files ---- */
+
+static const struct job_words *key_of(const struct harmonize *h, size_t i)
+{
+    return &h->job->tables[i].key;
+}
+
+/* One without rows stays as it is. */
+static int write_files(struct harmonize *h, size_t i, struct db_fault *fault)
+{
+    int64_t n;
+    struct lake_change *change = &h->changes[i];
+    _cleanup_free_ char *rows = load_rows_of(h, i);
+    if (change->files)
+        return 0; /* by an attempt before this one */
+    if (harmonize_count(h, rows, &n, fault) < 0)
+        return -1;
+    h->loaded[i] = n == 0;
+    if (n == 0)
+        return 0;
+    if (load_is_own(h, i))
+        return lake_append(h->lake, h->tables[i], rows, change, fault);
+    return lake_merge(
+        h->lake, h->tables[i], rows, (const char *const *)key_of(h, i)->list, key_of(h, i)->n, change, fault);
+}
+
+/* ---- log entries ---- */
+
+static int commit(struct harmonize *h, size_t i, struct db_fault *fault)
+{
+    bool lost = false;
+    _cleanup_free_ char *note = NULL;
+    if (lake_commit(h->lake, h->tables[i], &h->changes[i], load_is_own(h, i) ? "WRITE" : "MERGE",
+            &h->versions[i], &note, &lost, fault) < 0) {
+        h->lost |= lost;
+        return -1;
+    }
+    h->loaded[i] = true;
+    if (note)
+        harmonize_note(h, "%s: %s", name_of(h, i), note);
+    return 0;
+}
+
+/* ---- both ---- */
+
+static void prepare(struct harmonize *h)
+{
+    if (h->changes)
+        return;
+    h->changes = xcalloc(h->n_tables, sizeof(*h->changes));
+    h->versions = xcalloc(h->n_tables, sizeof(*h->versions));
+    h->loaded = xcalloc(h->n_tables, sizeof(*h->loaded));
+    for (size_t i = 0; i < h->n_tables; i++)
+        h->versions[i] = lake_table_version(h->tables[i]);
+}
+
+int harmonize_load(struct harmonize *h, struct stage_account *account, struct db_fault *fault)
+{
+    prepare(h);
+    if (load_make_own(h, fault) < 0)
+        return -1;
+    for (size_t i = 0; i < h->n_tables; i++) {
+        report_progress("load", "tables", (int64_t)i, (int64_t)h->n_tables);
+        if (!h->loaded[i] && write_files(h, i, fault) < 0)
+            return error_prefix(&fault->error, "table %s", name_of(h, i));
+    }
+    for (size_t i = 0; i < h->n_tables; i++)
+        if (!h->loaded[i] && commit(h, i, fault) < 0)
+            return error_prefix(&fault->error, "table %s", name_of(h, i));
+    for (size_t i = 0; i < h->n_tables; i++) {
+        account->rows += h->changes[i].inserted + h->changes[i].updated;
+        account->bytes += h->changes[i].bytes;
+    }
+    return 0;
+}

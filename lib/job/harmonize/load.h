@@ -1,0 +1,10 @@
+#pragma once
+/* What is loaded into each table of the lake: of the job's tables the rows of `out`, of quarantine and delivery views of ours. */
+#include "job/harmonize/harmonize.h"
+
+/* Is the nth table of h->tables one of those two? */
+bool load_is_own(const struct harmonize *h, size_t i);
+/* What its rows are in, as SQL names it; a new string. */
+char *load_rows_of(const struct harmonize *h, size_t i);
+/* Makes the views. */
+int load_make_own(struct harmonize *h, struct db_fault *fault);

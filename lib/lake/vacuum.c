@@ -1,0 +1,202 @@
+/*
+ * What nobody needs: Parquet files of a table that are in no version which somebody may be reading. A version is read until
+ * keep_us after the next one came; so all files are needed that were there at that time or came later, and those of the
+ * version that is published.
+ */
+#include "lake/inside.h"
+
+#include "util/clock.h"
+
+#include <cjson/cJSON.h>
+#include <search.h>
+
+#define POINTERS_KEPT 100
+
+struct vacuum {
+    struct lake *l;
+    const char *table;
+    int64_t before_us; /* what is younger stays */
+    int64_t published; /* its version; -1: none */
+    int64_t first;     /* the oldest version that is needed; -1: none found yet */
+    int64_t newest;
+    void *needed;  /* tsearch(3) of paths */
+    char **doomed; /* keys */
+    size_t n_doomed;
+    int64_t bytes;
+};
+
+static void vacuum_done(struct vacuum *v)
+{
+    for (size_t i = 0; i < v->n_doomed; i++)
+        free(v->doomed[i]);
+    free(v->doomed);
+    tdestroy(v->needed, free);
+}
+
+static void doom(struct vacuum *v, const struct store_object *object)
+{
+    v->doomed = xrealloc(v->doomed, v->n_doomed + 1, sizeof(*v->doomed));
+    v->doomed[v->n_doomed++] = xstrdup(object->key);
+    v->bytes += object->size;
+}
+
+static int remove_doomed(struct vacuum *v, int64_t *removed, int64_t *bytes, struct db_fault *fault)
+{
+    struct store_fault broken;
+    for (size_t i = 0; i < v->n_doomed; i++) {
+        if (store_remove(v->l->store, v->doomed[i], &broken) < 0)
+            return lake_store_fault(fault, &broken);
+        ++*removed;
+    }
+    *bytes += v->bytes;
+    return 0;
+}
+
+/* ---- which versions ---- */
+
+/* The last one that came before that time was the newest then. */
+static bool see_entry(void *arg, const struct store_object *object)
+{
+    struct vacuum *v = arg;
+    const char *rest, *name = strstr(object->key, LOG_FOLDER) + strlen(LOG_FOLDER);
+    int64_t version = strchr(name, '/') ? -1 : lake_key_version(name, &rest);
+    if (version < 0 || strcmp(rest, ".json") != 0)
+        return true;
+    if (v->first < 0 || object->modified_us < v->before_us)
+        v->first = version;
+    v->newest = version;
+    return true;
+}
+
+static void need(struct vacuum *v, const struct lake_table *t)
+{
+    for (size_t i = 0; i < t->n_files; i++) {
+        char *path = xstrdup(t->files[i].path);
+        char **at = tsearch(path, &v->needed, lake_path_order);
+        if (*at != path)
+            free(path);
+    }
+}
+
+static int need_published(struct vacuum *v, struct db_fault *fault)
+{
+    _cleanup_(lake_table_freep) struct lake_table *t = NULL;
+    if (v->published < 0)
+        return 0;
+    if (lake_table_open(v->l, v->table, v->published, &t, fault) < 0)
+        return -1;
+    need(v, t);
+    return 0;
+}
+
+static int need_since(struct vacuum *v, struct db_fault *fault)
+{
+    _cleanup_(lake_table_freep) struct lake_table *t = NULL;
+    if (v->first < 0)
+        return 0;
+    if (lake_table_open(v->l, v->table, v->first, &t, fault) < 0)
+        return -1;
+    need(v, t);
+    while (t->version < v->newest) {
+        if (lake_table_next(v->l, t, fault) < 0)
+            return -1;
+        need(v, t);
+    }
+    return 0;
+}
+
+static int find_needed(struct vacuum *v, struct db_fault *fault)
+{
+    struct store_fault broken;
+    _cleanup_free_ char *prefix = xasprintf("%s/" LOG_FOLDER, v->table);
+    if (store_list(v->l->store, prefix, NULL, see_entry, v, &broken) < 0 && !broken.absent)
+        return lake_store_fault(fault, &broken);
+    return need_published(v, fault) < 0 ? -1 : need_since(v, fault);
+}
+
+/* ---- files ---- */
+
+static bool see_file(void *arg, const struct store_object *object)
+{
+    struct vacuum *v = arg;
+    const char *path = object->key + strlen(v->table) + 1;
+    size_t n = strlen(path);
+    bool hidden = path[0] == '_' || path[0] == '.' || strstr(path, "/_") || strstr(path, "/.");
+    if (!hidden && n > 8 && strcmp(path + n - 8, ".parquet") == 0 && object->modified_us < v->before_us &&
+        !tfind(path, &v->needed, lake_path_order))
+        doom(v, object);
+    return true;
+}
+
+static int clean_table(struct vacuum *v, int64_t *removed, int64_t *bytes, struct db_fault *fault)
+{
+    struct store_fault broken;
+    _cleanup_free_ char *prefix = xasprintf("%s/", v->table);
+    if (find_needed(v, fault) < 0)
+        return -1;
+    if (store_list(v->l->store, prefix, NULL, see_file, v, &broken) < 0 && !broken.absent)
+        return lake_store_fault(fault, &broken);
+    return remove_doomed(v, removed, bytes, fault);
+}
+
+/* ---- pointers ---- */
+
+static bool see_pointer(void *arg, const struct store_object *object)
+{
+    struct vacuum *v = arg;
+    const char *rest;
+    int64_t number = lake_key_version(object->key + strlen("_published/"), &rest);
+    if (number > 0 && number <= v->newest - POINTERS_KEPT && strcmp(rest, ".json") == 0)
+        doom(v, object);
+    return true;
+}
+
+static int clean_pointers(
+    struct lake *l, int64_t newest, int64_t *removed, int64_t *bytes, struct db_fault *fault)
+{
+    struct store_fault broken;
+    _cleanup_(vacuum_done) struct vacuum v = {.l = l, .newest = newest};
+    if (store_list(l->store, "_published/", NULL, see_pointer, &v, &broken) < 0 && !broken.absent)
+        return lake_store_fault(fault, &broken);
+    return remove_doomed(&v, removed, bytes, fault);
+}
+
+static int64_t published_version(const cJSON *pointer, const char *table)
+{
+    const cJSON *tables = cJSON_GetObjectItemCaseSensitive(pointer, "tables");
+    const cJSON *version =
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(tables, table), "version");
+    return version ? (int64_t)version->valuedouble : -1;
+}
+
+static int clean_tables(struct lake *l, const cJSON *pointer, const char *const *names, size_t n_names,
+    int64_t keep_us, int64_t *removed, int64_t *bytes, struct db_fault *fault)
+{
+    for (size_t i = 0; i < n_names; i++) {
+        _cleanup_(vacuum_done) struct vacuum v = {.l = l,
+            .table = names[i],
+            .before_us = clock_wall_us() - keep_us,
+            .published = published_version(pointer, names[i]),
+            .first = -1,
+            .newest = -1};
+        if (clean_table(&v, removed, bytes, fault) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int lake_vacuum(struct lake *l, const char *const *names, size_t n_names, int64_t keep_us,
+    int64_t *ret_removed, int64_t *ret_bytes, struct db_fault *fault)
+{
+    int64_t number, removed = 0, bytes = 0;
+    cJSON *pointer = NULL;
+    if (lake_published(l, &number, &pointer, fault) < 0)
+        return -1;
+    int r = clean_tables(l, pointer, names, n_names, keep_us, &removed, &bytes, fault);
+    cJSON_Delete(pointer);
+    if (r < 0 || clean_pointers(l, number, &removed, &bytes, fault) < 0)
+        return -1;
+    *ret_removed = removed;
+    *ret_bytes = bytes;
+    return 0;
+}
