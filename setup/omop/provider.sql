@@ -2,7 +2,7 @@
 --
 -- Which rows are taken
 --  1. A row without a name, or with a title alone, is rejected: name_missing.
---  2. One whose id or specialty has more than 50 characters is rejected, too_long: nothing is cut.
+--  2. One whose id or specialty has more than 50 characters is rejected, cell_too_long: nothing is cut.
 --  3. An NPI is ten digits, and stays text. Without one, npi_missing, and where it is something else, npi_malformed, the row is
 --     taken by its id. Without that too it is rejected: identity_missing.
 --  4. With unknown_care_site=quarantine one that names a care site that nobody knows is rejected: care_site_unknown.
@@ -20,7 +20,7 @@
 -- 11. The concept is found in specialty_concepts.csv by Specialty, or else by SpecSource, without regard to capitals and blanks; 0
 --     where it is not: specialty_unknown. specialty_source_value is SpecSource, or else Specialty.
 -- 12. A care site is found by its name, as in care_site.sql. One that nobody knows is made of its name: care_site_created, told of
---     the first row that names it. care_site_source_value is the name as it came; more than 50 characters are too_long.
+--     the first row that names it. care_site_source_value is the name as it came; more than 50 characters are cell_too_long.
 --
 -- A million rows are many, and memory is little: text is looked at closely only where it has to be, rows are grouped by numbers, and in
 -- parts that fit.
@@ -292,7 +292,7 @@ ORDER BY ALL;
 
 CREATE TABLE finding AS
 FROM (VALUES (1, 'name_missing', 'name: nothing is there, or only a title'),
-             (2, 'too_long', 'source_id, number, spec_source, specialty or site_name: 50 characters at most'),
+             (2, 'cell_too_long', 'source_id, number, spec_source, specialty or site_name: 50 characters at most'),
              (4, 'identity_missing', 'npi, source_id, number: none of them is there'),
              (8, 'care_site_unknown', 'site_name: no care site has it, and none is to be made'),
              (16, 'identity_conflict', 'npi, source_id: they belong to two providers'),
@@ -316,5 +316,5 @@ INSERT INTO out.quarantine (target, reason, kind, detail, source, object, versio
 SELECT 'provider', f.reason, r.kind, f.detail, i.source, i.object, i.version, i.line, i.raw
 FROM raw_provider i
 JOIN finding f ON i.found & f.bit <> 0
-JOIN reason r ON r.code = f.reason
+LEFT JOIN reason r ON r.code = f.reason
 ORDER BY i.seq, f.bit;

@@ -9,9 +9,9 @@ import re
 OMOP = pathlib.Path(__file__).resolve().parents[2] / "setup/omop"
 TITLE = r"(dr|prof|mr|mrs|ms)(\.\s*|\s+|$)"
 LETTERS = r"(md|m\.d\.?|do|d\.o\.?|phd|ph\.d\.?|dds|rn|np|pa|mbbs)"
-REJECTED = ["name_missing", "too_long", "identity_missing", "care_site_unknown", "identity_conflict"]
+REJECTED = ["name_missing", "cell_too_long", "identity_missing", "care_site_unknown", "identity_conflict"]
 REPAIRED = ["npi_missing", "npi_malformed", "title_stripped", "specialty_unknown", "abbreviation_expanded", "care_site_created"]
-SITE_REJECTED = ["name_missing", "too_long", "identity_conflict"]
+SITE_REJECTED = ["name_missing", "cell_too_long", "identity_conflict"]
 
 
 def read(name):
@@ -86,7 +86,7 @@ class Run:
         if given is None:
             codes.append("name_missing")
         if len(r["source"] or "") > 50 or len(place or "") > 50:
-            codes.append("too_long")
+            codes.append("cell_too_long")
         if given != r["name"]:
             codes.append("abbreviation_expanded")
         if place and place.lower() not in self.words.places:
@@ -173,7 +173,7 @@ class Run:
         if r["name"] is None:
             say("name_missing")
         if len(r["id"] or "") > 50 or len(r["specialty"] or "") > 50 or (new and self.unknown == "create" and len(site) > 50):
-            say("too_long")
+            say("cell_too_long")
         if not r["id"] and not r["npi"]:
             say("identity_missing")
         if new and self.unknown == "quarantine":

@@ -3,10 +3,12 @@ import copy
 import itertools
 import json
 import random
+import re
 import subprocess
 
 import pytest
 
+import omop_model
 from dataset import RUN_SQL, need_duckdb
 from harmonize_random import SITES, People
 from harmonize_site import COLUMNS, OMOP, TABLES, TRANSFORM
@@ -180,3 +182,13 @@ def test_dirty_data_against_the_model(tmp_path, seed):
         compare(duck, lake, some_sites(draw, draw.choice([0, 3, 12])),
                 [people.table_row(str(next(numbers))) for _ in range(draw.choice([0, 30, 150]))],
                 [[people.row() for _ in range(draw.choice([1, 60]))] for _ in range(draw.randrange(4))])
+
+
+def test_every_code_has_its_place_in_the_sql():
+    listed = {r["code"]: r["kind"] for r in omop_model.read("reasons.csv")}
+    used = set()
+    for name in ("care_site.sql", "provider.sql"):
+        used |= set(re.findall(r"\(\d+, (?:\d+, )?'([a-z_]+)', '", (OMOP / name).read_text(encoding="utf-8")))
+    assert used == set(listed)
+    assert {c for c, kind in listed.items() if kind == "rejected"} == {*omop_model.REJECTED}
+    assert {c for c, kind in listed.items() if kind == "repaired"} == {*omop_model.REPAIRED, "place_unknown", "location_malformed"}

@@ -162,7 +162,7 @@ static int check_table(struct harmonize *h, const struct job_target *t, int64_t 
 
 /* ---- the quarantine ---- */
 
-/* The staging has codes of its own, of rows and of objects. */
+/* The staging has codes of its own. */
 static void put_own_codes(struct buffer *sql)
 {
     for (int r = 1; r < N_SOURCE_REASONS; r++)
