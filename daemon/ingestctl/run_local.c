@@ -86,7 +86,6 @@ static void show(const struct ctl *ctl, struct work_end *end, bool dry_run)
 static int work(
     const struct ctl *ctl, const struct config *config, const struct config_job *job, bool dry_run)
 {
-    const struct process_limits limits = {job->time_limit_us, job->memory_max, 0};
     struct bar bar = {.form = ctl->terminal && !ctl->json ? BAR_DRAWN : BAR_NONE};
     const struct work_events events = {
         .progress = work_show_progress, .stage = ctl->json ? NULL : work_show_stage, .arg = &bar};
@@ -96,6 +95,9 @@ static int work(
     job_spec_take(&spec, config, job);
     spec.scheduled_us = clock_wall_us();
     spec.dry_run = dry_run;
+    const struct process_limits limits = {.time_us = spec.time_limit_us,
+        .memory_max = spec.memory_max,
+        .reserve_max = job_spec_reserve_max(&spec)};
     work_run(worker, &spec, &limits, &events, &end);
     bar_clear(&bar);
     if (end.outcome == PROCESS_DONE)

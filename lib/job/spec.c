@@ -391,6 +391,11 @@ void job_words_done(struct job_words *words)
     *words = (struct job_words){0};
 }
 
+uint64_t job_spec_reserve_max(const struct job_spec *spec)
+{
+    return strcmp(spec->kind, "harmonize") == 0 ? 2 * spec->memory_max : spec->memory_max;
+}
+
 void job_spec_done(struct job_spec *spec)
 {
     members_done(&spec_shape, spec);

@@ -161,6 +161,10 @@ void job_words_add(struct job_words *words, const char *word);
 void job_words_split(struct job_words *to, const char *text, char *next(const char **at));
 void job_words_done(struct job_words *words);
 
+/* How much private memory its worker may ask the kernel for, touched or not. The SQL of a harmonize has DuckDB ask for much
+ * more than it touches: whole hash tables, buffers of files, a stack for each thread. */
+uint64_t job_spec_reserve_max(const struct job_spec *spec);
+
 /* A new string; one line. */
 char *job_spec_to_json(const struct job_spec *spec);
 int job_spec_parse(const char *text, size_t n, struct job_spec *ret_spec, struct error *err);

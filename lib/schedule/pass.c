@@ -312,7 +312,10 @@ static void on_due(evutil_socket_t fd, short what, void *arg)
 static void start_worker(struct pass *p)
 {
     struct error err;
-    const struct process_limits limits = {p->spec.time_limit_us, p->spec.memory_max, NICENESS};
+    const struct process_limits limits = {.time_us = p->spec.time_limit_us,
+        .memory_max = p->spec.memory_max,
+        .reserve_max = job_spec_reserve_max(&p->spec),
+        .niceness = NICENESS};
     if (process_start(p->s->base, p->s->worker, &limits, &process_events, p, &p->process, &err) < 0) {
         p->exit_code = -1;
         p->error = xstrdup(err.text);

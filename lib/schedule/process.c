@@ -345,7 +345,8 @@ int process_start(struct event_base *base, const char *program, const struct pro
 {
     struct child child;
     prepare_signals();
-    if (child_spawn(program, limits->memory_max, &child, err) < 0)
+    uint64_t reserve_max = limits->reserve_max ? limits->reserve_max : limits->memory_max;
+    if (child_spawn(program, reserve_max, &child, err) < 0)
         return -1;
     int ours = getpriority(PRIO_PROCESS, 0);
     if (limits->niceness > ours)

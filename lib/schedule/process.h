@@ -15,8 +15,10 @@ struct process;
 
 struct process_limits { /* 0: none */
     int64_t time_us;
-    uint64_t memory_max; /* bytes: a hard limit of the kernel's on private memory, and watched as resident */
-    int niceness;        /* so far behind others for a processor, as nice(1) counts */
+    uint64_t memory_max; /* bytes, resident: it is ended when it has more */
+    uint64_t
+        reserve_max; /* of private memory that is asked for, touched or not: the kernel's limit; 0: memory_max */
+    int niceness;    /* so far behind others for a processor, as nice(1) counts */
 };
 
 enum process_outcome {

@@ -40,7 +40,7 @@ CREATE TABLE out.provider_key (
 -- The codes of out.quarantine. docs/bad-data.md says the same of each, with an example.
 CREATE TABLE reason AS
 SELECT code, kind, sentence
-FROM read_csv(getvariable('folder') || '/reasons.csv', header = true, delim = ',', quote = '"', all_varchar = true);
+FROM read_csv(getvariable('folder') || '/reasons.csv', header = true, delim = ',', quote = '"', all_varchar = true, buffer_size = 1048576, max_line_size = 65536);
 
 -- A cell without the blanks around it; NULL where nothing is left, or the word NULL. Few begin or end with a blank, and those
 -- alone are worth a closer look.
