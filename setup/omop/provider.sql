@@ -35,7 +35,7 @@ CREATE TABLE specialty AS
 WITH given AS (SELECT DISTINCT specialty, spec_source FROM input_provider),
 concept AS (
     SELECT lower(tidy(source_value)) AS name, min(concept_id::BIGINT) AS concept_id
-    FROM read_csv(getvariable('folder') || '/specialty_concepts.csv', header = true, delim = ',', quote = '"', all_varchar = true, buffer_size = 1048576, max_line_size = 65536)
+    FROM words_of('specialty_concepts.csv')
     GROUP BY ALL),
 mapped AS (
     SELECT given.*, coalesce(tidy(spec_source), tidy(specialty)) AS source_value, coalesce(a.concept_id, b.concept_id) AS concept_id
