@@ -32,7 +32,7 @@ CREATE TABLE out.care_site_key (
 );
 
 CREATE TABLE out.provider_key (
-    kind        VARCHAR NOT NULL, -- 'id:SYSTEM'
+    kind        VARCHAR NOT NULL, -- 'id:SYSTEM', or 'id:SYSTEM number' of a ProviderID
     value       VARCHAR NOT NULL,
     provider_id BIGINT NOT NULL
 );

@@ -177,7 +177,7 @@ class Run:
     def read_provider(self, row, known):
         codes, w = [], self.words
         r = {"seq": row["seq"], "id": trimmed(row["source_id"]) or trimmed(row["number"])}
-        r["key"] = (f"id:{row['system']}", r["id"]) if r["id"] else None
+        r["key"] = (f"id:{row['system']}{'' if trimmed(row['source_id']) else ' number'}", r["id"]) if r["id"] else None
         given = tidy(row["name"])
         r["name"] = given and without_titles(given)
         npi = trimmed(row["npi"])
