@@ -1,7 +1,7 @@
 -- Care sites that the partner lists: input_care_site to out.care_site and out.care_site_key. (Those that are only named by a provider's
 -- row are made in provider.sql.)
 --
--- 1. A row without a name is rejected: name_missing. So is one whose id or place of service has more than 50 characters: too_long.
+-- 1. A row without a name is rejected: name_missing. So is one whose id or place of service has more than 50 characters: cell_too_long.
 -- 2. A name is compared without regard to capitals and blanks, its abbreviations (abbreviations.csv) spelled out:
 --    abbreviation_expanded. Inst. is Inst.
 -- 3. A row is of the care site that its id is known for. An id that is not known yet is of the care site that has the row's
@@ -15,23 +15,23 @@
 
 CREATE TABLE abbreviation AS
 SELECT lower(short) AS short, long
-FROM read_csv(getvariable('folder') || '/abbreviations.csv', header = true, delim = ',', quote = '"', all_varchar = true);
+FROM read_csv(getvariable('folder') || '/abbreviations.csv', header = true, delim = ',', quote = '"', all_varchar = true, buffer_size = 1048576, max_line_size = 65536);
 
 -- A name, word by word. For few different names, not for each row: `names` is a list.
 CREATE MACRO spelled_out(names) AS TABLE
 SELECT name, string_agg(coalesce(long, word), ' ' ORDER BY nth) AS spelled
 FROM (SELECT name, unnest(string_split(name, ' ')) AS word, generate_subscripts(string_split(name, ' '), 1) AS nth
-      FROM query_table(names) WHERE name IS NOT NULL) AS words
+      FROM (SELECT DISTINCT name FROM query_table(names) WHERE name IS NOT NULL)) AS words
 LEFT JOIN abbreviation ON short = rtrim(lower(word), '.')
 GROUP BY name;
 
 CREATE TABLE place AS
 SELECT lower(tidy(source_value)) AS name, min(concept_id::BIGINT) AS concept_id
-FROM read_csv(getvariable('folder') || '/place_concepts.csv', header = true, delim = ',', quote = '"', all_varchar = true)
+FROM read_csv(getvariable('folder') || '/place_concepts.csv', header = true, delim = ',', quote = '"', all_varchar = true, buffer_size = 1048576, max_line_size = 65536)
 GROUP BY ALL;
 
 CREATE TABLE listed_name AS
-SELECT DISTINCT tidy(name) AS name FROM input_care_site;
+SELECT tidy(name) AS name FROM input_care_site;
 
 -- `found` says what was found, as bits: see `finding` at the end.
 CREATE TABLE listed AS
@@ -118,12 +118,12 @@ INSERT INTO out.quarantine (target, reason, kind, detail, source, object, versio
 SELECT 'care_site', f.reason, r.kind, f.detail, i.source, i.object, i.version, i.line, i.raw
 FROM listed l
 JOIN (VALUES (1, 1, 'name_missing', 'name: nothing is there'),
-             (2, 2, 'too_long', 'id, name or place_of_service: 50 characters at most'),
+             (2, 2, 'cell_too_long', 'id, name or place_of_service: 50 characters at most'),
              (4, 4, 'identity_conflict', 'name: another care site has it'),
              (8, 0, 'abbreviation_expanded', 'name: spelled out by abbreviations.csv'),
              (16, 0, 'place_unknown', 'place_of_service: not in place_concepts.csv, the concept is 0'),
              (32, 0, 'location_malformed', 'location_id: no whole number, none is stored')) f (bit, rejects, reason, detail)
   ON l.found & f.bit <> 0 AND (l.found & 7 = 0 OR f.bit = l.found & 7 & -(l.found & 7))
-JOIN reason r ON r.code = f.reason
+LEFT JOIN reason r ON r.code = f.reason
 JOIN input_care_site i ON i.seq = l.seq
 ORDER BY l.seq, f.bit;

@@ -2,7 +2,7 @@
 --
 -- Which rows are taken
 --  1. A row without a name, or with a title alone, is rejected: name_missing.
---  2. One whose id or specialty has more than 50 characters is rejected, too_long: nothing is cut.
+--  2. One whose id or specialty has more than 50 characters is rejected, cell_too_long: nothing is cut.
 --  3. An NPI is ten digits, and stays text. Without one, npi_missing, and where it is something else, npi_malformed, the row is
 --     taken by its id. Without that too it is rejected: identity_missing.
 --  4. With unknown_care_site=quarantine one that names a care site that nobody knows is rejected: care_site_unknown.
@@ -20,7 +20,7 @@
 -- 11. The concept is found in specialty_concepts.csv by Specialty, or else by SpecSource, without regard to capitals and blanks; 0
 --     where it is not: specialty_unknown. specialty_source_value is SpecSource, or else Specialty.
 -- 12. A care site is found by its name, as in care_site.sql. One that nobody knows is made of its name: care_site_created, told of
---     the first row that names it. care_site_source_value is the name as it came; more than 50 characters are too_long.
+--     the first row that names it. care_site_source_value is the name as it came; more than 50 characters are cell_too_long.
 --
 -- A million rows are many, and memory is little: text is looked at closely only where it has to be, rows are grouped by numbers, and in
 -- parts that fit.
@@ -35,7 +35,7 @@ CREATE TABLE specialty AS
 WITH given AS (SELECT DISTINCT specialty, spec_source FROM input_provider),
 concept AS (
     SELECT lower(tidy(source_value)) AS name, min(concept_id::BIGINT) AS concept_id
-    FROM read_csv(getvariable('folder') || '/specialty_concepts.csv', header = true, delim = ',', quote = '"', all_varchar = true)
+    FROM read_csv(getvariable('folder') || '/specialty_concepts.csv', header = true, delim = ',', quote = '"', all_varchar = true, buffer_size = 1048576, max_line_size = 65536)
     GROUP BY ALL),
 mapped AS (
     SELECT given.*, coalesce(tidy(spec_source), tidy(specialty)) AS source_value, coalesce(a.concept_id, b.concept_id) AS concept_id
@@ -100,7 +100,8 @@ JOIN specialty s ON s.specialty IS NOT DISTINCT FROM bare.specialty AND s.spec_s
 LEFT JOIN site ON site.site_name = bare.site_name;
 
 -- Rows are grouped in 1, 2, 4, 8 or 16 parts, so that one fits into little memory: those whose hash ends in the part's number.
-SET VARIABLE last_part = (SELECT (least(16, 2 ** ceil(log2(1 + count(*) // 700000))) - 1)::UBIGINT FROM provider_row);
+SET VARIABLE rows_a_part = coalesce(getvariable('rows_a_part')::BIGINT, 700000);
+SET VARIABLE last_part = (SELECT (least(16, 2 ** ceil(log2(1 + count(*) // getvariable('rows_a_part')))) - 1)::UBIGINT FROM provider_row);
 
 -- ---- what the lake knows of them ----
 
@@ -220,11 +221,15 @@ INSERT INTO person FROM persons(13);
 INSERT INTO person FROM persons(14);
 INSERT INTO person FROM persons(15);
 
+-- nth is the order of their ids.
+SET VARIABLE n_known = (SELECT count(*) FROM person WHERE person < 0);
+SET VARIABLE last_id = (SELECT coalesce(max(provider_id), 0) FROM lake.provider);
+
 CREATE TABLE numbered AS
-SELECT CASE WHEN person < 0 THEN -person
-            ELSE coalesce((SELECT max(provider_id) FROM lake.provider), 0) + row_number() OVER (ORDER BY person < 0, seq) END AS provider_id,
-       *
-FROM person;
+SELECT nth, CASE WHEN person < 0 THEN -person ELSE getvariable('last_id') - getvariable('n_known') + nth END AS provider_id,
+       person, seq, name_row, specialty_no, site_no, one_id
+FROM (SELECT row_number() OVER () AS nth, *
+      FROM (FROM person ORDER BY CASE WHEN person < 0 THEN -person ELSE seq + 4611686018427387904 END));
 
 -- ---- care sites that only they name ----
 
@@ -256,7 +261,8 @@ GROUP BY site_no;
 
 -- ---- what comes of it ----
 
-INSERT INTO out.provider
+-- In their order, so many at a time that they are sorted without a file.
+CREATE MACRO made(part) AS TABLE
 SELECT p.provider_id,
        CASE WHEN l.full_name AND p.name_row < 4611686018427387904 THEN l.provider_name ELSE r.name END,
        CASE WHEN p.person BETWEEN 0 AND 9999999999 THEN lpad(p.person::VARCHAR, 10, '0') ELSE coalesce(l.npi, lpad(n.npi::VARCHAR, 10, '0')) END,
@@ -271,7 +277,25 @@ LEFT JOIN specialty s ON s.specialty_no = p.specialty_no
 LEFT JOIN site_id c ON c.site_no = p.site_no
 LEFT JOIN (SELECT *, is_short(provider_name) IS FALSE AS full_name FROM known_provider) l ON l.provider_id = -p.person
 LEFT JOIN known_npi n ON n.provider_id = -p.person
+WHERE p.nth > part * getvariable('rows_a_part') AND (p.nth <= (part + 1) * getvariable('rows_a_part') OR part = 15)
 ORDER BY p.provider_id;
+
+INSERT INTO out.provider FROM made(0);
+INSERT INTO out.provider FROM made(1);
+INSERT INTO out.provider FROM made(2);
+INSERT INTO out.provider FROM made(3);
+INSERT INTO out.provider FROM made(4);
+INSERT INTO out.provider FROM made(5);
+INSERT INTO out.provider FROM made(6);
+INSERT INTO out.provider FROM made(7);
+INSERT INTO out.provider FROM made(8);
+INSERT INTO out.provider FROM made(9);
+INSERT INTO out.provider FROM made(10);
+INSERT INTO out.provider FROM made(11);
+INSERT INTO out.provider FROM made(12);
+INSERT INTO out.provider FROM made(13);
+INSERT INTO out.provider FROM made(14);
+INSERT INTO out.provider FROM made(15);
 
 -- Those with one id have it in their first row; the others' are looked up.
 INSERT INTO out.provider_key
@@ -292,7 +316,7 @@ ORDER BY ALL;
 
 CREATE TABLE finding AS
 FROM (VALUES (1, 'name_missing', 'name: nothing is there, or only a title'),
-             (2, 'too_long', 'source_id, number, spec_source, specialty or site_name: 50 characters at most'),
+             (2, 'cell_too_long', 'source_id, number, spec_source, specialty or site_name: 50 characters at most'),
              (4, 'identity_missing', 'npi, source_id, number: none of them is there'),
              (8, 'care_site_unknown', 'site_name: no care site has it, and none is to be made'),
              (16, 'identity_conflict', 'npi, source_id: they belong to two providers'),
@@ -316,5 +340,5 @@ INSERT INTO out.quarantine (target, reason, kind, detail, source, object, versio
 SELECT 'provider', f.reason, r.kind, f.detail, i.source, i.object, i.version, i.line, i.raw
 FROM raw_provider i
 JOIN finding f ON i.found & f.bit <> 0
-JOIN reason r ON r.code = f.reason
+LEFT JOIN reason r ON r.code = f.reason
 ORDER BY i.seq, f.bit;

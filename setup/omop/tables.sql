@@ -40,12 +40,13 @@ CREATE TABLE out.provider_key (
 -- The codes of out.quarantine. docs/bad-data.md says the same of each, with an example.
 CREATE TABLE reason AS
 SELECT code, kind, sentence
-FROM read_csv(getvariable('folder') || '/reasons.csv', header = true, delim = ',', quote = '"', all_varchar = true);
+FROM read_csv(getvariable('folder') || '/reasons.csv', header = true, delim = ',', quote = '"', all_varchar = true, buffer_size = 1048576, max_line_size = 65536);
 
 -- A cell without the blanks around it; NULL where nothing is left, or the word NULL. Few begin or end with a blank, and those
 -- alone are worth a closer look.
 CREATE MACRO trimmed(cell) AS
-    nullif(CASE WHEN cell < '!' OR suffix(cell, ' ') THEN nullif(regexp_replace(cell, '^\s+|\s+$', '', 'g'), '') ELSE cell END, 'NULL');
+    nullif(CASE WHEN cell < '!' OR suffix(cell, ' ') OR suffix(cell, chr(9)) OR suffix(cell, chr(10)) OR suffix(cell, chr(13))
+                THEN nullif(regexp_replace(cell, '^\s+|\s+$', '', 'g'), '') ELSE cell END, 'NULL');
 
 -- The same, and one blank where there are several.
 CREATE MACRO tidy(cell) AS

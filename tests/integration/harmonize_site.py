@@ -161,8 +161,10 @@ class Site:
         """The shipped files, and more of them."""
         files = [OMOP / f for f in TRANSFORM]
         if not self.partner:
-            (self.home / "no-tables.sql").write_text(NO_TABLES)
-            files.insert(1, self.home / "no-tables.sql")
+            folder = self.home / "no-tables"  # of its own: the SQL may read in it
+            folder.mkdir(exist_ok=True)
+            (folder / "tables.sql").write_text(NO_TABLES)
+            files.insert(1, folder / "tables.sql")
         return ", ".join(map(str, [*files, *more]))
 
     def config(self):

@@ -2,6 +2,7 @@
 
 #include "job/harmonize/ask.h"
 #include "job/job.h"
+#include "source/object_reason.h"
 #include "source/reason.h"
 #include "util/buffer.h"
 
@@ -162,12 +163,13 @@ static int check_table(struct harmonize *h, const struct job_target *t, int64_t 
 /* ---- the quarantine ---- */
 
 /* The staging has codes of its own. */
-static void put_own_codes(struct buffer *sql, const struct harmonize *h)
+static void put_own_codes(struct buffer *sql)
 {
-    for (int r = 1; r < N_SOURCE_REASONS; r++) {
-        _cleanup_free_ char *code = db_quote_text(h->duck, source_reason_code((enum source_reason)r));
-        buffer_printf(sql, "%s(%s, 'rejected')", r > 1 ? ", " : "", code);
-    }
+    for (int r = 1; r < N_SOURCE_REASONS; r++)
+        buffer_printf(
+            sql, "%s('%s', 'rejected')", r > 1 ? ", " : "", source_reason_code((enum source_reason)r));
+    for (int r = 1; r < N_OBJECT_REASONS; r++)
+        buffer_printf(sql, ", ('%s', 'rejected')", object_reason_code((enum object_reason)r));
 }
 
 static int check_reasons(struct harmonize *h, struct db_fault *fault)
@@ -181,7 +183,7 @@ static int check_reasons(struct harmonize *h, struct db_fault *fault)
     buffer_put_string(&sql,
         "SELECT coalesce(q.reason, 'NULL') || ' (' || coalesce(q.kind, 'NULL') || ')'"
         " FROM (SELECT DISTINCT reason, kind FROM out.quarantine) q ANTI JOIN (FROM (VALUES ");
-    put_own_codes(&sql, h);
+    put_own_codes(&sql);
     buffer_printf(&sql, ") v (code, kind) %s) k ON k.code = q.reason AND k.kind = q.kind ORDER BY 1 LIMIT 1",
         there ? "UNION ALL SELECT code, kind FROM main.reason" : "");
     if (db_value(h->duck, buffer_string(&sql), 0, NULL, &unknown, fault) < 0)

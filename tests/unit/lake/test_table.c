@@ -29,8 +29,10 @@ static void setup(void)
     ck_assert(mkdir(run, 0700) == 0 && mkdir(there, 0700) == 0);
     ck_assert_msg(
         store_open(&(struct store_options){.url = url}, &store, &broken) == 0, "%s", broken.error.text);
-    good(db_open(
-        database, &(struct db_options){.files_folder = folder, .memory_max = 64 << 20}, &duck, &fault));
+    good(db_open(database,
+        &(struct db_options){
+            .files_folders = (const char *const[]){folder}, .n_files_folders = 1, .memory_max = 64 << 20},
+        &duck, &fault));
     good(lake_open(&(struct lake_options){.store = store, .duck = duck, .folder = run, .writer = "a test"},
         &lake, &fault));
 }
