@@ -30,9 +30,9 @@ static void setup(void)
     ck_assert_msg(
         store_open(&(struct store_options){.url = url}, &store, &broken) == 0, "%s", broken.error.text);
     const char *const folders[] = {folder};
-    const struct db_options options = {
-        .files_folders = folders, .n_files_folders = 1, .memory_max = 64 << 20, .threads = 1};
-    good(db_open(database, &options, &duck, &fault));
+    good(db_open(database,
+        &(struct db_options){.files_folders = folders, .n_files_folders = 1, .memory_max = 64 << 20}, &duck,
+        &fault));
     good(lake_open(&(struct lake_options){.store = store, .duck = duck, .folder = run, .writer = "a test"},
         &lake, &fault));
 }
