@@ -116,7 +116,8 @@ def as_csv(rows, columns=None):
 
 
 def as_json(rows):
-    return json.dumps(rows, ensure_ascii=False, indent=1).encode()
+    """Each element begins a line."""
+    return ("[\n" + ",\n".join(json.dumps(r, ensure_ascii=False) for r in rows) + "\n]\n").encode()
 
 
 def as_ndjson(rows):

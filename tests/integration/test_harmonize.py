@@ -1,14 +1,12 @@
 """A harmonize end to end: the client's sample with every row's fate, and what becomes of all that is delivered later."""
-import itertools
 import json
 
 import pytest
 
 import lake_reader
 from harmonize_s3 import Bucket, a_server
-from harmonize_site import JOB, MARKER, OMOP, Folder, Partner, Site, as_csv, over, row
-from programs import Daemon
-from servers import wait_until
+from harmonize_site import JOB, MARKER, Folder, Partner, Site, over, row
+from timer import timer
 
 SAMPLE = """\
 ProviderName,ProviderID,NPI,Specialty,SiteName,SourceID,SpecSource,IDSource
@@ -235,8 +233,7 @@ def test_the_daemon_does_it(office, s3):
         partner.care_site(1, "Site 1")
         partner.provider(1, f"Ada {MARKER}", "3000000001", site_name="Site 1")
         site.deliver("a.csv", [row(2, ProviderName=f"Dr. {MARKER}"), row(3, ProviderName=None, SourceID=MARKER)])
-        more = {k: v for k, v in site.config().items() if k in ("databases", "stores", "jobs")}
-        daemon = office.daemon(streams=[], **more)
+        daemon = timer(office, {JOB: site.job}, databases=site.databases, stores=site.stores)
         code, answer = daemon.ctl("run", JOB, "--wait")
         assert code == 0, (answer, daemon.log_text()[-2000:])
         lake_reader.assert_sound(site.view())
