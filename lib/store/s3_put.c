@@ -104,7 +104,7 @@ static int put_small(struct s3 *s, const char *key, int fd, int64_t size, struct
         .headers = {"Content-Type: application/octet-stream"},
         .body = &body,
         .sha256 = sum};
-    if (s3_sha256_file(fd, 0, size, sum) < 0)
+    if (s3_sha256_file(s, fd, 0, size, sum) < 0)
         return store_fault_set(fault, false, "the file for %s in %s cannot be read", key, s->base.label);
     return s3_talk(s, &ask, S3_ANSWER_MAX, &answer, NULL, NULL, fault);
 }

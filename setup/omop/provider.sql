@@ -100,7 +100,8 @@ JOIN specialty s ON s.specialty IS NOT DISTINCT FROM bare.specialty AND s.spec_s
 LEFT JOIN site ON site.site_name = bare.site_name;
 
 -- Rows are grouped in 1, 2, 4, 8 or 16 parts, so that one fits into little memory: those whose hash ends in the part's number.
-SET VARIABLE last_part = (SELECT (least(16, 2 ** ceil(log2(1 + count(*) // 700000))) - 1)::UBIGINT FROM provider_row);
+SET VARIABLE rows_a_part = coalesce(getvariable('rows_a_part')::BIGINT, 700000);
+SET VARIABLE last_part = (SELECT (least(16, 2 ** ceil(log2(1 + count(*) // getvariable('rows_a_part')))) - 1)::UBIGINT FROM provider_row);
 
 -- ---- what the lake knows of them ----
 
@@ -220,11 +221,15 @@ INSERT INTO person FROM persons(13);
 INSERT INTO person FROM persons(14);
 INSERT INTO person FROM persons(15);
 
+-- nth is the order of their ids.
+SET VARIABLE n_known = (SELECT count(*) FROM person WHERE person < 0);
+SET VARIABLE last_id = (SELECT coalesce(max(provider_id), 0) FROM lake.provider);
+
 CREATE TABLE numbered AS
-SELECT CASE WHEN person < 0 THEN -person
-            ELSE coalesce((SELECT max(provider_id) FROM lake.provider), 0) + row_number() OVER (ORDER BY person < 0, seq) END AS provider_id,
-       *
-FROM person;
+SELECT nth, CASE WHEN person < 0 THEN -person ELSE getvariable('last_id') - getvariable('n_known') + nth END AS provider_id,
+       person, seq, name_row, specialty_no, site_no, one_id
+FROM (SELECT row_number() OVER () AS nth, *
+      FROM (FROM person ORDER BY CASE WHEN person < 0 THEN -person ELSE seq + 4611686018427387904 END));
 
 -- ---- care sites that only they name ----
 
@@ -256,7 +261,8 @@ GROUP BY site_no;
 
 -- ---- what comes of it ----
 
-INSERT INTO out.provider
+-- In their order, so many at a time that they are sorted without a file.
+CREATE MACRO made(part) AS TABLE
 SELECT p.provider_id,
        CASE WHEN l.full_name AND p.name_row < 4611686018427387904 THEN l.provider_name ELSE r.name END,
        CASE WHEN p.person BETWEEN 0 AND 9999999999 THEN lpad(p.person::VARCHAR, 10, '0') ELSE coalesce(l.npi, lpad(n.npi::VARCHAR, 10, '0')) END,
@@ -271,7 +277,25 @@ LEFT JOIN specialty s ON s.specialty_no = p.specialty_no
 LEFT JOIN site_id c ON c.site_no = p.site_no
 LEFT JOIN (SELECT *, is_short(provider_name) IS FALSE AS full_name FROM known_provider) l ON l.provider_id = -p.person
 LEFT JOIN known_npi n ON n.provider_id = -p.person
+WHERE p.nth > part * getvariable('rows_a_part') AND (p.nth <= (part + 1) * getvariable('rows_a_part') OR part = 15)
 ORDER BY p.provider_id;
+
+INSERT INTO out.provider FROM made(0);
+INSERT INTO out.provider FROM made(1);
+INSERT INTO out.provider FROM made(2);
+INSERT INTO out.provider FROM made(3);
+INSERT INTO out.provider FROM made(4);
+INSERT INTO out.provider FROM made(5);
+INSERT INTO out.provider FROM made(6);
+INSERT INTO out.provider FROM made(7);
+INSERT INTO out.provider FROM made(8);
+INSERT INTO out.provider FROM made(9);
+INSERT INTO out.provider FROM made(10);
+INSERT INTO out.provider FROM made(11);
+INSERT INTO out.provider FROM made(12);
+INSERT INTO out.provider FROM made(13);
+INSERT INTO out.provider FROM made(14);
+INSERT INTO out.provider FROM made(15);
 
 -- Those with one id have it in their first row; the others' are looked up.
 INSERT INTO out.provider_key

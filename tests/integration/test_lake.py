@@ -67,6 +67,7 @@ def test_statistics_are_bounds(lake, worker):
     ("SELECT 1::BIGINT id, now()::TIMESTAMP t", ["column t", "TIMESTAMPTZ"]),
     ("SELECT 1::BIGINT id, [1] AS l", ["column l", "cast"]),
     ("SELECT 1::BIGINT id, 1::HUGEINT h", ["column h", "DECIMAL(38,0)"]),
+    ("SELECT 1::BIGINT id, 2 AS \"a b\"", ["'a b'", "another name"]),
     ("SELECT 1::INTEGER id", ["column id", "BIGINT in the lake", "INTEGER in the rows"]),
     ("SELECT 'a' AS other", ["column id", "key", "not in the rows"]),
 ])
@@ -104,9 +105,9 @@ def test_rows_that_are_there_change_nothing(lake, worker):
 
 def test_columns_come(lake, worker):
     worker.put("p", "SELECT i::BIGINT id, 'a' AS s FROM range(3) r(i)")
-    worker.put("p", "SELECT 5::BIGINT AS \"new one\", 1::BIGINT ID")
-    assert worker.open("p")["columns"] == [["id", "BIGINT"], ["s", "VARCHAR"], ["new one", "BIGINT"]]
-    assert worker.read("p", -1, 'id, s, "new one"') == [["0", "a", None], ["1", None, "5"], ["2", "a", None]]
+    worker.put("p", "SELECT 5::BIGINT AS new_one, 1::BIGINT ID")
+    assert worker.open("p")["columns"] == [["id", "BIGINT"], ["s", "VARCHAR"], ["new_one", "BIGINT"]]
+    assert worker.read("p", -1, "id, s, new_one") == [["0", "a", None], ["1", None, "5"], ["2", "a", None]]
     assert worker.put("p", "SELECT 2::BIGINT id, 'a' AS s, NULL::BIGINT AS later") == 2
     assert worker.change["unchanged"] == 1 and "add" not in lake.entry("p", 2)
     assert worker.put("p", "SELECT 2::BIGINT id, 'a' AS s, 6::BIGINT AS later") == 3

@@ -69,8 +69,8 @@ AFTERWARDS = [
 class Duck:
     """A database that is the lake, and the shipped SQL run in it."""
 
-    def __init__(self, folder, unknown="create"):
-        self.path, self.unknown, self.first = folder / "omop.duckdb", unknown, True
+    def __init__(self, folder, unknown="create", rows_a_part=700000):
+        self.path, self.unknown, self.rows_a_part, self.first = folder / "omop.duckdb", unknown, rows_a_part, True
 
     def run(self, text, *options):
         said = subprocess.run([RUN_SQL, f"duckdb://{self.path}", "--files-folder", OMOP, *options], input=text, capture_output=True, text=True,
@@ -84,7 +84,7 @@ class Duck:
         return self.run(select, "--query")
 
     def deliver(self, sites, providers, objects, *options):
-        text = [*staged(sites, providers, objects), f"SET VARIABLE unknown_care_site = '{self.unknown}'; SET VARIABLE folder = '{OMOP}'"]
+        text = [*staged(sites, providers, objects), f"SET VARIABLE unknown_care_site = '{self.unknown}'; SET VARIABLE folder = '{OMOP}'; SET VARIABLE rows_a_part = {self.rows_a_part}"]
         for i, name in enumerate(TRANSFORM):
             text.append((OMOP / name).read_text(encoding="utf-8"))
             if i == 0 and self.first:
@@ -175,7 +175,7 @@ def some_sites(draw, n):
 @pytest.mark.parametrize("seed", range(some(20)))
 def test_dirty_data_against_the_model(tmp_path, seed):
     draw = random.Random(seed)
-    duck, lake = Duck(tmp_path, draw.choice(["create", "create", "quarantine"])), empty_lake()
+    duck, lake = Duck(tmp_path, draw.choice(["create", "create", "quarantine"]), draw.choice([700000, 5])), empty_lake()
     people = People(draw, draw.choice([5, 40]))
     numbers = itertools.count(1)
     for _ in range(draw.randrange(2, 5)):

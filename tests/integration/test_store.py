@@ -641,7 +641,11 @@ def test_by_tls(tmp_path):
         bucket = server.bucket("drop")
         with Store([*bucket.address(), f"ca_file={certificate}"]) as s:
             s.good("put_new", "k", "v")
-            assert s.keys() == ["k"]
+            (tmp_path / "in").write_bytes(NOISE)
+            s.good("put_file", "f", str(tmp_path / "in"))
+            s.good("get_file", "f", "", str(tmp_path / "out"))
+            assert (tmp_path / "out").read_bytes() == NOISE
+            assert s.keys() == ["f", "k"]
         with Store(bucket.address()) as s:
             s.bad("list", "", "", 1, words="certificate")
 
