@@ -90,6 +90,11 @@ static void choose_folders(const struct harmonize *h, const char *cache, struct 
         add_folder(to, folder_of(h->job->transform.list[i]));
 }
 
+/* Tables lie in a database in memory, which spills what is beyond the limit to the temporary folder: in the file each row would be
+ * packed and written twice, for one run that reads it once. */
+#define MAKE_SQL                                                                                             \
+    "ATTACH ':memory:' AS ingestd; USE ingestd; CREATE SCHEMA staged; CREATE SCHEMA lake; CREATE SCHEMA out"
+
 static int open_duck(struct harmonize *h, const char *cache, struct db_fault *fault)
 {
     _cleanup_(folders_done) struct folders folders = {0};
@@ -104,7 +109,7 @@ static int open_duck(struct harmonize *h, const char *cache, struct db_fault *fa
     };
     if (db_open(url, &options, &h->duck, fault) < 0)
         return -1;
-    return db_script(h->duck, "CREATE SCHEMA staged; CREATE SCHEMA lake; CREATE SCHEMA out", NULL, fault);
+    return db_script(h->duck, MAKE_SQL, NULL, fault);
 }
 
 /* ---- the lake ---- */
