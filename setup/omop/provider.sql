@@ -7,8 +7,8 @@
 --     taken by its id. Without that too it is rejected: identity_missing.
 --  4. With unknown_care_site=quarantine one that names a care site that nobody knows is rejected: care_site_unknown.
 -- Whose they are
---  5. Rows of one NPI are one provider. An id (SourceID, or else ProviderID) is that of the provider it is known for in the lake,
---     and else of the one whose NPI stands in the first row of this run that has the id. So a row without an NPI belongs to whom
+--  5. Rows of one NPI are one provider. An id (SourceID, or else ProviderID, which are not taken for each other) is that of the
+--     provider it is known for in the lake, and else of the one whose NPI stands in the first row of this run that has the id. So a row without an NPI belongs to whom
 --     its id belongs to; where nobody is known for it, to a provider without an NPI.
 --  6. A provider without an NPI gets the one of the first row that has his id and an NPI that nobody has yet.
 --  7. A row whose NPI and whose id belong to two is rejected, identity_conflict: which of them is meant cannot be known.
@@ -35,7 +35,7 @@ CREATE TABLE specialty AS
 WITH given AS (SELECT DISTINCT specialty, spec_source FROM input_provider),
 concept AS (
     SELECT lower(tidy(source_value)) AS name, min(concept_id::BIGINT) AS concept_id
-    FROM read_csv(getvariable('folder') || '/specialty_concepts.csv', header = true, delim = ',', quote = '"', all_varchar = true, buffer_size = 1048576, max_line_size = 65536)
+    FROM words_of('specialty_concepts.csv')
     GROUP BY ALL),
 mapped AS (
     SELECT given.*, coalesce(tidy(spec_source), tidy(specialty)) AS source_value, coalesce(a.concept_id, b.concept_id) AS concept_id
@@ -70,7 +70,8 @@ LEFT JOIN known_site ON value = lower(spelled);
 -- `found` are bits: 1 to 16 reject it (see `finding` at the end), 32 to 512 were repaired, 1024 says that the name is cut short.
 CREATE TABLE provider_row AS
 WITH cell AS (
-    SELECT seq, system, coalesce(trimmed(source_id), trimmed(number)) AS id, trimmed(npi) AS npi_text,
+    SELECT seq, CASE WHEN trimmed(source_id) IS NULL THEN system || ' number' ELSE system END AS system,
+           coalesce(trimmed(source_id), trimmed(number)) AS id, trimmed(npi) AS npi_text,
            name, is_plain(name) AS plain, specialty, spec_source, site_name
     FROM input_provider),
 tidied AS (
@@ -100,7 +101,8 @@ JOIN specialty s ON s.specialty IS NOT DISTINCT FROM bare.specialty AND s.spec_s
 LEFT JOIN site ON site.site_name = bare.site_name;
 
 -- Rows are grouped in 1, 2, 4, 8 or 16 parts, so that one fits into little memory: those whose hash ends in the part's number.
-SET VARIABLE last_part = (SELECT (least(16, 2 ** ceil(log2(1 + count(*) // 700000))) - 1)::UBIGINT FROM provider_row);
+SET VARIABLE rows_a_part = coalesce(getvariable('rows_a_part')::BIGINT, 700000);
+SET VARIABLE last_part = (SELECT (least(16, 2 ** ceil(log2(1 + count(*) // getvariable('rows_a_part')))) - 1)::UBIGINT FROM provider_row);
 
 -- ---- what the lake knows of them ----
 
@@ -220,11 +222,15 @@ INSERT INTO person FROM persons(13);
 INSERT INTO person FROM persons(14);
 INSERT INTO person FROM persons(15);
 
+-- nth is the order of their ids.
+SET VARIABLE n_known = (SELECT count(*) FROM person WHERE person < 0);
+SET VARIABLE last_id = (SELECT coalesce(max(provider_id), 0) FROM lake.provider);
+
 CREATE TABLE numbered AS
-SELECT CASE WHEN person < 0 THEN -person
-            ELSE coalesce((SELECT max(provider_id) FROM lake.provider), 0) + row_number() OVER (ORDER BY person < 0, seq) END AS provider_id,
-       *
-FROM person;
+SELECT nth, CASE WHEN person < 0 THEN -person ELSE getvariable('last_id') - getvariable('n_known') + nth END AS provider_id,
+       person, seq, name_row, specialty_no, site_no, one_id
+FROM (SELECT row_number() OVER () AS nth, *
+      FROM (FROM person ORDER BY CASE WHEN person < 0 THEN -person ELSE seq + 4611686018427387904 END));
 
 -- ---- care sites that only they name ----
 
@@ -256,7 +262,8 @@ GROUP BY site_no;
 
 -- ---- what comes of it ----
 
-INSERT INTO out.provider
+-- In their order, so many at a time that they are sorted without a file.
+CREATE MACRO made(part) AS TABLE
 SELECT p.provider_id,
        CASE WHEN l.full_name AND p.name_row < 4611686018427387904 THEN l.provider_name ELSE r.name END,
        CASE WHEN p.person BETWEEN 0 AND 9999999999 THEN lpad(p.person::VARCHAR, 10, '0') ELSE coalesce(l.npi, lpad(n.npi::VARCHAR, 10, '0')) END,
@@ -271,7 +278,25 @@ LEFT JOIN specialty s ON s.specialty_no = p.specialty_no
 LEFT JOIN site_id c ON c.site_no = p.site_no
 LEFT JOIN (SELECT *, is_short(provider_name) IS FALSE AS full_name FROM known_provider) l ON l.provider_id = -p.person
 LEFT JOIN known_npi n ON n.provider_id = -p.person
+WHERE p.nth > part * getvariable('rows_a_part') AND (p.nth <= (part + 1) * getvariable('rows_a_part') OR part = 15)
 ORDER BY p.provider_id;
+
+INSERT INTO out.provider FROM made(0);
+INSERT INTO out.provider FROM made(1);
+INSERT INTO out.provider FROM made(2);
+INSERT INTO out.provider FROM made(3);
+INSERT INTO out.provider FROM made(4);
+INSERT INTO out.provider FROM made(5);
+INSERT INTO out.provider FROM made(6);
+INSERT INTO out.provider FROM made(7);
+INSERT INTO out.provider FROM made(8);
+INSERT INTO out.provider FROM made(9);
+INSERT INTO out.provider FROM made(10);
+INSERT INTO out.provider FROM made(11);
+INSERT INTO out.provider FROM made(12);
+INSERT INTO out.provider FROM made(13);
+INSERT INTO out.provider FROM made(14);
+INSERT INTO out.provider FROM made(15);
 
 -- Those with one id have it in their first row; the others' are looked up.
 INSERT INTO out.provider_key

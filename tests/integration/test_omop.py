@@ -12,9 +12,8 @@ import omop_model
 from dataset import RUN_SQL, need_duckdb
 from harmonize_random import SITES, People
 from harmonize_site import COLUMNS, OMOP, TABLES, TRANSFORM
-from omop_model import Run, empty_lake
+from omop_model import SAMPLE, Run, empty_lake
 from seeds import some
-from test_harmonize import SAMPLE
 
 SITE_COLUMNS = ["care_site_id", "care_site_name", "place_of_service", "location_id"]
 PROVIDER_COLUMNS = ["provider_id", "provider_name", "npi", "specialty", "site_name", "source_id", "spec_source", "id_source"]
@@ -69,8 +68,8 @@ AFTERWARDS = [
 class Duck:
     """A database that is the lake, and the shipped SQL run in it."""
 
-    def __init__(self, folder, unknown="create"):
-        self.path, self.unknown, self.first = folder / "omop.duckdb", unknown, True
+    def __init__(self, folder, unknown="create", rows_a_part=700000):
+        self.path, self.unknown, self.rows_a_part, self.first = folder / "omop.duckdb", unknown, rows_a_part, True
 
     def run(self, text, *options):
         said = subprocess.run([RUN_SQL, f"duckdb://{self.path}", "--files-folder", OMOP, *options], input=text, capture_output=True, text=True,
@@ -84,7 +83,7 @@ class Duck:
         return self.run(select, "--query")
 
     def deliver(self, sites, providers, objects, *options):
-        text = [*staged(sites, providers, objects), f"SET VARIABLE unknown_care_site = '{self.unknown}'; SET VARIABLE folder = '{OMOP}'"]
+        text = [*staged(sites, providers, objects), f"SET VARIABLE unknown_care_site = '{self.unknown}'; SET VARIABLE folder = '{OMOP}'; SET VARIABLE rows_a_part = {self.rows_a_part}"]
         for i, name in enumerate(TRANSFORM):
             text.append((OMOP / name).read_text(encoding="utf-8"))
             if i == 0 and self.first:
@@ -175,7 +174,7 @@ def some_sites(draw, n):
 @pytest.mark.parametrize("seed", range(some(20)))
 def test_dirty_data_against_the_model(tmp_path, seed):
     draw = random.Random(seed)
-    duck, lake = Duck(tmp_path, draw.choice(["create", "create", "quarantine"])), empty_lake()
+    duck, lake = Duck(tmp_path, draw.choice(["create", "create", "quarantine"]), draw.choice([700000, 5])), empty_lake()
     people = People(draw, draw.choice([5, 40]))
     numbers = itertools.count(1)
     for _ in range(draw.randrange(2, 5)):
