@@ -13,6 +13,7 @@ from dataset import RUN_SQL, need_duckdb
 from harmonize_random import SITES, People
 from harmonize_site import COLUMNS, OMOP, TABLES, TRANSFORM
 from omop_model import SAMPLE, Run, empty_lake
+from programs import INGESTCTL
 from seeds import some
 
 SITE_COLUMNS = ["care_site_id", "care_site_name", "place_of_service", "location_id"]
@@ -218,3 +219,9 @@ def test_the_same_rows_make_the_same_tables_in_any_memory(tmp_path):
     assert [len(rows) for rows in made[0]] == [97, 9800, 97, 9800, len(made[0][4])]
     assert made[0] == made[1]
     assert [int(r[0]) for r in made[0][1]] == list(range(1, 9801))
+
+
+def test_the_template_is_sound(tmp_path):
+    (tmp_path / "north.yaml").write_text(f"template: {OMOP / 'harmonize.yaml'}\n")
+    said = subprocess.run([INGESTCTL, "check", tmp_path / "north.yaml"], capture_output=True, text=True, timeout=60, check=False)
+    assert said.returncode == 0 and "1 job" in said.stdout, said
