@@ -67,41 +67,52 @@ LEFT JOIN known_site ON value = lower(spelled);
 
 -- ---- each row: what it says, and what is wrong with it ----
 
+-- A number in place of the word in each row.
+CREATE TYPE system AS ENUM (
+    SELECT '' UNION SELECT DISTINCT system FROM input_provider UNION SELECT DISTINCT system || ' number' FROM input_provider);
+
 -- `found` are bits: 1 to 16 reject it (see `finding` at the end), 32 to 512 were repaired, 1024 says that the name is cut short.
 CREATE TABLE provider_row AS
 WITH cell AS (
-    SELECT seq, CASE WHEN trimmed(source_id) IS NULL THEN system || ' number' ELSE system END AS system,
-           coalesce(trimmed(source_id), trimmed(number)) AS id, trimmed(npi) AS npi_text,
+    SELECT seq, system, trimmed(source_id) AS source_id, number, npi, regexp_full_match(npi, '[0-9]{10}') AS npi_plain,
            name, is_plain(name) AS plain, specialty, spec_source, site_name
     FROM input_provider),
 tidied AS (
-    SELECT * REPLACE (CASE WHEN plain THEN name ELSE tidy(name) END AS name),
-           npi_text IS NOT NULL AND regexp_full_match(npi_text, '[0-9]{10}') AS has_npi
+    SELECT * REPLACE (CASE WHEN plain THEN name ELSE tidy(name) END AS name,
+                      CASE WHEN npi_plain THEN npi ELSE trimmed(npi) END AS npi,
+                      CASE WHEN source_id IS NULL THEN system || ' number' ELSE system END::system AS system),
+           coalesce(source_id, trimmed(number)) AS id
     FROM cell),
 bare AS (
-    SELECT * REPLACE (CASE WHEN plain THEN name ELSE without_titles(name) END AS name), name AS titled
+    SELECT * REPLACE (CASE WHEN plain THEN name ELSE without_titles(name) END AS name),
+           name AS titled,
+           npi_plain OR regexp_full_match(npi, '[0-9]{10}') AS has_npi
     FROM tidied)
 SELECT seq,
-       CASE WHEN has_npi THEN npi_text::BIGINT END AS npi,
+       CASE WHEN has_npi THEN npi::BIGINT END AS npi,
        system,
        id,
        CASE WHEN id IS NOT NULL THEN hash(id, system) END AS id_hash,
        bare.name,
        specialty_no,
        site_no,
-       (CASE WHEN bare.name IS NULL THEN 1 ELSE 0 END
-        | CASE WHEN length(id) > 50 THEN 2 ELSE 0 END
-        | CASE WHEN id IS NULL AND NOT has_npi THEN 4 ELSE 0 END
-        | CASE WHEN has_npi THEN 0 WHEN npi_text IS NULL THEN 32 ELSE 64 END
-        | CASE WHEN plain THEN 0 WHEN bare.name <> titled THEN 128 ELSE 0 END
-        | CASE WHEN plain THEN 0 WHEN is_short(bare.name) THEN 1024 ELSE 0 END
-        | s.found | coalesce(site.found, 0))::SMALLINT AS found
+       (s.found | coalesce(site.found, 0)
+        | CASE WHEN plain AND has_npi AND strlen(id) <= 50 THEN 0 ELSE
+              CASE WHEN bare.name IS NULL THEN 1 ELSE 0 END
+              | CASE WHEN length(id) > 50 THEN 2 ELSE 0 END
+              | CASE WHEN id IS NULL AND has_npi IS NOT TRUE THEN 4 ELSE 0 END
+              | CASE WHEN has_npi THEN 0 WHEN npi IS NULL THEN 32 ELSE 64 END
+              | CASE WHEN bare.name <> titled THEN 128 ELSE 0 END
+              | CASE WHEN is_short(bare.name) THEN 1024 ELSE 0 END END)::SMALLINT AS found
 FROM bare
 JOIN specialty s ON s.specialty IS NOT DISTINCT FROM bare.specialty AND s.spec_source IS NOT DISTINCT FROM bare.spec_source
 LEFT JOIN site ON site.site_name = bare.site_name;
 
 -- Rows are grouped in 1, 2, 4, 8 or 16 parts, so that one fits into little memory: those whose hash ends in the part's number.
-SET VARIABLE rows_a_part = coalesce(getvariable('rows_a_part')::BIGINT, 700000);
+SET VARIABLE rows_a_part = coalesce(getvariable('rows_a_part')::BIGINT,
+    CASE WHEN current_setting('memory_limit') LIKE '%MiB'
+         THEN greatest(20000, least(700000, ((regexp_extract(current_setting('memory_limit'), '[0-9.]+')::DOUBLE - 22) * 5100)::BIGINT))
+         ELSE 700000 END);
 SET VARIABLE last_part = (SELECT (least(16, 2 ** ceil(log2(1 + count(*) // getvariable('rows_a_part')))) - 1)::UBIGINT FROM provider_row);
 
 -- ---- what the lake knows of them ----
@@ -299,11 +310,28 @@ INSERT INTO out.provider FROM made(14);
 INSERT INTO out.provider FROM made(15);
 
 -- Those with one id have it in their first row; the others' are looked up.
-INSERT INTO out.provider_key
+CREATE MACRO only_keys(part) AS TABLE
 SELECT 'id:' || r.system, r.id, p.provider_id
 FROM numbered p JOIN provider_row r USING (seq)
-WHERE p.one_id
+WHERE p.one_id AND p.nth > part * getvariable('rows_a_part') AND (p.nth <= (part + 1) * getvariable('rows_a_part') OR part = 15)
 ORDER BY p.provider_id;
+
+INSERT INTO out.provider_key FROM only_keys(0);
+INSERT INTO out.provider_key FROM only_keys(1);
+INSERT INTO out.provider_key FROM only_keys(2);
+INSERT INTO out.provider_key FROM only_keys(3);
+INSERT INTO out.provider_key FROM only_keys(4);
+INSERT INTO out.provider_key FROM only_keys(5);
+INSERT INTO out.provider_key FROM only_keys(6);
+INSERT INTO out.provider_key FROM only_keys(7);
+INSERT INTO out.provider_key FROM only_keys(8);
+INSERT INTO out.provider_key FROM only_keys(9);
+INSERT INTO out.provider_key FROM only_keys(10);
+INSERT INTO out.provider_key FROM only_keys(11);
+INSERT INTO out.provider_key FROM only_keys(12);
+INSERT INTO out.provider_key FROM only_keys(13);
+INSERT INTO out.provider_key FROM only_keys(14);
+INSERT INTO out.provider_key FROM only_keys(15);
 
 INSERT INTO out.provider_key
 SELECT DISTINCT 'id:' || r.system, r.id, p.provider_id
