@@ -318,7 +318,7 @@ def test_a_full_disk(tmp_path, programs_built, what):
         lake = Folder(tmp_path / ("disk/lake" if what == "lake" else "lake"))
         site = Site(tmp_path, None, Folder(tmp_path / "drop"), lake, "disk/state" if what == "state" else "state")
         site.deliver("a.csv", [row(i) for i in range(20_000)])
-        fails(site, "load", "space")
+        fails(site, "load", {"state": "the disk is full: make room", "lake": "space"}[what])
         subprocess.run(["mount", "-o", "remount,size=1g", tmp_path / "disk"], check=True)
         _, v = site.harmonized()
         assert len(v.rows("provider")) == 20_000
