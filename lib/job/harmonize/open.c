@@ -188,6 +188,7 @@ void harmonize_close(struct harmonize *h)
     free(h->tables);
     free(h->changes);
     free(h->versions);
+    free(h->loaded);
     lake_free(h->lake);
     store_free(h->lake_store);
     db_close(h->duck);
