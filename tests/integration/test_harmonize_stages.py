@@ -233,6 +233,21 @@ def test_what_a_killed_run_left_in_a_log_is_removed_though_nothing_is_new(site):
     assert site.stats()["nothing_new"]
 
 
+def test_a_table_that_the_job_leaves_out_for_a_while_stays(site):
+    site.write("tables.sql", TABLES_SQL + "CREATE TABLE out.other (other_id BIGINT NOT NULL);")
+    site.write("fill.sql", FILL_SQL + "INSERT INTO out.other SELECT 9 WHERE NOT EXISTS (FROM lake.site);")
+    both = {**site.job["tables"], "other": {"key": "other_id"}}
+    site.job["tables"] = both
+    site.run()
+    site.job["tables"] = {"site": both["site"]}
+    site.office.sql("UPDATE site SET beds = 11 WHERE id = 1")
+    site.run()
+    site.job["tables"] = both
+    site.office.sql("UPDATE site SET beds = 12 WHERE id = 1")
+    assert [t["rows"] for t in site.stats()["tables"][:2]] == [4, 1]
+    assert [p["tables"]["other"] for p in site.pointers()] == [{"version": 0, "rows": 1}] * 3
+
+
 def test_another_revision_takes_everything_anew(site):
     site.run()
     site.job["revision"] = "2"
