@@ -21,6 +21,7 @@ struct s3 {
     int retries;
     int64_t pause_us, stall_us;
     int64_t retry_after_us; /* as the last refusal said; -1: it did not */
+    bool no_bucket;         /* as the last refusal said */
     struct request *request;
     struct curl_slist *sent; /* the headers of the question under way */
     char *block;             /* S3_BLOCK bytes of a download; or NULL: there was none yet */

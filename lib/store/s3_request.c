@@ -143,6 +143,7 @@ int s3_begin(struct s3 *s, const struct s3_ask *ask, struct answer *ret_answer, 
     _cleanup_free_ char *url = url_of(s, ask), *what = s3_what(s, ask);
     struct fetch_fault why = {0};
     s->retry_after_us = -1;
+    s->no_bucket = false;
     if (target_parse(url, NULL, &t, &why) < 0)
         return take_fault(&why, fault);
     make_headers(s, ask);

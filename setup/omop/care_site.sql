@@ -15,7 +15,7 @@
 
 CREATE TABLE abbreviation AS
 SELECT lower(short) AS short, long
-FROM read_csv(getvariable('folder') || '/abbreviations.csv', header = true, delim = ',', quote = '"', all_varchar = true, buffer_size = 1048576, max_line_size = 65536);
+FROM words_of('abbreviations.csv');
 
 -- A name, word by word. For few different names, not for each row: `names` is a list.
 CREATE MACRO spelled_out(names) AS TABLE
@@ -27,7 +27,7 @@ GROUP BY name;
 
 CREATE TABLE place AS
 SELECT lower(tidy(source_value)) AS name, min(concept_id::BIGINT) AS concept_id
-FROM read_csv(getvariable('folder') || '/place_concepts.csv', header = true, delim = ',', quote = '"', all_varchar = true, buffer_size = 1048576, max_line_size = 65536)
+FROM words_of('place_concepts.csv')
 GROUP BY ALL;
 
 CREATE TABLE listed_name AS

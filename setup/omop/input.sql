@@ -3,7 +3,8 @@
 -- Each view has
 --   seq      the order of the rows: a whole number from 1 to 4,000,000,000,000,000,000, of no two rows the same. Of two rows
 --            that say different things the one with the higher number is the newer one. Here: the rows of a table are what was there
---            before, and then come the objects in the order of their deliveries.
+--            before, and then come the objects in the order of their deliveries. (What is in the lake is older than both. So a table
+--            that is read in full once more says all of it anew, until the next file says something else.)
 --   system   whose ids they are. Where two sources number their people each in its own way, give each its own word: the
 --            same id in two systems says nothing. A word, once used, stays: it is part of the keys in the lake.
 --   source, object, version, line    where the row came from

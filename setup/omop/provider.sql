@@ -7,8 +7,8 @@
 --     taken by its id. Without that too it is rejected: identity_missing.
 --  4. With unknown_care_site=quarantine one that names a care site that nobody knows is rejected: care_site_unknown.
 -- Whose they are
---  5. Rows of one NPI are one provider. An id (SourceID, or else ProviderID) is that of the provider it is known for in the lake,
---     and else of the one whose NPI stands in the first row of this run that has the id. So a row without an NPI belongs to whom
+--  5. Rows of one NPI are one provider. An id (SourceID, or else ProviderID, which are not taken for each other) is that of the
+--     provider it is known for in the lake, and else of the one whose NPI stands in the first row of this run that has the id. So a row without an NPI belongs to whom
 --     its id belongs to; where nobody is known for it, to a provider without an NPI.
 --  6. A provider without an NPI gets the one of the first row that has his id and an NPI that nobody has yet.
 --  7. A row whose NPI and whose id belong to two is rejected, identity_conflict: which of them is meant cannot be known.
@@ -35,7 +35,7 @@ CREATE TABLE specialty AS
 WITH given AS (SELECT DISTINCT specialty, spec_source FROM input_provider),
 concept AS (
     SELECT lower(tidy(source_value)) AS name, min(concept_id::BIGINT) AS concept_id
-    FROM read_csv(getvariable('folder') || '/specialty_concepts.csv', header = true, delim = ',', quote = '"', all_varchar = true, buffer_size = 1048576, max_line_size = 65536)
+    FROM words_of('specialty_concepts.csv')
     GROUP BY ALL),
 mapped AS (
     SELECT given.*, coalesce(tidy(spec_source), tidy(specialty)) AS source_value, coalesce(a.concept_id, b.concept_id) AS concept_id
@@ -70,7 +70,8 @@ LEFT JOIN known_site ON value = lower(spelled);
 -- `found` are bits: 1 to 16 reject it (see `finding` at the end), 32 to 512 were repaired, 1024 says that the name is cut short.
 CREATE TABLE provider_row AS
 WITH cell AS (
-    SELECT seq, system, coalesce(trimmed(source_id), trimmed(number)) AS id, trimmed(npi) AS npi_text,
+    SELECT seq, CASE WHEN trimmed(source_id) IS NULL THEN system || ' number' ELSE system END AS system,
+           coalesce(trimmed(source_id), trimmed(number)) AS id, trimmed(npi) AS npi_text,
            name, is_plain(name) AS plain, specialty, spec_source, site_name
     FROM input_provider),
 tidied AS (

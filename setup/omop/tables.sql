@@ -32,15 +32,20 @@ CREATE TABLE out.care_site_key (
 );
 
 CREATE TABLE out.provider_key (
-    kind        VARCHAR NOT NULL, -- 'id:SYSTEM'
+    kind        VARCHAR NOT NULL, -- 'id:SYSTEM', or 'id:SYSTEM number' of a ProviderID
     value       VARCHAR NOT NULL,
     provider_id BIGINT NOT NULL
 );
 
+-- A CSV file that lies beside the SQL. The buffer is that of a small file: the usual one takes 32 MB.
+CREATE MACRO words_of(file) AS TABLE
+FROM read_csv(getvariable('folder') || '/' || file, header = true, delim = ',', quote = '"', all_varchar = true,
+              buffer_size = 1048576, max_line_size = 65536);
+
 -- The codes of out.quarantine. docs/bad-data.md says the same of each, with an example.
 CREATE TABLE reason AS
 SELECT code, kind, sentence
-FROM read_csv(getvariable('folder') || '/reasons.csv', header = true, delim = ',', quote = '"', all_varchar = true, buffer_size = 1048576, max_line_size = 65536);
+FROM words_of('reasons.csv');
 
 -- A cell without the blanks around it; NULL where nothing is left, or the word NULL. Few begin or end with a blank, and those
 -- alone are worth a closer look.

@@ -13,6 +13,25 @@ REJECTED = ["name_missing", "cell_too_long", "identity_missing", "care_site_unkn
 REPAIRED = ["npi_missing", "npi_malformed", "title_stripped", "specialty_unknown", "abbreviation_expanded", "care_site_created"]
 SITE_REJECTED = ["name_missing", "cell_too_long", "identity_conflict"]
 
+SAMPLE = """\
+ProviderName,ProviderID,NPI,Specialty,SiteName,SourceID,SpecSource,IDSource
+John Doe,001,1234567890,Cardiology,City Hospital,JD001,Cardiology,JD-NPI
+Jane Smith,002,2345678901,Peds,Village Clinic,JS002,Pediatrics,JS-NPI
+Dr. J. Doe,001,1234567890,Cardiology,City Hospital,JD001,Cardiology,JD-NPI
+Johnathan Doe,003,3456789012,Neuro,Metro Med,JD003,Neurology,JD-NPI-NEW
+Jane S.,004,NULL,Peds,Suburban Health,JS004,Pediatrics,JS-NPI-SHORT
+Dr. John Doe,001,1234567890,Cardiology,City Hospital,JD001,Cardiology,JD-NPI
+Emily J,005,6789012345,Oncology,North Health Inst,EJ006,Oncology,EJ-NPI
+NULL,006,7890123456,Ortho,Downtown Health,MB007,Orthopedics,MB-NPI
+Sarah Wilson,007,8901234567,Dermatology,Metro Med,SW008,Dermatology,SW-NPI
+Chris Davis,008,9012345678,General Practice,City Hospital,CD009,General Practice,CD-NPI
+Laura Taylor,009,0123456789,Int Med,Village Clinic,LT010,Int Med,LT-NPI
+Kevin Garcia,010,1234567800,Cardiology,City Hospital,KG011,Cardiology,KG-NPI
+Patricia Martinez,011,2345678909,Peds,Suburban Health,PM012,Pediatrics,PM-NPI
+Robert Lee,012,3456789018,Neuro,Eastside Clinic,RL013,Neurology,RL-NPI
+Linda R.,013,4567890127,Derma,Downtown Health,LR014,Dermatology,LR-NPI
+"""  # the client's own
+
 
 def read(name):
     with open(OMOP / name, encoding="utf-8", newline="") as f:
@@ -158,7 +177,7 @@ class Run:
     def read_provider(self, row, known):
         codes, w = [], self.words
         r = {"seq": row["seq"], "id": trimmed(row["source_id"]) or trimmed(row["number"])}
-        r["key"] = (f"id:{row['system']}", r["id"]) if r["id"] else None
+        r["key"] = (f"id:{row['system']}{'' if trimmed(row['source_id']) else ' number'}", r["id"]) if r["id"] else None
         given = tidy(row["name"])
         r["name"] = given and without_titles(given)
         npi = trimmed(row["npi"])

@@ -130,6 +130,17 @@ def test_few_rows_do_not_make_many_files(worker):
     assert worker.read("p", 30, "count(*)") == [["31"]]
 
 
+def test_wide_rows_fit_into_little_memory(lake):
+    """A hundred megabytes of rows, of which a row group of the usual number would be too large: written, and merged."""
+    little = lake.worker("little", "--memory-max", 96)
+    wide = "SELECT i::BIGINT id, repeat(md5(i::VARCHAR), 30) || '{}' AS raw FROM range(100000) r(i)"
+    assert little.put("p", wide.format("")) == 0
+    assert little.put("p", wide.format("x") + " WHERE i % 10 = 0 UNION ALL SELECT 999999, 'new'") == 1
+    assert {k: little.change[k] for k in ("inserted", "updated", "unchanged")} == \
+        {"inserted": 1, "updated": 10000, "unchanged": 0}
+    assert little.read("p", -1, "count(*), count(DISTINCT id)") == [["100001", "100001"]]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_versions_against_a_model(lake, worker, seed):
     """Each version, at once and in the end, here and elsewhere, is what a dictionary says."""

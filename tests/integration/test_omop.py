@@ -12,9 +12,8 @@ import omop_model
 from dataset import RUN_SQL, need_duckdb
 from harmonize_random import SITES, People
 from harmonize_site import COLUMNS, OMOP, TABLES, TRANSFORM
-from omop_model import Run, empty_lake
+from omop_model import SAMPLE, Run, empty_lake
 from seeds import some
-from test_harmonize import SAMPLE
 
 SITE_COLUMNS = ["care_site_id", "care_site_name", "place_of_service", "location_id"]
 PROVIDER_COLUMNS = ["provider_id", "provider_name", "npi", "specialty", "site_name", "source_id", "spec_source", "id_source"]

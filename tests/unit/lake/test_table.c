@@ -31,8 +31,9 @@ static void setup(void)
         store_open(&(struct store_options){.url = url}, &store, &broken) == 0, "%s", broken.error.text);
     const char *const folders[] = {folder};
     good(db_open(database,
-        &(struct db_options){.files_folders = folders, .n_files_folders = 1, .memory_max = 64 << 20}, &duck,
-        &fault));
+        &(struct db_options){
+            .files_folders = folders, .n_files_folders = 1, .memory_max = 64 << 20, .threads = 1},
+        &duck, &fault));
     good(lake_open(&(struct lake_options){.store = store, .duck = duck, .folder = run, .writer = "a test"},
         &lake, &fault));
 }
