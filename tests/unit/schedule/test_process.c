@@ -23,6 +23,10 @@
 #define SAYS_DONE "echo '{\"done\": {}}'\n"
 #define PROGRESS_3                                                                                           \
     "{\"progress\": {\"stage\": \"compute\", \"unit\": \"windows\", \"done\": 3, \"total\": 10}}"
+#define STAGE_DONE_5                                                                                         \
+    "{\"stage\": {\"name\": \"load\", \"outcome\": \"done\", \"rows\": 5, \"bytes\": 1, \"us\": 1, "         \
+    "\"attempts\": 1, "                                                                                      \
+    "\"error\": \"\"}}"
 #define NO_REPORT    "wrote something that is no report"
 #define TOO_LONG     "wrote a line of more than 256 KB"
 #define WITHIN_US    (20 * US_PER_SEC)
@@ -46,6 +50,8 @@ static struct {
     int64_t cpu_us;
     int n_progress;
     struct job_progress progress;
+    int n_stages;
+    struct stage_told stage;
     int n_this_turn, most_in_a_turn;
 } told;
 
@@ -121,7 +127,14 @@ static void on_ended(void *arg, struct process_end *e)
     told.stats = e->stats ? cJSON_PrintUnformatted(e->stats) : NULL;
 }
 
-static const struct process_events events = {on_progress, on_ended};
+static void on_stage(void *arg, const struct stage_told *stage)
+{
+    ck_assert_ptr_eq(arg, &told);
+    told.n_stages++;
+    told.stage = *stage;
+}
+
+static const struct process_events events = {.progress = on_progress, .ended = on_ended, .stage = on_stage};
 
 static void write_worker(const char *script, mode_t mode)
 {
@@ -197,6 +210,7 @@ START_TEST(test_done)
 {
     run("read spec\n"
         "echo '" PROGRESS_3 "'\n"
+        "echo '" STAGE_DONE_5 "'\n"
         "printf '{\"done\": {\"spec\": %s}}\\n' \"$spec\"\n");
     ck_assert_int_eq(told.outcome, PROCESS_DONE);
     ck_assert_int_eq(told.exit_code, 0);
@@ -210,6 +224,9 @@ START_TEST(test_done)
     ck_assert_str_eq(told.progress.unit, "windows");
     ck_assert_int_eq(told.progress.done, 3);
     ck_assert_int_eq(told.progress.total, 10);
+    ck_assert_int_eq(told.n_stages, 1);
+    ck_assert_str_eq(told.stage.name, "load");
+    ck_assert_int_eq(told.stage.rows, 5);
 }
 END_TEST
 
@@ -648,6 +665,26 @@ START_TEST(test_memory_that_we_refuse)
 }
 END_TEST
 
+/* It uses 64 MB, and ends by its time. */
+START_TEST(test_memory_beside)
+{
+    const struct process_limits limits = {
+        .memory_max = 16 * MB, .beside = 200 * MB, .time_us = 500 * US_PER_MS};
+    start(HOG, SPEC, &limits);
+    AWAIT(told.ended);
+    ck_assert_msg(strstr(told.error, "time_limit"), "%s", told.error);
+    ck_assert_uint_gt(told.peak_bytes, limits.memory_max);
+}
+END_TEST
+
+START_TEST(test_memory_that_is_asked_for)
+{
+    const struct process_limits limits = {.memory_max = 10 * MB, .reserve_max = 100 * MB};
+    run_within("read spec; ulimit -d >&2; ulimit -Hd >&2\n", &limits);
+    ck_assert_str_eq(told.last_words, DATA_LIMITS);
+}
+END_TEST
+
 START_TEST(test_its_account)
 {
     const struct process_limits limits = {.time_us = 300 * US_PER_MS};
@@ -780,6 +817,8 @@ int main(void)
         test_done_while_it_is_killed,
         test_memory_that_the_kernel_refuses,
         test_memory_that_we_refuse,
+        test_memory_beside,
+        test_memory_that_is_asked_for,
         test_its_account,
         test_a_child_that_lives_on,
         test_freed_alive,
