@@ -165,6 +165,46 @@ void check_parts(struct reading *r)
     }
 }
 
+/* -- its SQL --------------------------------------------------------------------------------------------- */
+
+static bool is_beside(const char *secret, const char *sql)
+{
+    const char *slash = strrchr(sql, '/');
+    return secret && slash && strncmp(secret, sql, (size_t)(slash + 1 - sql)) == 0;
+}
+
+/* The secret that lies in the folder of that file, or below it; NULL: none. */
+static const char *secret_beside(const struct config *c, const char *sql)
+{
+    if (is_beside(c->postgres.password_file, sql))
+        return c->postgres.password_file;
+    for (size_t i = 0; i < c->n_stores; i++)
+        if (is_beside(c->stores[i].credentials_file, sql))
+            return c->stores[i].credentials_file;
+    for (size_t i = 0; i < c->n_databases; i++)
+        if (is_beside(c->databases[i].password_file, sql))
+            return c->databases[i].password_file;
+    for (size_t i = 0; i < c->n_streams; i++)
+        if (is_beside(c->streams[i].password_file, sql))
+            return c->streams[i].password_file;
+    return NULL;
+}
+
+/* What a transform can read it can put into the lake. */
+static void check_transform(struct reading *r, size_t i)
+{
+    char quoted[QUOTE_MAX];
+    for (const char *at = r->config->jobs[i].transform; at;) {
+        _cleanup_free_ char *sql = text_next_item(&at);
+        const char *secret = secret_beside(r->config, sql);
+        if (secret)
+            return complain_of(r, &section_job, i, "transform",
+                "the SQL may read all that is in its folder, and the secret %s is there: give the SQL a "
+                "folder of its own",
+                quote_text(secret, quoted));
+    }
+}
+
 /* -- the job --------------------------------------------------------------------------------------------- */
 
 static bool have_one_lake(const struct config *c, const struct config_job *a, const struct config_job *b)
@@ -179,6 +219,8 @@ void check_harmonize(struct reading *r, size_t i)
     const struct config *c = r->config;
     const struct config_job *job = &c->jobs[i];
     _cleanup_free_ char *missing = job->lake ? no_such_entry(c, &section_store, job->lake) : NULL;
+    if (job->transform)
+        check_transform(r, i);
     if (missing)
         return complain_of(r, &section_job, i, "lake", "%s", missing);
     for (size_t k = 0; k < i; k++)

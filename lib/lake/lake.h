@@ -33,6 +33,8 @@ DEFINE_CLEANUP(struct lake *, lake_freep, lake_free)
 
 /* The newest: its number from 1, and what was published, a new object. Number 0 and NULL: nothing was ever. */
 int lake_published(struct lake *l, int64_t *ret_number, struct cJSON **ret_pointer, struct db_fault *fault);
+/* Is there a newer one than that by now? Then *ret_lost, a transient fault: what is made from it would come to nothing. */
+int lake_check_published(struct lake *l, int64_t number, bool *ret_lost, struct db_fault *fault);
 /* Makes number + 1. pointer: {"tables": {"provider": {"version": 12}, …}, …}: what else is in it is the caller's. *ret_lost:
  * somebody else has made it meanwhile, which is a transient fault. */
 int lake_publish(
@@ -58,6 +60,10 @@ int lake_table_open(
     struct lake *l, const char *name, int64_t version, struct lake_table **ret_table, struct db_fault *fault);
 void lake_table_free(struct lake_table *t);
 DEFINE_CLEANUP(struct lake_table *, lake_table_freep, lake_table_free)
+
+/* Is there no newer version in its log? Of one that was opened as if it had no log: has it none? */
+int lake_table_is_newest(
+    struct lake *l, const struct lake_table *t, bool *ret_newest, struct db_fault *fault);
 
 const char *lake_table_name(const struct lake_table *t);
 int64_t lake_table_version(const struct lake_table *t);

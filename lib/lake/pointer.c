@@ -73,6 +73,26 @@ int lake_published(struct lake *l, int64_t *ret_number, struct cJSON **ret_point
     return 0;
 }
 
+static int overtaken(struct lake *l, const char *key, bool *ret_lost, struct db_fault *fault)
+{
+    *ret_lost = true;
+    return lake_fault(fault, true,
+        "another program has published %s of %s at the same time: this run begins anew from that", key,
+        store_label(l->store));
+}
+
+int lake_check_published(struct lake *l, int64_t number, bool *ret_lost, struct db_fault *fault)
+{
+    struct store_fault broken;
+    struct store_object next;
+    *fault = (struct db_fault){0};
+    *ret_lost = false;
+    _cleanup_free_ char *key = pointer_key(number + 1);
+    if (store_head(l->store, key, &next, &broken) == 0)
+        return overtaken(l, key, ret_lost, fault);
+    return broken.absent ? 0 : lake_store_fault(fault, &broken);
+}
+
 int lake_publish(
     struct lake *l, int64_t number, const struct cJSON *pointer, bool *ret_lost, struct db_fault *fault)
 {
@@ -87,8 +107,5 @@ int lake_publish(
         return 0;
     if (!broken.exists)
         return lake_store_fault(fault, &broken);
-    *ret_lost = true;
-    return lake_fault(fault, true,
-        "another program has published %s of %s at the same time: this run begins anew from that", key,
-        store_label(l->store));
+    return overtaken(l, key, ret_lost, fault);
 }

@@ -275,10 +275,11 @@ static bool see_newer(void *arg, const struct store_object *object)
 int lake_table_is_newest(struct lake *l, const struct lake_table *t, bool *ret_newest, struct db_fault *fault)
 {
     struct store_fault broken;
-    bool newer = t->version < 0;
+    bool newer = false, none = t->version < 0;
     _cleanup_free_ char *prefix = xasprintf("%s/" LOG_FOLDER, t->name);
-    _cleanup_free_ char *after = lake_log_key(t->name, MAX(t->version, 0), ".json");
-    if (!newer && store_list(l->store, prefix, after, see_newer, &newer, &broken) < 0)
+    _cleanup_free_ char *after = none ? NULL : lake_log_key(t->name, t->version, ".json");
+    *fault = (struct db_fault){0};
+    if (store_list(l->store, prefix, after, see_newer, &newer, &broken) < 0 && !(none && broken.absent))
         return lake_store_fault(fault, &broken);
     *ret_newest = !newer;
     return 0;

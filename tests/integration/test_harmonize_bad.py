@@ -4,6 +4,7 @@ pries, a full disk, Postgres dying. Each end is told with its stage and what to 
 """
 import contextlib
 import gzip
+import json
 import os
 import subprocess
 
@@ -99,6 +100,15 @@ def test_rows_that_are_rejected(site):
     rejected = [r for r in v.rows("quarantine") if r["kind"] == "rejected"]
     assert {(r["object"], r["line"]) for r in rejected} == {("provider/a.csv", "4"), ("provider/a.csv", "5"), ("provider/b.ndjson", "2")}
     assert {r["object"]: r["rejected"] for r in v.rows("delivery")} == {"provider/a.csv": "2", "provider/b.ndjson": "1"}
+
+
+def test_an_array_on_one_line(site):
+    """All of its rows have that line: they are told apart all the same."""
+    rows = [row(i, ProviderName=f"Ada Nr{chr(64 + i)}x", SiteName=f"Site {i}") for i in range(1, 6)] + [row(9, ProviderName=None)]
+    site.drop.put("provider/a.json", json.dumps(rows).encode())
+    _, v = site.harmonized()
+    assert sorted((r["npi"], r["provider_name"]) for r in v.rows("provider")) == sorted((r["NPI"], r["ProviderName"]) for r in rows[:5])
+    assert [r["reason"] for r in v.rows("quarantine") if r["kind"] == "rejected"] == ["name_missing"]
 
 
 def test_too_many_rejected(site):

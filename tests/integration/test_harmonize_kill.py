@@ -244,7 +244,7 @@ def test_two_at_once_on_one_machine(world):
     assert world.seen() == "new"
 
 
-@pytest.mark.parametrize("where", ["_delta_log", "_published"])
+@pytest.mark.parametrize("where", [".parquet", "_delta_log", "_published"])
 def test_two_at_once_on_two_machines(world, where):
     """The one that comes later loses, and its next attempt finds all of it done."""
     world.begin_again()
@@ -261,5 +261,9 @@ def test_two_at_once_on_two_machines(world, where):
     lost = over(one)
     assert lost.code != 0 and "another" in lost.words, lost
     assert world.seen() == "new" and world.site.view().number == number
+    if where == ".parquet":
+        v = world.site.view()
+        newest = {name: max(int(p.stem) for p in (world.lake.folder / name / "_delta_log").glob("*.json")) for name in v.pointer["tables"]}
+        assert newest == {name: v.version(name) for name in newest}, "what the winner published was reverted"
     world.finish()
     assert world.site.view().number == number, "nothing was new, and yet a pointer was written"

@@ -78,8 +78,22 @@ class Site:
     def folder(self):
         return self.home / "state/harmonize" / JOB
 
+    def pointer_paths(self):
+        return sorted(self.lake.glob("_published/*.json"))
+
     def pointers(self):
-        return [json.loads(p.read_text()) for p in sorted(self.lake.glob("_published/*.json"))]
+        return [json.loads(p.read_text()) for p in self.pointer_paths()]
+
+    def newest_files(self, version=None, table="site"):
+        """Those of a version; None: of the newest."""
+        there = set()
+        for path in sorted(self.lake.glob(f"{table}/_delta_log/*.json")):
+            if version is not None and int(path.stem) > version:
+                break
+            actions = [json.loads(line) for line in path.read_text().splitlines()]
+            there |= {a["add"]["path"] for a in actions if "add" in a}
+            there -= {a["remove"]["path"] for a in actions if "remove" in a}
+        return there
 
     def versions(self, table="site"):
         return sorted(int(p.stem) for p in self.lake.glob(f"{table}/_delta_log/*.json"))
@@ -204,6 +218,36 @@ def test_what_a_killed_run_left_is_removed(site):
     assert site.folder.stat().st_mode & 0o777 == 0o700
 
 
+def test_what_a_killed_run_left_in_a_log_is_removed_though_nothing_is_new(site):
+    """One that was killed before it published: its pointer is taken away, and the row that it was about."""
+    site.run()
+    site.office.sql("INSERT INTO site VALUES (4, 'West', 40)")
+    site.run()
+    site.pointer_paths()[-1].unlink()
+    site.office.sql("DELETE FROM site WHERE id = 4")
+    s = site.stats()
+    assert s["sources"][0]["rows"] == 0 and not s["nothing_new"]
+    assert site.versions() == [0, 1, 2] and site.pointers()[-1]["tables"]["site"]["version"] == 2
+    assert site.newest_files() == site.newest_files(0)
+    assert not (site.lake / "quarantine").exists()
+    assert site.stats()["nothing_new"]
+
+
+def test_a_table_that_the_job_leaves_out_for_a_while_stays(site):
+    site.write("tables.sql", TABLES_SQL + "CREATE TABLE out.other (other_id BIGINT NOT NULL);")
+    site.write("fill.sql", FILL_SQL + "INSERT INTO out.other SELECT 9 WHERE NOT EXISTS (FROM lake.site);")
+    both = {**site.job["tables"], "other": {"key": "other_id"}}
+    site.job["tables"] = both
+    site.run()
+    site.job["tables"] = {"site": both["site"]}
+    site.office.sql("UPDATE site SET beds = 11 WHERE id = 1")
+    site.run()
+    site.job["tables"] = both
+    site.office.sql("UPDATE site SET beds = 12 WHERE id = 1")
+    assert [t["rows"] for t in site.stats()["tables"][:2]] == [4, 1]
+    assert [p["tables"]["other"] for p in site.pointers()] == [{"version": 0, "rows": 1}] * 3
+
+
 def test_another_revision_takes_everything_anew(site):
     site.run()
     site.job["revision"] = "2"
@@ -236,7 +280,7 @@ def test_once_a_day_what_is_old_is_removed(site):
     site.run()
     parquet = {f for f in site.files() if f.startswith("site/") and f.endswith(".parquet")}
     assert len(parquet) == 2 and site.pointers()[1]["vacuum_at"] == first["vacuum_at"]
-    path = sorted(site.lake.glob("_published/*.json"))[-1]
+    path = site.pointer_paths()[-1]
     two_days_ago = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=2)
     path.chmod(0o600)
     path.write_text(json.dumps({**site.pointers()[1], "vacuum_at": two_days_ago.strftime("%Y-%m-%dT%H:%M:%S.000Z")}))

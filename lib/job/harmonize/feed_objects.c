@@ -43,6 +43,7 @@ struct objects_feed {
     struct new_object now; /* what is read, or was read last */
     char *path;
     struct source *source; /* NULL: none is under way */
+    int64_t line;          /* of its last row */
     struct source_fault why;
     char *told[NAMES_MAX];
     size_t n_told;
@@ -234,6 +235,7 @@ static int open_object(struct objects_feed *o, struct db_fault *fault)
         .n_null_tokens = spec->null_tokens.n,
         .row_max = ROW_MAX,
     };
+    o->line = 0;
     if (object_open(o->path, &options, &o->source, &o->why) == 0)
         return 1;
     o->source = NULL;
@@ -329,10 +331,14 @@ static void deliver(struct objects_feed *o, struct feed_item *ret_item, enum fee
     source_free(TAKE(o->source));
 }
 
-static void hand_out(const struct source_row *row, struct feed_item *ret_item, enum feed_kind *ret_kind)
+/* No two rows of an object have one line, by which the SQL tells them apart: of several that stand on one, as all of an array may,
+ * each gets a line more than the one before it. */
+static void hand_out(struct objects_feed *o, const struct source_row *row, struct feed_item *ret_item,
+    enum feed_kind *ret_kind)
 {
+    o->line = MAX(row->line, o->line + 1);
     *ret_kind = row->reason ? FEED_REJECTED : FEED_ROW;
-    *ret_item = (struct feed_item){.line = row->line,
+    *ret_item = (struct feed_item){.line = o->line,
         .cells = row->cells,
         .reason = row->reason,
         .detail = row->detail,
@@ -354,7 +360,7 @@ static int next(struct feed *f, struct feed_item *ret_item, enum feed_kind *ret_
     }
     int got = opened ? source_next(o->source, &row, &o->why) : -1;
     if (got > 0) {
-        hand_out(&row, ret_item, ret_kind);
+        hand_out(o, &row, ret_item, ret_kind);
         return 0;
     }
     if (got < 0 && !o->why.reason) {

@@ -42,6 +42,18 @@ static bool is_vacuum_due(const struct harmonize *h)
     return h->at_us - last >= VACUUM_EVERY_US || last > h->at_us;
 }
 
+/* What the pointer before it says of tables that the job does not fill any more: they stay published, and one that comes back goes
+ * on from there. */
+static void add_others(const struct harmonize *h, cJSON *tables)
+{
+    const cJSON *before = cJSON_GetObjectItemCaseSensitive(h->pointer, "tables"), *table;
+    cJSON_ArrayForEach(table, before)
+    {
+        if (!cJSON_GetObjectItemCaseSensitive(tables, table->string))
+            cJSON_AddItemToObject(tables, table->string, cJSON_Duplicate(table, true));
+    }
+}
+
 static void add_tables(const struct harmonize *h, cJSON *pointer)
 {
     cJSON *tables = cJSON_AddObjectToObject(pointer, "tables");
@@ -53,6 +65,7 @@ static void add_tables(const struct harmonize *h, cJSON *pointer)
         cJSON_AddNumberToObject(table, "version", (double)h->versions[i]);
         member_add_int(table, "rows", rows + h->changes[i].inserted);
     }
+    add_others(h, tables);
 }
 
 static cJSON *new_pointer(const struct harmonize *h)

@@ -34,7 +34,7 @@ static const char whole[] =
              "\"c, d?\"',\n"
              "        null: 'NULL,-', delimiter: ';'}\n"
              "      more: {store: disk, columns: A}\n"
-             "    transform: omop/tables.sql, /b.sql, \"omop/a, b.sql\"\n"
+             "    transform: omop/tables.sql, /sql/b.sql, \"omop/a, b.sql\"\n"
              "    variables: 'unknown=create, \"list=a, b\", none='\n"
              "    lake: lake\n"
              "    tables:\n"
@@ -67,7 +67,7 @@ START_TEST(what_is_said_is_taken)
     ck_assert_uint_eq(j->tables.n, 3);
     ck_assert_str_eq(j->tables.list[2].key, "kind, value");
     ck_assert_str_eq(j->tables.list[1].references, "care_site_id=care_site, boss=provider");
-    ck_assert(j->transform[0] == '/' && strstr(j->transform, "/omop/tables.sql, /b.sql, \"/"));
+    ck_assert(j->transform[0] == '/' && strstr(j->transform, "/omop/tables.sql, /sql/b.sql, \"/"));
     ck_assert(strstr(j->transform, "/omop/a, b.sql\""));
     ck_assert_str_eq(j->revision, "3");
     ck_assert_int_eq(j->full_every_us, INT64_C(3) * 86400 * 1000000);
@@ -346,10 +346,33 @@ START_TEST(lakes_that_are_one)
 }
 END_TEST
 
+/* The SQL of a transform may read what is in its folder, and could put it into the lake. */
+START_TEST(secrets_beside_the_sql)
+{
+    static const char form[] =
+        "postgres: {url: dbname=x, password_file: '%s'}\ndatabases: {k: {url: dbname=x, password_file: "
+        "'%s'}}\n"
+        "stores: {lake: {url: 's3://abc', credentials_file: '%s'}}\njobs:\n"
+        "  a: {kind: harmonize, sources: {s: {database: k, table: t}}, tables: {t: {key: id}}, lake: lake,\n"
+        "    transform: '/omop/x/a.sql, /omop/y/b.sql'}\n";
+    static const char *const list[][4] = {{"/p", "/omop/d", "/omop/yz/s", NULL},
+        {"/omop/x/p", "/d", "/s", "/omop/x/p"}, {"/p", "/omop/y/d", "/s", "/omop/y/d"},
+        {"/p", "/d", "/omop/y/z/s", "/omop/y/z/s"}};
+    for (size_t i = 0; i < N_ELEMENTS(list); i++) {
+        _cleanup_free_ char *text = xasprintf(form, list[i][0], list[i][1], list[i][2]);
+        _cleanup_free_ char *words = xasprintf("the secret \"%s\" is there", list[i][3]);
+        if (list[i][3])
+            expect_mistake(text, "6:5", words);
+        else
+            expect_good(text);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {what_is_said_is_taken, defaults_are_filled_in, yaml_reads_back_the_same,
         what_makes_a_harmonize_another, stores, keys_of_a_harmonize, sources_of_a_harmonize,
-        tables_of_a_harmonize, lakes_that_are_one};
+        tables_of_a_harmonize, lakes_that_are_one, secrets_beside_the_sql};
     return run_tests("config-harmonize", tests, N_ELEMENTS(tests));
 }

@@ -26,7 +26,7 @@ static const char text[] = "postgres: {url: 'postgresql://u@h/db', password_file
                            "B?', null: 'x, y', delimiter: "
                            "tab}\n"
                            "      g: {store: amazon, columns: A}\n"
-                           "    transform: /a.sql, /b.sql\n"
+                           "    transform: /sql/a.sql, /sql/b.sql\n"
                            "    variables: 'a=1, \"b=x, y\"'\n"
                            "    lake: lake\n"
                            "    tables: {site: {key: id}, p: {key: 'a, b', references: 'x=site , y=site'}}\n"
@@ -105,7 +105,7 @@ START_TEST(where_it_goes)
     ck_assert_str_eq(h->tables[1].name, "p");
     expect_words(&h->tables[1].key, "[a][b]");
     expect_words(&h->tables[1].references, "[x=site][y=site]");
-    expect_words(&h->transform, "[/a.sql][/b.sql]");
+    expect_words(&h->transform, "[/sql/a.sql][/sql/b.sql]");
     expect_words(&h->variables, "[a=1][b=x, y]");
     ck_assert_str_eq(h->revision, "r2");
     ck_assert(!h->tenant);
