@@ -5,6 +5,7 @@ at a time; what its SQL may set; when a pointer is written, and when what is old
 import datetime
 import fcntl
 import json
+import os
 import re
 import subprocess
 
@@ -272,8 +273,15 @@ def test_the_sql_reaches_nothing_else(site, tmp_path, sql):
 
 # ---- what is old ----
 
+def let_grow_old(site):
+    """All that is in the lake was written two hours ago."""
+    for path in site.lake.rglob("*"):
+        if path.is_file():
+            os.utime(path, (path.stat().st_mtime - 7200,) * 2)
+
+
 def test_once_a_day_what_is_old_is_removed(site):
-    site.job["keep_versions"] = "1ms"
+    site.job["keep_versions"] = "1h"
     site.run()
     first = site.pointers()[0]
     site.office.sql("UPDATE site SET beds = 11 WHERE id = 1")
@@ -281,6 +289,7 @@ def test_once_a_day_what_is_old_is_removed(site):
     parquet = {f for f in site.files() if f.startswith("site/") and f.endswith(".parquet")}
     assert len(parquet) == 2 and site.pointers()[1]["vacuum_at"] == first["vacuum_at"]
     path = site.pointer_paths()[-1]
+    let_grow_old(site)
     two_days_ago = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=2)
     path.chmod(0o600)
     path.write_text(json.dumps({**site.pointers()[1], "vacuum_at": two_days_ago.strftime("%Y-%m-%dT%H:%M:%S.000Z")}))
