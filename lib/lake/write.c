@@ -174,7 +174,7 @@ static int copy(
 {
     _cleanup_free_ char *quoted = db_quote_text(l->duck, folder);
     _cleanup_free_ char *sql =
-        xasprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, %s, "
+        xasprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, %s, "
                   "FILE_SIZE_BYTES '" FILE_SIZE "', FILENAME_PATTERN 'part-{uuid}-c000.zstd')",
             select, quoted, group);
     return db_query(l->duck, sql, 0, NULL, NULL, fault);

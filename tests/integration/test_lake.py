@@ -141,6 +141,20 @@ def test_wide_rows_fit_into_little_memory(lake):
     assert little.read("p", -1, "count(*), count(DISTINCT id)") == [["100001", "100001"]]
 
 
+PEOPLE = """SELECT i::BIGINT id, array_to_string([p[1 + (hash(i + n) % 10)::BIGINT] FOR n IN [0, 700000, 1400000, 2100000, 2800000]], '') AS name,
+    (1000000000 + i * 10 + hash(i) % 10)::VARCHAR npi, 'P' || i AS source, 'N' || i AS second, 'Hospital ' || i % 5000 AS site
+    FROM range(300000) r(i), (SELECT ['ka', 'lo', 'mir', 'ben', 'tus', 'vel', 'dor', 'shi', 'an', 'que'] AS p)""".replace("\n", " ")
+
+
+def test_files_are_as_small_as_those_of_duckdb(lake):
+    """Its own zstd of the same rows, at its usual level and with its usual row groups."""
+    worker = lake.worker("w", "--scratch")
+    worker.sql(f"CREATE TABLE people AS {PEOPLE}")
+    path = lake.home / "own.parquet"
+    worker.sql(f"COPY people TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+    assert worker.append("p", "people")["bytes"] <= 1.1 * path.stat().st_size
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_versions_against_a_model(lake, worker, seed):
     """Each version, at once and in the end, here and elsewhere, is what a dictionary says."""
