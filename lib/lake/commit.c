@@ -228,10 +228,11 @@ static int check_append_only(const struct log_entry *e, const struct lake *l, st
     if (!e->newest->state.append_only || e->n_removed == 0)
         return 0;
     return lake_fault(fault, false,
-        "table %s of %s is append-only (delta.appendOnly), and rows in it would be replaced: set that to "
-        "false, or "
-        "write to another table",
-        e->newest->name, store_label(l->store));
+        "table %s of %s is append-only (delta.appendOnly), and %zu files that a run which was killed, or "
+        "another "
+        "program, left behind the published version cannot be removed: set that to false until a run has "
+        "ended well",
+        e->newest->name, store_label(l->store), e->n_removed);
 }
 
 int lake_commit(struct lake *l, const struct lake_table *t, const struct lake_change *change,

@@ -360,6 +360,9 @@ def test_a_table_that_is_append_only(lake, worker):
     with pytest.raises(Fault, match="append-only"):
         worker.put("p", "SELECT 1::BIGINT id, 'b' AS s")
     assert worker.open("p")["rows"] == 2
+    worker.put("p", "SELECT 3::BIGINT id, 'a' AS s")
+    with pytest.raises(Fault, match="1 files that a run which was killed, or another program, left .*until a run has ended well"):
+        worker.put("p", "SELECT 4::BIGINT id, 'a' AS s", version=1)
 
 
 def test_names_that_are_no_tables(worker):
