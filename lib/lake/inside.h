@@ -8,6 +8,7 @@ struct lake {
     struct store *store;
     struct db *duck;
     char *folder, *cache, *writer; /* cache: or NULL */
+    const char *const *untold;     /* or NULL */
 };
 
 struct lake_column {
@@ -110,8 +111,8 @@ void write_select(struct lake *l, struct buffer *sql, const struct lake_columns 
 /* Writes what the SELECT returns as files into the store, and puts them before the change's others. */
 int write_files(struct lake *l, const struct lake_table *t, const struct lake_columns *columns,
     const char *select, struct lake_change *change, struct db_fault *fault);
-/* The files of a folder: rows and stats of each. */
-int stats_read(struct lake *l, const char *path, const struct lake_columns *columns,
+/* A file of the table: its size, rows and stats. */
+int stats_read(struct lake *l, const char *table, const char *path, const struct lake_columns *columns,
     struct lake_file *ret_file, struct db_fault *fault);
 /* Marks the small files where there are many of them: true. */
 bool write_pick_small(const struct lake_table *t, bool *rewrite);

@@ -24,6 +24,9 @@ struct lake_options {
     const char
         *cache; /* of a lake that is no folder of this machine: copies of its files, kept from run to run */
     const char *writer; /* "ingestd/0.1.0 clinic omop": who, for the log */
+    /* "quarantine.raw": columns whose least and greatest values the log does not tell, NULL behind the last. The list stays
+     * the caller's, as long as the lake. NULL: of all it does */
+    const char *const *untold;
 };
 int lake_open(const struct lake_options *options, struct lake **ret_lake, struct db_fault *fault);
 void lake_free(struct lake *l);

@@ -128,7 +128,7 @@ static int keep_file(struct lake *l, const struct lake_table *t, const struct la
     const char *path, const char *name, struct lake_change *change, struct db_fault *fault)
 {
     struct lake_file f = {.modified_ms = lake_now_ms()};
-    int r = stats_read(l, path, columns, &f, fault);
+    int r = stats_read(l, t->name, path, columns, &f, fault);
     if (r == 0 && f.rows > 0)
         r = lake_upload(l, t->name, path, name, fault);
     if (r == 0 && f.rows > 0) {

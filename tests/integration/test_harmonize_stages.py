@@ -131,6 +131,9 @@ def test_the_statistics(site):
     assert tables == {"site": (0, 4, 0, 0, 4), "quarantine": (0, 1, 0, 0, 1), "delivery": (0, 1, 0, 0, 1)}
     assert (s["staged"], s["quarantined"], s["repaired"], s["published"], s["nothing_new"]) == (5, 1, 0, 1, False)
     assert s["quarantine"] == [{"table": "site", "reason": "no_name", "kind": "rejected", "rows": 1}]
+    entry = (site.lake / "quarantine/_delta_log" / f"{0:020}.json").read_text().splitlines()
+    (stats,) = [json.loads(a["add"]["stats"]) for a in map(json.loads, entry) if "add" in a]
+    assert "reason" in stats["minValues"] and not {"raw", "detail"} & (set(stats["minValues"]) | set(stats["maxValues"]))
 
 
 def test_the_daemon_tells_of_each_stage(site):

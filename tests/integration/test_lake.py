@@ -63,6 +63,16 @@ def test_statistics_are_bounds(lake, worker):
     assert stats["minValues"]["m"] == "2020-01-01T00:00:00.000Z" and stats["maxValues"]["m"] == "2020-01-01T00:00:00.001Z"
 
 
+def test_columns_that_the_log_does_not_tell_of(lake):
+    worker = lake.worker("w", "--untold", "quarantine.raw")
+    for table, told in (("quarantine", {"id"}), ("p", {"id", "raw"})):
+        worker.put(table, "SELECT * FROM (VALUES (1::BIGINT, 'Dr. Who'), (2, NULL)) v(id, raw)")
+        stats = json.loads(lake.entry(table, 0)["add"][0]["stats"])
+        assert set(stats["minValues"]) == set(stats["maxValues"]) == told
+        assert stats["numRecords"] == 2 and stats["nullCount"] == {"id": 0, "raw": 1}
+        assert ("Dr. Who" in (lake.log(table) / f"{0:020}.json").read_text()) == ("raw" in told)
+
+
 @pytest.mark.parametrize("sql, words", [
     ("SELECT 1::BIGINT id, now()::TIMESTAMP t", ["column t", "TIMESTAMPTZ"]),
     ("SELECT 1::BIGINT id, [1] AS l", ["column l", "cast"]),
