@@ -2,7 +2,8 @@
 /* What the files of this room share. */
 #include "lake/log.h"
 
-#define LOG_FOLDER "_delta_log/"
+#define LOG_FOLDER     "_delta_log/"
+#define POINTER_FOLDER "_published/"
 
 struct lake {
     struct store *store;
@@ -47,6 +48,10 @@ char *lake_scratch(struct lake *l, const char *name, struct db_fault *fault);
 void lake_scratch_remove(const char *path);
 /* Of paths, for tsearch(3). */
 int lake_path_order(const void *a, const void *b);
+
+/* ---- pointer.c ---- */
+
+int lake_pointer_read(struct lake *l, int64_t number, struct cJSON **ret_pointer, struct db_fault *fault);
 
 /* ---- state.c ---- */
 

@@ -2,6 +2,7 @@
 import datetime
 import decimal
 import json
+import os
 import random
 
 import pytest
@@ -401,29 +402,65 @@ def test_the_pointer(lake, worker):
         worker.ask("published")
 
 
+def let_grow_old(lake, *names):
+    """What is there was written two hours ago, or these alone."""
+    for path in lake.folder.rglob("*"):
+        if path.is_file() and (not names or path.name in names):
+            os.utime(path, (path.stat().st_mtime - 7200,) * 2)
+
+
+def publish(worker, number, version):
+    worker.ask(f'publish {number} {{"tables": {{"p": {{"version": {version}}}}}}}')
+
+
+HOUR = 3600 * 1000000
+
+
 def test_vacuum_keeps_what_somebody_reads(lake, worker):
-    for n in range(4):
+    for n in range(5):
         worker.put("p", f"SELECT 1::BIGINT id, {n} AS n")
-    worker.ask('publish 0 {"tables": {"p": {"version": 1}}}')
+    publish(worker, 0, 2)
     orphan = lake.folder / "p" / "part-of-a-run-that-was-killed.parquet"
     orphan.write_bytes(b"x" * 10)
     (lake.folder / "p" / "_notes.parquet").write_text("not a file of the table")
-    assert worker.ask("vacuum 3600000000 p")["removed"] == 0
+    assert worker.ask(f"vacuum {HOUR} p")["removed"] == 0
     done = worker.ask("vacuum 0 p")
-    assert done["removed"] == 3 and not orphan.exists()  # versions 0 and 2, and the orphan
-    assert worker.read("p", 1, "n") == [["1"]] and worker.read("p", 3, "n") == [["3"]]
+    assert done["removed"] == 3 and not orphan.exists()  # versions 0 and 1, and the orphan
+    for version in (2, 4):
+        assert worker.read("p", version, "n") == [[str(version)]]
     with pytest.raises(Fault):
-        worker.read("p", 2, "n")
+        worker.read("p", 1, "n")
     assert (lake.folder / "p" / "_notes.parquet").exists()
     assert worker.ask("vacuum 0 p,nosuch")["removed"] == 0
 
 
-def test_vacuum_keeps_a_hundred_pointers(lake, worker):
+def test_vacuum_keeps_what_the_pointer_before_names(lake, worker):
+    """A run was killed long ago, between that and the newest; who reads by the one before may have begun just now."""
+    worker.put("p", "SELECT 1::BIGINT id, 'before' AS s")
+    publish(worker, 0, 0)
+    worker.put("p", "SELECT 1::BIGINT id, 'left' AS s")
+    let_grow_old(lake)
+    assert worker.put("p", "SELECT 1::BIGINT id, 'newest' AS s", version=0) == 2
+    publish(worker, 1, 2)
+    worker.ask(f"vacuum {HOUR} p")
+    assert worker.read("p", 0, "s") == [["before"]] and worker.read("p", 2, "s") == [["newest"]]
+    let_grow_old(lake)
+    publish(worker, 2, 2)
+    worker.ask(f"vacuum {HOUR} p")
+    assert worker.read("p", 2, "s") == [["newest"]] and len(list(lake.folder.glob("p/*.parquet"))) == 1
+
+
+def test_pointers_go_by_their_age(lake, worker):
     worker.put("p", "SELECT 1::BIGINT id")
     for number in range(130):
-        worker.ask(f'publish {number} {{"tables": {{"p": {{"version": 0}}}}}}')
-    assert worker.ask("vacuum 0 p")["removed"] == 30
-    assert worker.ask("published")["number"] == 130
+        publish(worker, number, 0)
+    assert worker.ask(f"vacuum {HOUR} p")["removed"] == 0
+    let_grow_old(lake, *(f"{n:020}.json" for n in range(1, 101)))
+    assert worker.ask(f"vacuum {HOUR} p")["removed"] == 99
+    left = sorted(int(f.stem) for f in lake.folder.glob("_published/*.json"))
+    assert left == list(range(100, 131)), "with the one that was the newest an hour ago"
+    assert worker.ask("vacuum 0 p")["removed"] == 29
+    assert worker.ask("published")["number"] == 130 and not worker.ask('publish 130 {"tables": {}}')["lost"]
 
 
 # ---- others at the same time, and the end of a process ----
