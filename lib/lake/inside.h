@@ -26,6 +26,7 @@ struct lake_columns {
 struct lake_table {
     char *name;
     int64_t version;
+    int64_t checkpoint; /* the version of the checkpoint that it was read from; -1: from the first entry */
     struct log_state state;
     struct lake_file *files; /* borrowed of state */
     size_t n_files;

@@ -118,7 +118,7 @@ int lake_commit(struct lake *l, const struct lake_table *t, const struct lake_ch
 /* ---- what nobody needs any more (vacuum.c) ---- */
 
 /* Removes what is older than keep_us and needed by nothing that is younger: files of the named tables which are in no version that
- * was there then or came later, and in none of a pointer that is kept; and pointers, but for the one that was the newest then, and
+ * was there then or came later, and in none of a pointer that is kept; entries of their logs that are behind a checkpoint, which is all that reading those needs; and pointers, but for the one that was the newest then, and
  * the one before the newest. Counts what it removed. */
 int lake_vacuum(struct lake *l, const char *const *names, size_t n_names, int64_t keep_us,
     int64_t *ret_removed, int64_t *ret_bytes, struct db_fault *fault);

@@ -2,7 +2,7 @@
  * What nobody needs: Parquet files of a table that are in no version which somebody may be reading. A version is read until
  * keep_us after the next one came, and so is a pointer with the versions that it names: who began by the one before the newest
  * may be at it still, however old that is. Versions of a table only grow from pointer to pointer, so all files are needed
- * that the oldest of these names, or that came later.
+ * that the oldest of these names, or that came later. Of the log goes what is behind the checkpoint that this one is read from.
  */
 #include "lake/inside.h"
 
@@ -18,6 +18,7 @@ struct vacuum {
     int64_t published; /* the version that the newest pointer names; -1: none */
     int64_t held;      /* the same of the oldest pointer that is kept */
     int64_t first;     /* the oldest version that is needed; -1: none found yet */
+    int64_t behind;    /* what the log has from before this version is not needed to read those; -1: all is */
     int64_t newest;
     void *needed;  /* tsearch(3) of paths */
     char **doomed; /* keys */
@@ -40,10 +41,11 @@ static void doom(struct vacuum *v, const struct store_object *object)
     v->bytes += object->size;
 }
 
+/* The last first: of a log whose beginning is gone, what is left of it behind that could not be read. */
 static int remove_doomed(struct vacuum *v, int64_t *removed, int64_t *bytes, struct db_fault *fault)
 {
     struct store_fault broken;
-    for (size_t i = 0; i < v->n_doomed; i++) {
+    for (size_t i = v->n_doomed; i-- > 0;) {
         if (store_remove(v->l->store, v->doomed[i], &broken) < 0)
             return lake_store_fault(fault, &broken);
         ++*removed;
@@ -78,17 +80,6 @@ static void need(struct vacuum *v, const struct lake_table *t)
     }
 }
 
-static int need_published(struct vacuum *v, struct db_fault *fault)
-{
-    _cleanup_(lake_table_freep) struct lake_table *t = NULL;
-    if (v->published < 0)
-        return 0;
-    if (lake_table_open(v->l, v->table, v->published, &t, fault) < 0)
-        return -1;
-    need(v, t);
-    return 0;
-}
-
 static int need_since(struct vacuum *v, struct db_fault *fault)
 {
     _cleanup_(lake_table_freep) struct lake_table *t = NULL;
@@ -97,6 +88,7 @@ static int need_since(struct vacuum *v, struct db_fault *fault)
     if (lake_table_open(v->l, v->table, v->first, &t, fault) < 0)
         return -1;
     need(v, t);
+    v->behind = t->checkpoint;
     while (t->version < v->newest) {
         if (lake_table_next(v->l, t, fault) < 0)
             return -1;
@@ -105,15 +97,21 @@ static int need_since(struct vacuum *v, struct db_fault *fault)
     return 0;
 }
 
+static void need_version(struct vacuum *v, int64_t version)
+{
+    if (version >= 0 && (v->first < 0 || version < v->first))
+        v->first = version;
+}
+
 static int find_needed(struct vacuum *v, struct db_fault *fault)
 {
     struct store_fault broken;
     _cleanup_free_ char *prefix = xasprintf("%s/" LOG_FOLDER, v->table);
     if (store_list(v->l->store, prefix, NULL, see_entry, v, &broken) < 0 && !broken.absent)
         return lake_store_fault(fault, &broken);
-    if (v->held >= 0 && (v->first < 0 || v->held < v->first))
-        v->first = v->held;
-    return need_published(v, fault) < 0 ? -1 : need_since(v, fault);
+    need_version(v, v->held);
+    need_version(v, v->published);
+    return need_since(v, fault);
 }
 
 /* ---- files ---- */
@@ -130,6 +128,30 @@ static bool see_file(void *arg, const struct store_object *object)
     return true;
 }
 
+/* ---- the log ---- */
+
+/* What an entry says of files that are gone is to be gone too: it holds values of rows. */
+static bool see_old_entry(void *arg, const struct store_object *object)
+{
+    struct vacuum *v = arg;
+    const char *rest, *name = strstr(object->key, LOG_FOLDER) + strlen(LOG_FOLDER);
+    int64_t version = strchr(name, '/') ? -1 : lake_key_version(name, &rest);
+    bool ours = version >= 0 && (strcmp(rest, ".json") == 0 || strncmp(rest, ".checkpoint.", 12) == 0);
+    if (ours && version < v->behind && object->modified_us < v->before_us)
+        doom(v, object);
+    return version < v->behind;
+}
+
+static int find_old_entries(struct vacuum *v, struct db_fault *fault)
+{
+    struct store_fault broken;
+    _cleanup_free_ char *prefix = xasprintf("%s/" LOG_FOLDER, v->table);
+    if (v->behind > 0 && store_list(v->l->store, prefix, NULL, see_old_entry, v, &broken) < 0 &&
+        !broken.absent)
+        return lake_store_fault(fault, &broken);
+    return 0;
+}
+
 static int clean_table(struct vacuum *v, int64_t *removed, int64_t *bytes, struct db_fault *fault)
 {
     struct store_fault broken;
@@ -138,6 +160,8 @@ static int clean_table(struct vacuum *v, int64_t *removed, int64_t *bytes, struc
         return -1;
     if (store_list(v->l->store, prefix, NULL, see_file, v, &broken) < 0 && !broken.absent)
         return lake_store_fault(fault, &broken);
+    if (find_old_entries(v, fault) < 0)
+        return -1;
     return remove_doomed(v, removed, bytes, fault);
 }
 
@@ -236,6 +260,7 @@ static int clean_tables(const struct pointers *p, const char *const *names, size
             .published = version_in(p->newest, names[i]),
             .held = version_in(p->oldest, names[i]),
             .first = -1,
+            .behind = -1,
             .newest = -1};
         if (clean_table(&v, removed, bytes, fault) < 0)
             return -1;

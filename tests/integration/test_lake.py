@@ -402,9 +402,9 @@ def test_the_pointer(lake, worker):
         worker.ask("published")
 
 
-def let_grow_old(lake, *names):
-    """What is there was written two hours ago, or these alone."""
-    for path in lake.folder.rglob("*"):
+def let_grow_old(folder, *names):
+    """What is in it was written two hours ago, or these alone."""
+    for path in folder.rglob("*"):
         if path.is_file() and (not names or path.name in names):
             os.utime(path, (path.stat().st_mtime - 7200,) * 2)
 
@@ -439,15 +439,44 @@ def test_vacuum_keeps_what_the_pointer_before_names(lake, worker):
     worker.put("p", "SELECT 1::BIGINT id, 'before' AS s")
     publish(worker, 0, 0)
     worker.put("p", "SELECT 1::BIGINT id, 'left' AS s")
-    let_grow_old(lake)
+    let_grow_old(lake.folder)
     assert worker.put("p", "SELECT 1::BIGINT id, 'newest' AS s", version=0) == 2
     publish(worker, 1, 2)
     worker.ask(f"vacuum {HOUR} p")
     assert worker.read("p", 0, "s") == [["before"]] and worker.read("p", 2, "s") == [["newest"]]
-    let_grow_old(lake)
+    let_grow_old(lake.folder)
     publish(worker, 2, 2)
     worker.ask(f"vacuum {HOUR} p")
     assert worker.read("p", 2, "s") == [["newest"]] and len(list(lake.folder.glob("p/*.parquet"))) == 1
+
+
+def entries(lake):
+    return sorted(int(f.stem) for f in lake.log("p").glob("*.json"))
+
+
+def test_the_log_behind_a_checkpoint_goes_when_it_is_old(lake, worker):
+    for n in range(25):
+        worker.put("p", f"SELECT 1::BIGINT id, 'row {n}' AS s")
+    for number, version in enumerate((12, 23, 24)):
+        publish(worker, number, version)
+    worker.ask(f"vacuum {HOUR} p")
+    assert entries(lake) == list(range(25)), "all of it is young"
+    let_grow_old(lake.log("p"))
+    worker.ask(f"vacuum {HOUR} p")
+    assert entries(lake) == list(range(10, 25)) and worker.read("p", 12, "s") == [["row 12"]], "the oldest pointer needs those"
+    let_grow_old(lake.folder)
+    worker.ask(f"vacuum {HOUR} p")
+    assert entries(lake) == list(range(20, 25)), "the pointer before the newest needs those"
+    assert [p.name for p in lake.log("p").glob("*.parquet")] == [f"{20:020}.checkpoint.parquet"]
+    assert worker.read("p", 23, "s") == [["row 23"]] and worker.read("p", -1, "s") == [["row 24"]]
+    assert not any("row 7" in p.read_text() for p in lake.log("p").glob("*.json"))
+    if lake_site.READER:
+        assert read_elsewhere(lake.folder / "p", "SELECT s FROM t") == [["row 24"]]
+    assert worker.put("p", "SELECT 1::BIGINT id, 'row 25' AS s", version=24) == 25
+    with pytest.raises(Fault, match="no version 7"):
+        worker.open("p", 7)
+    worker.ask("vacuum 0 p")
+    assert worker.read("p", -1, "s") == [["row 25"]]
 
 
 def test_pointers_go_by_their_age(lake, worker):
@@ -455,7 +484,7 @@ def test_pointers_go_by_their_age(lake, worker):
     for number in range(130):
         publish(worker, number, 0)
     assert worker.ask(f"vacuum {HOUR} p")["removed"] == 0
-    let_grow_old(lake, *(f"{n:020}.json" for n in range(1, 101)))
+    let_grow_old(lake.folder, *(f"{n:020}.json" for n in range(1, 101)))
     assert worker.ask(f"vacuum {HOUR} p")["removed"] == 99
     left = sorted(int(f.stem) for f in lake.folder.glob("_published/*.json"))
     assert left == list(range(100, 131)), "with the one that was the newest an hour ago"
