@@ -93,7 +93,8 @@ def test_objects_that_are_refused(site):
 def test_rows_that_are_rejected(site):
     """In an object that is taken all the same."""
     good = as_csv([row(1), row(2)])
-    site.drop.put("provider/a.csv", good + f"{MARKER},1,2\n".encode() + f"{MARKER},\xff\xfe".encode("latin1") + b",1,2,3,4,5,6\n" + as_csv([row(3)]).split(b"\n", 1)[1])
+    bad = f"{MARKER},1,2\n".encode() + f"{MARKER},\xff\xfe".encode("latin1") + b",1,2,3,4,5,6\n"
+    site.drop.put("provider/a.csv", good + bad + as_csv([row(3)]).split(b"\n", 1)[1])
     site.drop.put("provider/b.ndjson", as_ndjson([row(4)]) + f"{{\"ProviderName\": \"{MARKER}\", \n".encode() + as_ndjson([row(5)]))
     _, v = site.harmonized()
     assert len(v.rows("provider")) == 5
