@@ -67,35 +67,43 @@ LEFT JOIN known_site ON value = lower(spelled);
 
 -- ---- each row: what it says, and what is wrong with it ----
 
+-- A number in place of the word in each row.
+CREATE TYPE system AS ENUM (
+    SELECT '' UNION SELECT DISTINCT system FROM input_provider UNION SELECT DISTINCT system || ' number' FROM input_provider);
+
 -- `found` are bits: 1 to 16 reject it (see `finding` at the end), 32 to 512 were repaired, 1024 says that the name is cut short.
 CREATE TABLE provider_row AS
 WITH cell AS (
-    SELECT seq, CASE WHEN trimmed(source_id) IS NULL THEN system || ' number' ELSE system END AS system,
-           coalesce(trimmed(source_id), trimmed(number)) AS id, trimmed(npi) AS npi_text,
+    SELECT seq, system, trimmed(source_id) AS source_id, number, npi, regexp_full_match(npi, '[0-9]{10}') AS npi_plain,
            name, is_plain(name) AS plain, specialty, spec_source, site_name
     FROM input_provider),
 tidied AS (
-    SELECT * REPLACE (CASE WHEN plain THEN name ELSE tidy(name) END AS name),
-           npi_text IS NOT NULL AND regexp_full_match(npi_text, '[0-9]{10}') AS has_npi
+    SELECT * REPLACE (CASE WHEN plain THEN name ELSE tidy(name) END AS name,
+                      CASE WHEN npi_plain THEN npi ELSE trimmed(npi) END AS npi,
+                      CASE WHEN source_id IS NULL THEN system || ' number' ELSE system END::system AS system),
+           coalesce(source_id, trimmed(number)) AS id
     FROM cell),
 bare AS (
-    SELECT * REPLACE (CASE WHEN plain THEN name ELSE without_titles(name) END AS name), name AS titled
+    SELECT * REPLACE (CASE WHEN plain THEN name ELSE without_titles(name) END AS name),
+           name AS titled,
+           npi_plain OR regexp_full_match(npi, '[0-9]{10}') AS has_npi
     FROM tidied)
 SELECT seq,
-       CASE WHEN has_npi THEN npi_text::BIGINT END AS npi,
+       CASE WHEN has_npi THEN npi::BIGINT END AS npi,
        system,
        id,
        CASE WHEN id IS NOT NULL THEN hash(id, system) END AS id_hash,
        bare.name,
        specialty_no,
        site_no,
-       (CASE WHEN bare.name IS NULL THEN 1 ELSE 0 END
-        | CASE WHEN length(id) > 50 THEN 2 ELSE 0 END
-        | CASE WHEN id IS NULL AND NOT has_npi THEN 4 ELSE 0 END
-        | CASE WHEN has_npi THEN 0 WHEN npi_text IS NULL THEN 32 ELSE 64 END
-        | CASE WHEN plain THEN 0 WHEN bare.name <> titled THEN 128 ELSE 0 END
-        | CASE WHEN plain THEN 0 WHEN is_short(bare.name) THEN 1024 ELSE 0 END
-        | s.found | coalesce(site.found, 0))::SMALLINT AS found
+       (s.found | coalesce(site.found, 0)
+        | CASE WHEN plain AND has_npi AND strlen(id) <= 50 THEN 0 ELSE
+              CASE WHEN bare.name IS NULL THEN 1 ELSE 0 END
+              | CASE WHEN length(id) > 50 THEN 2 ELSE 0 END
+              | CASE WHEN id IS NULL AND has_npi IS NOT TRUE THEN 4 ELSE 0 END
+              | CASE WHEN has_npi THEN 0 WHEN npi IS NULL THEN 32 ELSE 64 END
+              | CASE WHEN bare.name <> titled THEN 128 ELSE 0 END
+              | CASE WHEN is_short(bare.name) THEN 1024 ELSE 0 END END)::SMALLINT AS found
 FROM bare
 JOIN specialty s ON s.specialty IS NOT DISTINCT FROM bare.specialty AND s.spec_source IS NOT DISTINCT FROM bare.spec_source
 LEFT JOIN site ON site.site_name = bare.site_name;

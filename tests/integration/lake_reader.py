@@ -9,8 +9,8 @@ import pathlib
 import subprocess
 import urllib.parse
 
+from dataset import RUN_SQL
 from lake_site import READER
-from programs import INGESTCTL
 
 
 
@@ -78,8 +78,8 @@ def as_text(value):
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def by_deltalake(folder, version, storage=None):
-    read = READER.QueryBuilder().register("t", READER.DeltaTable(str(folder), version=version, storage_options=storage)).execute("SELECT * FROM t").read_all()
+def by_deltalake(folder, version):
+    read = READER.QueryBuilder().register("t", READER.DeltaTable(str(folder), version=version)).execute("SELECT * FROM t").read_all()
     names = list(read.schema.names)
     columns = [read.column(i).to_pylist() for i in range(read.num_columns)]
     return [dict(zip(names, map(as_text, row))) for row in zip(*columns)]
@@ -105,14 +105,14 @@ def by_log(folder, version):
     if not files:
         return []
     paths = ", ".join("'" + str(folder / urllib.parse.unquote(p)) + "'" for p in files)
-    asked = ", ".join(f'CAST("{c}" AS VARCHAR) AS "{c}"' for c in columns)
-    statement = f"SELECT {asked} FROM read_parquet([{paths}], union_by_name = true)"
+    asked = ", ".join(f'CAST("{c}" AS VARCHAR)' for c in columns)
     scratch = folder.parent / "_reader.duckdb"
-    done = subprocess.run([str(INGESTCTL), "--json", "sql", f"duckdb://{scratch}", statement], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=120)
+    done = subprocess.run([RUN_SQL, f"duckdb://{scratch}", "--files-folder", folder, "--query"], text=True, capture_output=True, timeout=120,
+                          input=f"SELECT {asked} FROM read_parquet([{paths}], union_by_name = true)")
     scratch.unlink(missing_ok=True)
     assert done.returncode == 0, done
-    rows = json.loads(done.stdout)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = [dict(zip(columns, line["row"])) for line in lines if "row" in line]
     assert len(rows) == sum(json.loads(f["stats"])["numRecords"] for f in files.values() if f.get("stats")), folder
     return rows
 

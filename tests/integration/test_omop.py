@@ -98,7 +98,7 @@ class Duck:
             f"DROP {kind} {name}" for kind, name in self.rows(
                 "SELECT 'TABLE', table_name FROM duckdb_tables() WHERE schema_name = 'main' UNION ALL SELECT DISTINCT CASE function_type WHEN"
                 " 'macro' THEN 'MACRO' ELSE 'MACRO TABLE' END, function_name FROM duckdb_functions() WHERE NOT internal AND schema_name = 'main'"
-                " AND database_name = current_database()")))
+                " AND database_name = current_database() UNION ALL SELECT 'TYPE', type_name FROM duckdb_types() WHERE NOT internal")))
         return found
 
     def lake(self):
