@@ -3,6 +3,7 @@
 #include "work.h"
 
 #include "config/config.h"
+#include "job/harmonize_spec.h"
 #include "job/worker_path.h"
 #include "stream/probe.h"
 #include "stream/source.h"
@@ -90,32 +91,49 @@ static char *words_of_bad(const struct work_end *end)
 }
 
 /* 0 or 1 failed, or -1: we were interrupted. */
-static int probe_database(struct findings *f, const char *worker, const struct config_database *d)
+static int probe(
+    struct findings *f, const char *worker, struct job_spec *spec, const char *noun, const char *name)
 {
     const struct process_limits limits = {.time_us = PATIENCE_US};
-    _cleanup_job_spec_ struct job_spec spec = {0};
     _cleanup_work_end_ struct work_end end = {0};
-    work_spec("probe", "doctor", &(struct job_database){d->url, d->password_file}, &spec);
-    spec.time_limit_us = PATIENCE_US;
-    work_run(worker, &spec, &limits, NULL, &end);
+    spec->time_limit_us = PATIENCE_US;
+    work_run(worker, spec, &limits, NULL, &end);
     if (end.interrupted)
         return -1;
     bool ok = end.outcome == PROCESS_DONE;
-    _cleanup_free_ char *what = xasprintf("database %s", d->name);
+    _cleanup_free_ char *what = xasprintf("%s %s", noun, name);
     _cleanup_free_ char *words = ok ? words_of_good(&end) : words_of_bad(&end);
     say(f, ok, what, words);
     return !ok;
 }
 
-/* How many failed, or -1: we were interrupted. Without jobs and databases nobody needs the worker. */
+static int probe_database(struct findings *f, const char *worker, const struct config_database *d)
+{
+    _cleanup_job_spec_ struct job_spec spec = {0};
+    work_spec("probe", "doctor", &(struct job_database){d->url, d->password_file}, &spec);
+    return probe(f, worker, &spec, "database", d->name);
+}
+
+static int probe_store(
+    struct findings *f, const char *worker, const struct config *config, const struct config_store *s)
+{
+    _cleanup_job_spec_ struct job_spec spec = {0};
+    work_spec("probe", "doctor", &(struct job_database){config->postgres.url, NULL}, &spec);
+    job_store_take(&spec.store, config, s->name);
+    return probe(f, worker, &spec, "store", s->name);
+}
+
+/* How many failed, or -1: we were interrupted. Without jobs, databases and stores nobody needs the worker. */
 static int probe_work(struct findings *f, const struct config *config)
 {
-    if (config->n_jobs == 0 && config->n_databases == 0)
+    if (config->n_jobs + config->n_databases + config->n_stores == 0)
         return 0;
     _cleanup_free_ char *worker = worker_path();
     int n_failed = probe_worker(f, worker);
-    for (size_t i = 0; i < config->n_databases; i++) {
-        int r = probe_database(f, worker, &config->databases[i]);
+    size_t n = config->n_databases;
+    for (size_t i = 0; i < n + config->n_stores; i++) {
+        int r = i < n ? probe_database(f, worker, &config->databases[i])
+                      : probe_store(f, worker, config, &config->stores[i - n]);
         if (r < 0)
             return -1;
         n_failed += r;

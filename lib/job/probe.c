@@ -1,7 +1,8 @@
 /*
- * The probe: whether a database can be had at all, and which server it is. `ingestctl doctor` asks for it,
- * because the drivers are the worker's alone. Nothing is changed, and no file is read.
+ * The probe: whether a database can be had at all, and which server it is, or whether a store can be listed. `ingestctl
+ * doctor` asks for it, because the drivers are the worker's alone. Nothing is changed, and no file is read.
  */
+#include "job/harmonize/store_of.h"
 #include "job/job.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -44,20 +45,47 @@ static int try_it(struct db *db, char server[WORDS_MAX], struct db_fault *fault)
     return 0;
 }
 
-static int probe_run(const struct job_spec *spec, cJSON **ret_stats, struct db_fault *fault)
+#define STORE_STALL_US (8 * US_PER_SEC)
+
+static bool first_is_enough(void *arg, const struct store_object *object)
 {
-    int64_t began_us = clock_mono_us();
+    return false;
+}
+
+/* Listing takes what reading takes: the server, its certificate, the bucket, the key and its rights. */
+static int probe_store(const struct job_store *from, struct db_fault *fault)
+{
+    struct store_fault why = {0};
+    struct store_options options = store_of(from);
+    _cleanup_(store_freep) struct store *store = NULL;
+    options.retries = 1;
+    options.stall_us = STORE_STALL_US;
+    if (store_open(&options, &store, &why) == 0 &&
+        store_list(store, "", NULL, first_is_enough, NULL, &why) == 0)
+        return 0;
+    fault->transient = why.transient;
+    return error_set(&fault->error, "%s", why.error.text);
+}
+
+static int probe_database(const struct job_spec *spec, char server[WORDS_MAX], struct db_fault *fault)
+{
     _cleanup_(db_closep) struct db *db = NULL;
     _cleanup_free_ char *name = xasprintf("ingestd job %s", spec->job);
-    char server[WORDS_MAX] = "", seconds[32];
     struct db_options options = {
         .password_file = spec->database.password_file,
         .application_name = name,
         .statement_timeout_us = spec->time_limit_us,
         .read_only = true,
     };
+    return db_open(spec->database.url, &options, &db, fault) < 0 ? -1 : try_it(db, server, fault);
+}
+
+static int probe_run(const struct job_spec *spec, cJSON **ret_stats, struct db_fault *fault)
+{
+    int64_t began_us = clock_mono_us();
+    char server[WORDS_MAX] = "", seconds[32];
     *fault = (struct db_fault){0};
-    if (db_open(spec->database.url, &options, &db, fault) < 0 || try_it(db, server, fault) < 0)
+    if ((spec->store.url ? probe_store(&spec->store, fault) : probe_database(spec, server, fault)) < 0)
         return -1;
     snprintf(seconds, sizeof(seconds), "%.6f", (double)(clock_mono_us() - began_us) / US_PER_SEC);
     cJSON *stats = cJSON_CreateObject();

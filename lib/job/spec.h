@@ -6,7 +6,7 @@
  *
  * The members are named as the fields; windows are [[start_us, end_us], …]. A whole number is a JSON number up to
  * 2^53, where every reader holds it exactly, and a string of its digits beyond. A member that is unknown, missing
- * or there twice is an error; `table`, `sync`, `match`, `harmonize`, `words` and `password_file` may be absent. Messages name members, never
+ * or there twice is an error; `table`, `sync`, `match`, `harmonize`, `store`, `words` and `password_file` may be absent. Messages name members, never
  * values.
  */
 #include "util/error.h"
@@ -144,6 +144,8 @@ struct job_spec {
     struct job_sync sync; /* its source is NULL where it is none */
     struct job_match match;
     struct job_harmonize harmonize;
+    struct job_store
+        store; /* probe: what is looked at in place of the database; its url NULL: the database */
     struct job_words words;       /* history: the key's cells; sql: the one statement */
     struct job_database database; /* what the SQL runs against, what a sync fills */
     struct job_database books;    /* where the runs are on record … */

@@ -151,6 +151,7 @@ static const struct member members[] = {
     {"sync", MAYBE_OBJECT, offsetof(struct job_spec, sync), &sync_shape},
     {"match", MAYBE_OBJECT, offsetof(struct job_spec, match), &match_shape},
     {"harmonize", MAYBE_OBJECT, offsetof(struct job_spec, harmonize), &harmonize_shape},
+    {"store", MAYBE_OBJECT, offsetof(struct job_spec, store), &store_shape},
     {"words", WORDS, offsetof(struct job_spec, words)},
     {"database", DATABASE, offsetof(struct job_spec, database)},
     {"books", DATABASE, offsetof(struct job_spec, books)},

@@ -109,7 +109,10 @@ JOIN specialty s ON s.specialty IS NOT DISTINCT FROM bare.specialty AND s.spec_s
 LEFT JOIN site ON site.site_name = bare.site_name;
 
 -- Rows are grouped in 1, 2, 4, 8 or 16 parts, so that one fits into little memory: those whose hash ends in the part's number.
-SET VARIABLE rows_a_part = coalesce(getvariable('rows_a_part')::BIGINT, 700000);
+SET VARIABLE rows_a_part = coalesce(getvariable('rows_a_part')::BIGINT,
+    CASE WHEN current_setting('memory_limit') LIKE '%MiB'
+         THEN greatest(20000, least(700000, ((regexp_extract(current_setting('memory_limit'), '[0-9.]+')::DOUBLE - 22) * 5100)::BIGINT))
+         ELSE 700000 END);
 SET VARIABLE last_part = (SELECT (least(16, 2 ** ceil(log2(1 + count(*) // getvariable('rows_a_part')))) - 1)::UBIGINT FROM provider_row);
 
 -- ---- what the lake knows of them ----
@@ -307,11 +310,28 @@ INSERT INTO out.provider FROM made(14);
 INSERT INTO out.provider FROM made(15);
 
 -- Those with one id have it in their first row; the others' are looked up.
-INSERT INTO out.provider_key
+CREATE MACRO only_keys(part) AS TABLE
 SELECT 'id:' || r.system, r.id, p.provider_id
 FROM numbered p JOIN provider_row r USING (seq)
-WHERE p.one_id
+WHERE p.one_id AND p.nth > part * getvariable('rows_a_part') AND (p.nth <= (part + 1) * getvariable('rows_a_part') OR part = 15)
 ORDER BY p.provider_id;
+
+INSERT INTO out.provider_key FROM only_keys(0);
+INSERT INTO out.provider_key FROM only_keys(1);
+INSERT INTO out.provider_key FROM only_keys(2);
+INSERT INTO out.provider_key FROM only_keys(3);
+INSERT INTO out.provider_key FROM only_keys(4);
+INSERT INTO out.provider_key FROM only_keys(5);
+INSERT INTO out.provider_key FROM only_keys(6);
+INSERT INTO out.provider_key FROM only_keys(7);
+INSERT INTO out.provider_key FROM only_keys(8);
+INSERT INTO out.provider_key FROM only_keys(9);
+INSERT INTO out.provider_key FROM only_keys(10);
+INSERT INTO out.provider_key FROM only_keys(11);
+INSERT INTO out.provider_key FROM only_keys(12);
+INSERT INTO out.provider_key FROM only_keys(13);
+INSERT INTO out.provider_key FROM only_keys(14);
+INSERT INTO out.provider_key FROM only_keys(15);
 
 INSERT INTO out.provider_key
 SELECT DISTINCT 'id:' || r.system, r.id, p.provider_id

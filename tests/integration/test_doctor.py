@@ -68,6 +68,23 @@ def doctor(daemon, **how):
     return code, {f["what"]: (f["ok"], f["words"]) for f in found}
 
 
+def test_doctor_lists_each_store(office):
+    (office.home / "drop").mkdir()
+    secret = office.home / "key"
+    secret.write_text("AKEY:s3cret-word")
+    secret.chmod(0o600)
+    down = f"http://{HOST}:{free_port()}"
+    stores = {"folder": {"url": f"file://{office.home}/drop"}, "gone": {"url": f"file://{office.home}/nowhere"},
+              "down": {"url": "s3://bucket/north", "endpoint": down, "credentials_file": str(secret)},
+              "keyless": {"url": "s3://bucket", "endpoint": down, "credentials_file": str(office.home / "nokey")}}
+    code, found = doctor(unstarted(office, stores=stores))
+    assert code == 3, found
+    assert found["worker"][0] and found["store folder"][0] and found["store folder"][1].startswith("answers, ")
+    for name, words in [("gone", "nowhere"), ("down", "s3://bucket/north"), ("keyless", "nokey")]:
+        ok, said = found[f"store {name}"]
+        assert not ok and words in said and "s3cret" not in said, said
+
+
 def test_doctor_tries_each_database(office, maria):
     maria.create_database("doctor_db")
     daemon = unstarted(office, {}, {"warehouse": {"url": maria.url("doctor_db")}, "second": {"url": office.url()}})

@@ -13,6 +13,7 @@ from dataset import RUN_SQL, need_duckdb
 from harmonize_random import SITES, People
 from harmonize_site import COLUMNS, OMOP, TABLES, TRANSFORM
 from omop_model import SAMPLE, Run, empty_lake
+from programs import INGESTCTL
 from seeds import some
 
 SITE_COLUMNS = ["care_site_id", "care_site_name", "place_of_service", "location_id"]
@@ -70,6 +71,7 @@ class Duck:
 
     def __init__(self, folder, unknown="create", rows_a_part=700000):
         self.path, self.unknown, self.rows_a_part, self.first = folder / "omop.duckdb", unknown, rows_a_part, True
+        self.crowd = None
 
     def run(self, text, *options):
         said = subprocess.run([RUN_SQL, f"duckdb://{self.path}", "--files-folder", OMOP, *options], input=text, capture_output=True, text=True,
@@ -83,13 +85,17 @@ class Duck:
         return self.run(select, "--query")
 
     def deliver(self, sites, providers, objects, *options):
-        text = [*staged(sites, providers, objects), f"SET VARIABLE unknown_care_site = '{self.unknown}'; SET VARIABLE folder = '{OMOP}'; SET VARIABLE rows_a_part = {self.rows_a_part}"]
+        text = [*staged(sites, providers, objects), *self.instead(), f"SET VARIABLE unknown_care_site = '{self.unknown}'; SET VARIABLE folder = '{OMOP}'; SET VARIABLE rows_a_part = {self.rows_a_part}"]
         for i, name in enumerate(TRANSFORM):
             text.append((OMOP / name).read_text(encoding="utf-8"))
             if i == 0 and self.first:
                 text += [f"CREATE TABLE lake.{t} AS FROM out.{t} WHERE false" for t in TABLES]
         self.first = False
         self.run(";\n".join(text), *options)
+
+    def instead(self):
+        """Objects by the thousand."""
+        return [f"CREATE OR REPLACE VIEW staged.provider_file AS {self.crowd}"] if self.crowd else []
 
     def finish(self):
         """What was found, and the lake afterwards."""
@@ -191,3 +197,31 @@ def test_every_code_has_its_place_in_the_sql():
     assert used == set(listed)
     assert {c for c, kind in listed.items() if kind == "rejected"} == {*omop_model.REJECTED}
     assert {c for c, kind in listed.items() if kind == "repaired"} == {*omop_model.REPAIRED, "place_unknown", "location_malformed"}
+
+
+def crowd(n):
+    """So many rows as a SELECT: some dirty, some twice, half of them of people that the other half tells of too."""
+    return (f"""SELECT CASE i % 50 WHEN 0 THEN 'Dr. ' WHEN 1 THEN NULL ELSE '' END || 'Ada Nr' || i % {n // 2} AS "ProviderName", i::VARCHAR AS "ProviderID",
+        CASE i % 40 WHEN 3 THEN NULL ELSE (1000000000 + i % {n // 2})::VARCHAR END AS "NPI", 'Peds' AS "Specialty",
+        'Site ' || i % 97 AS "SiteName", 'S' || i % {n // 2} AS "SourceID", NULL AS "SpecSource", NULL AS "IDSource", NULL::VARCHAR AS _more,
+        'provider_file' AS _source, 'a' AS _object, 'e' AS _etag, i + 1 AS _line, 1 AS _delivery FROM range({n}) r(i)""")
+
+
+def test_the_same_rows_make_the_same_tables_in_any_memory(tmp_path):
+    """In parts or at once, with little memory and with more: row for row, in the same order."""
+    made = []
+    for name, rows_a_part, memory in (("a", 700000, 400), ("b", 1000, 64)):
+        (tmp_path / name).mkdir()
+        duck = Duck(tmp_path / name, rows_a_part=rows_a_part)
+        duck.crowd = crowd(20000)
+        duck.deliver([], [], [], "--memory-max", str(memory))
+        made.append([duck.rows(f"SELECT * FROM out.{t} ORDER BY rowid") for t in (*TABLES, "quarantine")])
+    assert [len(rows) for rows in made[0]] == [97, 9800, 97, 9800, len(made[0][4])]
+    assert made[0] == made[1]
+    assert [int(r[0]) for r in made[0][1]] == list(range(1, 9801))
+
+
+def test_the_template_is_sound(tmp_path):
+    (tmp_path / "north.yaml").write_text(f"template: {OMOP / 'harmonize.yaml'}\n")
+    said = subprocess.run([INGESTCTL, "check", tmp_path / "north.yaml"], capture_output=True, text=True, timeout=60, check=False)
+    assert said.returncode == 0 and "1 job" in said.stdout, said

@@ -178,6 +178,8 @@ def test_one_by_its_name(clinic):
     assert code == DONE and run["status"] == "done", run
     assert clinic.raw("--tenant", "north", "check").returncode == DONE
     assert f"file://{clinic.home}/lake/north" in clinic.raw("--tenant", "north", "config").stdout
+    for name in ("drop", "lake"):
+        (clinic.home / name / "north").mkdir(parents=True)
     assert clinic.raw("--tenant", "north", "doctor").returncode == DONE
     wrong = clinic.raw("--tenant", "nort", "status")
     assert wrong.returncode == USAGE and "there is no tenant nort in" in wrong.stderr and "did you mean north?" in wrong.stderr

@@ -1,5 +1,6 @@
 /* A harmonize from the configuration to the worker's spec, on its way as JSON, and what is none. */
 #include "config/config.h"
+#include "job/harmonize_spec.h"
 #include "job/take.h"
 #include "util/cleanup.h"
 
@@ -134,6 +135,19 @@ START_TEST(there_and_back)
 }
 END_TEST
 
+START_TEST(a_store_to_be_looked_at)
+{
+    struct error err = {""};
+    job_store_take(&spec.store, config, "drop");
+    _cleanup_free_ char *json = job_spec_to_json(&spec);
+    _cleanup_job_spec_ struct job_spec back = {0};
+    ck_assert_msg(job_spec_parse(json, strlen(json), &back, &err) == 0, "%s", err.text);
+    ck_assert_str_eq(back.store.url, "s3://drop/north");
+    ck_assert_str_eq(back.store.credentials_file, "/run/c");
+    ck_assert(back.store.path_style);
+}
+END_TEST
+
 /* With the value in place of the member's own (NULL: left out) it is refused, in these words. */
 static void refused(const char *member, const char *value, const char *words)
 {
@@ -188,6 +202,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {what_a_worker_is_told, where_it_goes, there_and_back, what_is_no_harmonize};
+    const TTest *const tests[] = {
+        what_a_worker_is_told, where_it_goes, there_and_back, a_store_to_be_looked_at, what_is_no_harmonize};
     return run_staged("job-harmonize_spec", take, forget, tests, N_ELEMENTS(tests));
 }
