@@ -97,6 +97,7 @@ static int work(
     spec.dry_run = dry_run;
     const struct process_limits limits = {.time_us = spec.time_limit_us,
         .memory_max = spec.memory_max,
+        .beside = job_spec_memory_beside(&spec),
         .reserve_max = job_spec_reserve_max(&spec)};
     work_run(worker, &spec, &limits, &events, &end);
     bar_clear(&bar);

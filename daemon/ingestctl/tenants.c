@@ -151,8 +151,9 @@ static int check_lakes(const struct config *config, const char *path)
         if (!lake || lake->of_tenant)
             continue;
         fprintf(stderr,
-            "%s: the lake of the job %s, the store %s in the template, has no ${tenant} in its url: another "
-            "tenant would write there too; as s3://omop-${tenant}\n",
+            "%s: the lake of the job %s, the store %s in the template, has no ${tenant} in its url, nor a "
+            "value of "
+            "the tenant's own: another tenant would write there too; as s3://omop-${tenant}\n",
             path, job->name, lake->name);
         n_wrong++;
     }
@@ -167,7 +168,7 @@ static int check_pairs(const struct config_tenants *files, struct config *const 
             _cleanup_free_ char *shared = configs[k] ? config_shared(configs[i], configs[k]) : NULL;
             if (!shared)
                 continue;
-            fprintf(stderr, "%s: the tenant %s has %s too; each must have its own, with ${tenant} in it\n",
+            fprintf(stderr, "%s: the tenant %s has %s too; each must have its own, as with ${tenant} in it\n",
                 files->paths[i], files->names[k], shared);
             n_wrong++;
         }

@@ -13,10 +13,10 @@
 #define NOBODY_LEADS "no daemon leads now: nothing is started until one does"
 
 static const struct remedy {
-    const char *state, *words; /* %s: the job's name */
+    const char *state, *words; /* %s: the job's name; %t: the option that names its tenant */
 } remedies[] = {
-    {"retrying", "it is tried again by itself; see ingestctl runs %s"},
-    {"failing", "see ingestctl runs %s; when it is mended: ingestctl run %s"},
+    {"retrying", "it is tried again by itself; see ingestctl%t runs %s"},
+    {"failing", "see ingestctl%t runs %s; when it is mended: ingestctl%t run %s"},
 };
 
 static bool is_cron(const cJSON *job)
@@ -151,24 +151,27 @@ static const struct remedy *remedy_of(const cJSON *job)
     return NULL;
 }
 
-/* The words with the job's name in each place that asks for it, as a new string. */
-static char *fill_in(const char *words, const char *name)
+/* The words with what stands for it in each place that asks for it, as a new string. */
+static char *fill_in(const char *words, const char *name, const char *tenant)
 {
     _cleanup_buffer_ struct buffer filled = {0};
-    for (const char *place; (place = strstr(words, "%s")); words = place + 2) {
+    for (const char *place; (place = strchr(words, '%')); words = place + 2) {
         buffer_put(&filled, words, (size_t)(place - words));
-        buffer_put_string(&filled, name);
+        if (place[1] == 's')
+            buffer_put_string(&filled, name);
+        else if (tenant)
+            buffer_printf(&filled, " --tenant %s", tenant);
     }
     buffer_put_string(&filled, words);
     return xstrdup(buffer_string(&filled));
 }
 
-static void put_trouble(struct grid *g, const cJSON *job)
+static void put_trouble(struct grid *g, const char *tenant, const cJSON *job)
 {
     const struct remedy *remedy = remedy_of(job);
     if (!remedy)
         return;
-    _cleanup_free_ char *words = fill_in(remedy->words, ctl_text(job, "name"));
+    _cleanup_free_ char *words = fill_in(remedy->words, ctl_text(job, "name"), tenant);
     if (ctl_text(job, "why")[0]) {
         grid_row(g);
         grid_rest(g, view_style(ctl_text(job, "state")), "  ! %s", ctl_text(job, "why"));
@@ -204,7 +207,7 @@ void view_job_row(struct grid *g, const char *tenant, const cJSON *job)
     state_cell(g, job);
     grid_cell(g, PLAIN, "%s", buffer_string(&success));
     grid_rest(g, PLAIN, "%s", firings.n > 0 ? buffer_string(&firings) : instead_of_firings(job));
-    put_trouble(g, job);
+    put_trouble(g, tenant, job);
 }
 
 void view_jobs(struct buffer *to, const cJSON *answer, bool color)
@@ -307,7 +310,7 @@ void view_job(struct buffer *to, const cJSON *job, bool color)
     grid_cell(g, PLAIN, "  state");
     grid_rest(g, view_style(state), "%s%s%s", state, ctl_text(job, "since")[0] ? " since " : "",
         ctl_text(job, "since")[0] ? view_time(ctl_text(job, "since"), since) : "");
-    put_trouble(g, job);
+    put_trouble(g, NULL, job);
     put_line(g, "kind", "%s", ctl_text(job, "kind"));
     put_line(g, "schedule", "%s", schedule[0] ? schedule : "by hand");
     put_line(g, "time zone", "%s", ctl_text(job, "time_zone"));

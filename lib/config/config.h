@@ -101,7 +101,7 @@ struct config_store {
     char *addressing;       /* s3: "path" (default where an endpoint is given) or "virtual" (default else) */
     char *credentials_file; /* s3: "ACCESS_KEY:SECRET_KEY"; or NULL: unsigned */
     char *ca_file;          /* s3; or NULL */
-    bool of_tenant;         /* ${tenant} stands in its URL */
+    bool of_tenant;         /* ${tenant} stands in its URL, or a value of the tenant's own */
     int line;
 };
 

@@ -317,11 +317,26 @@ char *node_value(const yaml_node_t *node, struct variables *variables, bool may_
     return value;
 }
 
-bool node_is_of_tenant(const yaml_node_t *node)
+/* Where the next variable's name begins, in what is no plain "${"; NULL: there is none. */
+static const char *next_variable(const char *s)
+{
+    for (; (s = strstr(s, "${")); s += 2)
+        if (s[-1] != '$')
+            return s + 2;
+    return NULL;
+}
+
+bool node_is_of_tenant(const yaml_node_t *node, const struct variables *v)
 {
     const char *s = node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : "";
-    for (const char *at = s; (at = strstr(at, "${tenant}")); at++)
-        if (at == s || at[-1] != '$')
+    _cleanup_free_ char *text = xasprintf(" %s", s);
+    for (const char *at = text; (at = next_variable(at));) {
+        size_t n = variable_name_length(at);
+        if (n == strlen("tenant") && strncmp(at, "tenant", n) == 0)
             return true;
+        for (size_t i = 0; i < v->n; i++)
+            if (strlen(v->list[i].name) == n && strncmp(v->list[i].name, at, n) == 0)
+                return true;
+    }
     return false;
 }

@@ -51,7 +51,7 @@ struct variables {
  * is a variable alone. $${ stands for a plain ${. A new string, or NULL and why not. It is empty only where it may be,
  * and "" is written. */
 char *node_value(const yaml_node_t *node, struct variables *variables, bool may_be_empty, struct error *err);
-/* The value differs from tenant to tenant, whatever else they say. */
-bool node_is_of_tenant(const yaml_node_t *node);
+/* The value is a tenant's own: ${tenant} stands in it, or a value that its file gives. */
+bool node_is_of_tenant(const yaml_node_t *node, const struct variables *variables);
 /* How long the name of a variable is that begins here; 0: none does. */
 size_t variable_name_length(const char *s);

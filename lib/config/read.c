@@ -110,7 +110,7 @@ static void read_value(
     if (!text || value_take(key, text, base, &err) < 0)
         return complain(r, node, where, "%s", err.text);
     if (key->type == KEY_STORE)
-        ((struct config_store *)base)->of_tenant = node_is_of_tenant(node);
+        ((struct config_store *)base)->of_tenant = node_is_of_tenant(node, &r->variables);
 }
 
 static void read_pair(struct reading *r, const yaml_node_pair_t *pair, const struct section *section,

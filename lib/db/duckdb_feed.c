@@ -188,18 +188,30 @@ static void put_cell(duckdb_string_t *cell, char *p, size_t n)
     cell->value.pointer.ptr = p;
 }
 
-static void put_null(const struct duck_library *l, duckdb_vector vector, idx_t row)
+/* A column of a chunk. */
+struct lane {
+    duckdb_vector vector;
+    duckdb_string_t *cells;
+    uint64_t *validity; /* a bit a row; NULL: none is NULL yet */
+};
+
+static struct lane *list_lanes(const struct duck_feed *f, duckdb_data_chunk chunk)
 {
-    l->vector_ensure_validity_writable(vector);
-    l->validity_set_row_invalid(l->vector_get_validity(vector), row);
+    struct lane *lanes = xcalloc(f->load->n_columns + 1, sizeof(*lanes));
+    for (size_t i = 0; i < f->load->n_columns; i++) {
+        lanes[i].vector = f->library->data_chunk_get_vector(chunk, i);
+        lanes[i].cells = f->library->vector_get_data(lanes[i].vector);
+    }
+    return lanes;
 }
 
-static duckdb_string_t **list_cells(const struct duck_feed *f, duckdb_data_chunk chunk)
+static void put_null(const struct duck_library *l, struct lane *lane, idx_t row)
 {
-    duckdb_string_t **cells = xcalloc(f->load->n_columns + 1, sizeof(*cells));
-    for (size_t i = 0; i < f->load->n_columns; i++)
-        cells[i] = f->library->vector_get_data(f->library->data_chunk_get_vector(chunk, i));
-    return cells;
+    if (!lane->validity) {
+        l->vector_ensure_validity_writable(lane->vector);
+        lane->validity = l->vector_get_validity(lane->vector);
+    }
+    lane->validity[row / 64] &= ~(UINT64_C(1) << row % 64);
 }
 
 /* The row, from 1, and column of the first text that is not UTF-8. As a rule all of a batch is, and no look at its cells
@@ -233,18 +245,18 @@ static bool is_ascii(const struct buffer *bytes)
 static void put_rows(const struct duck_feed *f, const struct batch *b, duckdb_data_chunk chunk)
 {
     const size_t *lengths = (const size_t *)(const void *)b->lengths.p;
-    duckdb_string_t **cells = list_cells(f, chunk);
+    struct lane *lanes = list_lanes(f, chunk);
     char *at = b->bytes.p;
     for (idx_t row = 0; row < b->n_rows; row++)
         for (size_t i = 0; i < f->load->n_columns; i++, lengths++) {
             if (*lengths == IS_NULL) {
-                put_null(f->library, f->library->data_chunk_get_vector(chunk, i), row);
+                put_null(f->library, &lanes[i], row);
                 continue;
             }
-            put_cell(&cells[i][row], at, *lengths);
+            put_cell(&lanes[i].cells[row], at, *lengths);
             at += *lengths;
         }
-    free(cells);
+    free(lanes);
 }
 
 /* DuckDB asks for more when it has stored what it got, so the batch before is then the thread's again. */

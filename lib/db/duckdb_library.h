@@ -119,7 +119,6 @@
     F(function_set_error)                                                                                    \
     F(vector_size)                                                                                           \
     F(vector_ensure_validity_writable)                                                                       \
-    F(validity_set_row_invalid)                                                                              \
     F(data_chunk_set_size)
 
 struct duck_library {

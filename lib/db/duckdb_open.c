@@ -154,6 +154,8 @@ static int configure(
         {"default_block_size", BLOCK_SIZE},
         {"preserve_insertion_order", options->scratch ? "false" : "true"},
         {"force_compression", options->scratch ? "uncompressed" : "auto"}, /* written once, read twice */
+        {"allocator_flush_threshold", options->scratch ? "8MB" : "128MB"}, /* what is freed goes back */
+        {"allocator_bulk_deallocation_flush_threshold", options->scratch ? "16MB" : "512MB"},
         {"checkpoint_threshold", options->scratch ? SCRATCH_LOG : LOG},
         {"duckdb_api", "ingestd"},
     };

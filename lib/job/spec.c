@@ -391,9 +391,19 @@ void job_words_done(struct job_words *words)
     *words = (struct job_words){0};
 }
 
+static bool is_harmonize(const struct job_spec *spec)
+{
+    return strcmp(spec->kind, "harmonize") == 0;
+}
+
 uint64_t job_spec_reserve_max(const struct job_spec *spec)
 {
-    return strcmp(spec->kind, "harmonize") == 0 ? 2 * spec->memory_max : spec->memory_max;
+    return is_harmonize(spec) ? 2 * spec->memory_max : spec->memory_max;
+}
+
+uint64_t job_spec_memory_beside(const struct job_spec *spec)
+{
+    return is_harmonize(spec) ? UINT64_C(64) << 20 : 0;
 }
 
 void job_spec_done(struct job_spec *spec)

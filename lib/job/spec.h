@@ -161,9 +161,11 @@ void job_words_add(struct job_words *words, const char *word);
 void job_words_split(struct job_words *to, const char *text, char *next(const char **at));
 void job_words_done(struct job_words *words);
 
-/* How much private memory its worker may ask the kernel for, touched or not. The SQL of a harmonize has DuckDB ask for much
- * more than it touches: whole hash tables, buffers of files, a stack for each thread. */
+/* How much private memory its worker may ask the kernel for, touched or not: the SQL of a harmonize has DuckDB ask for much
+ * more than it touches, whole hash tables, buffers of files, a stack for each thread. And how much more than memory_max may
+ * be resident before it is ended: what DuckDB itself takes, its code and what its allocator keeps. */
 uint64_t job_spec_reserve_max(const struct job_spec *spec);
+uint64_t job_spec_memory_beside(const struct job_spec *spec);
 
 /* A new string; one line. */
 char *job_spec_to_json(const struct job_spec *spec);

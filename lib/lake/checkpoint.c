@@ -200,7 +200,8 @@ int checkpoint_write(struct lake *l, const struct lake_table *t, struct db_fault
             "those "
             "write its checkpoints",
             t->name);
-    _cleanup_free_ char *folder = lake_scratch(l, "checkpoint", fault);
+    _cleanup_free_ char *name = xasprintf("checkpoint-%s-%" PRId64, t->name, t->version);
+    _cleanup_free_ char *folder = lake_scratch(l, name, fault);
     int r = folder ? write_in(l, t, folder, fault) : -1;
     if (folder)
         lake_scratch_remove(folder);

@@ -237,22 +237,24 @@ static int check_append_only(const struct log_entry *e, const struct lake *l, st
 int lake_commit(struct lake *l, const struct lake_table *t, const struct lake_change *change,
     const char *operation, int64_t *ret_version, char **ret_note, bool *ret_lost, struct db_fault *fault)
 {
-    bool new = false;
-    _cleanup_(lake_table_freep) struct lake_table *newest = NULL;
+    bool is_new = false, is_newest;
+    _cleanup_(lake_table_freep) struct lake_table *newer = NULL;
     *fault = (struct db_fault){0};
     *ret_lost = false;
     *ret_note = NULL;
     if (!change->schema)
         return lake_fault(fault, false, "there is no change of table %s to commit", t->name);
-    if (lake_table_open(l, t->name, LAKE_NEWEST, &newest, fault) < 0)
+    if (lake_table_is_newest(l, t, &is_newest, fault) < 0 ||
+        (!is_newest && lake_table_open(l, t->name, LAKE_NEWEST, &newer, fault) < 0))
         return -1;
+    const struct lake_table *newest = is_newest ? t : newer;
     _cleanup_(entry_done) struct log_entry e = {.change = change, .newest = newest, .now_ms = lake_now_ms()};
-    if (compose(&e, l, operation, &new, fault) < 0 || check_append_only(&e, l, fault) < 0)
+    if (compose(&e, l, operation, &is_new, fault) < 0 || check_append_only(&e, l, fault) < 0)
         return -1;
-    if (new &&put_entry(l, &e, ret_lost, fault) < 0)
+    if (is_new && put_entry(l, &e, ret_lost, fault) < 0)
         return -1;
-    *ret_version = newest->version + new;
-    if (new)
+    *ret_version = newest->version + is_new;
+    if (is_new)
         *ret_note = make_checkpoint(l, t->name, *ret_version);
     return 0;
 }

@@ -56,6 +56,9 @@ int log_put_file(struct log_state *s, struct log_file *f, struct error *err);
 
 /* ---- snapshot.c ---- */
 
+/* Has its log nothing behind it? One that has no version yet is never sure to be the newest. */
+int lake_table_is_newest(
+    struct lake *l, const struct lake_table *t, bool *ret_newest, struct db_fault *fault);
 /* Makes of it the table as of the version behind its own. */
 int lake_table_next(struct lake *l, struct lake_table *t, struct db_fault *fault);
 

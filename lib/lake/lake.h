@@ -7,7 +7,8 @@
  * A version of a table comes to be by one put-if-absent of its log entry, so of two writers one alone wins. Several tables
  * change together by the published pointer: `_published/NNN.json` (20 digits), put-if-absent too, which says of each table
  * which version belongs to it. What lies above the pointer's versions was left by a run that was killed: the next commit
- * is the difference to what should be there, and so mends it.
+ * is the difference to what should be there, and so mends it. Therefore the tables are ours alone to write: what another
+ * program commits to them behind the published version is undone by the next run.
  */
 #include "db/db.h"
 #include "store/store.h"
@@ -82,15 +83,16 @@ struct lake_change {
 void lake_change_done(struct lake_change *c);
 
 /*
- * rows: the table in DuckDB that holds them ("out.provider"), as SQL names it. Their columns, by name, are those of the table; a column that the table
- * does not have yet is added to it and is NULL in what was there, one that the rows lack is NULL in them; a column of another type is a
- * fault. New Parquet files (zstd) are written into the folder and put into the store, under names nobody had before: until
- * the commit nobody sees them.
+ * rows: the table in DuckDB that holds them ("out.provider"), as SQL names it. Their columns, by name, are those of the
+ * table; a column that the table does not have yet is added to it and is NULL in what was there, one that the rows lack is
+ * NULL in them; a column of another type is a fault. New Parquet files (zstd) are written into the folder and put into the
+ * store, under names nobody had before: until the commit nobody sees them. Where small files have become many, their rows
+ * are written together with the new ones.
  */
 int lake_append(struct lake *l, const struct lake_table *t, const char *rows, struct lake_change *ret_change,
     struct db_fault *fault);
-/* key: columns, no two rows of `rows` have the same, and none is NULL in it. Rows of a key that is there replace it where they differ in any
- * column (NULL is equal to NULL); files without such a row stay as they are. */
+/* key: columns, no two rows of `rows` have the same, and none is NULL in it. Rows of a key that is there replace it where they
+ * differ in any column (NULL is equal to NULL); files without such a row stay as they are. */
 int lake_merge(struct lake *l, const struct lake_table *t, const char *rows, const char *const *key,
     size_t n_key, struct lake_change *ret_change, struct db_fault *fault);
 

@@ -9,7 +9,10 @@
 
 #include <inttypes.h>
 
-#define HITS "temp.lake_hit" /* row: of the rows; file: its number in the table; same */
+/* row: of the rows; file: in which its key is, by its number in the table, NULL for none; same. A key that is in the table
+ * twice is here twice. */
+#define HITS    "temp.lake_hit"
+#define CHANGED "SELECT row FROM " HITS " WHERE file IS NOT NULL AND NOT same"
 
 struct merge {
     struct lake *l;
@@ -172,7 +175,7 @@ static int find_hits(struct merge *m, const char *list, struct db_fault *fault)
     buffer_put_string(
         &sql, "CREATE OR REPLACE TEMP TABLE lake_hit AS SELECT r.rowid AS row, t.file_index AS file, ");
     put_same(m, &sql);
-    buffer_printf(&sql, " AS same FROM %s AS r JOIN %s AS t ON ", m->rows, from);
+    buffer_printf(&sql, " AS same FROM %s AS r LEFT JOIN %s AS t ON ", m->rows, from);
     put_join(m, &sql);
     return db_query(m->l->duck, buffer_string(&sql), 0, NULL, NULL, fault);
 }
@@ -180,14 +183,13 @@ static int find_hits(struct merge *m, const char *list, struct db_fault *fault)
 static int count_hits(struct merge *m, struct db_fault *fault)
 {
     struct lake_change *c = &m->change;
-    int64_t matched;
+    int64_t all;
     _cleanup_free_ char *count = xasprintf("SELECT count(*) FROM %s", m->rows);
-    if (get_count(m, count, &c->inserted, fault) < 0 ||
-        get_count(m, "SELECT count(DISTINCT row) FROM " HITS, &matched, fault) < 0 ||
-        get_count(m, "SELECT count(DISTINCT row) FROM " HITS " WHERE NOT same", &c->updated, fault) < 0)
+    if (get_count(m, count, &all, fault) < 0 ||
+        get_count(m, "SELECT count(*) FROM " HITS " WHERE file IS NULL", &c->inserted, fault) < 0 ||
+        get_count(m, "SELECT count(DISTINCT row) FROM (" CHANGED ")", &c->updated, fault) < 0)
         return -1;
-    c->inserted -= matched;
-    c->unchanged = matched - c->updated;
+    c->unchanged = all - c->inserted - c->updated;
     return 0;
 }
 
@@ -206,8 +208,8 @@ static int pick_files(struct merge *m, struct db_fault *fault)
     struct db_sink sink = {.row = pick_file, .arg = m};
     if (m->change.updated > 0 &&
         db_query(m->l->duck,
-            "SELECT DISTINCT file FROM " HITS " WHERE row IN (SELECT row FROM " HITS " WHERE NOT same)", 0,
-            NULL, &sink, fault) < 0)
+            "SELECT DISTINCT file FROM " HITS " WHERE file IS NOT NULL AND row IN (" CHANGED ")", 0, NULL,
+            &sink, fault) < 0)
         return -1;
     if (m->change.updated > 0 && m->t->state.append_only)
         return lake_fault(fault, false,
@@ -226,12 +228,11 @@ static int write_merged(struct merge *m, struct db_fault *fault)
     buffer_put_string(&sql, "SELECT ");
     write_select(m->l, &sql, &m->all, &m->have, "r");
     buffer_printf(&sql,
-        " FROM %s AS r ANTI JOIN (SELECT row FROM " HITS
-        " GROUP BY row HAVING bool_and(same)) AS h ON r.rowid = h.row",
+        " FROM %s AS r SEMI JOIN (SELECT row FROM " HITS
+        " WHERE file IS NULL OR NOT same) AS h ON r.rowid = h.row",
         m->rows);
     buffer_printf(&behind,
-        " ANTI JOIN (SELECT * FROM %s AS r SEMI JOIN (SELECT row FROM " HITS
-        " WHERE NOT same) AS h ON r.rowid = h.row) AS r ON ",
+        " ANTI JOIN (SELECT * FROM %s AS r SEMI JOIN (" CHANGED ") AS h ON r.rowid = h.row) AS r ON ",
         m->rows);
     put_join(m, &behind);
     if (put_old_rows(m, &sql, buffer_string(&behind), fault) < 0)

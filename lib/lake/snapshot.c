@@ -139,20 +139,35 @@ static int damaged(const struct lake *l, const struct lake_table *t, const char 
         fault, false, "table %s of %s cannot be used: %s", t->name, store_label(l->store), what);
 }
 
+/* A name of its own for each: whoever reads files may keep something of one under its name. */
+static char *part_name(const struct lake_table *t, const struct listing *list, int part)
+{
+    return xasprintf("checkpoint-%s-%" PRId64 "-%d.parquet", t->name, list->checkpoint, part);
+}
+
 static int fetch_checkpoint(struct lake *l, const struct lake_table *t, const struct listing *list,
     struct buffer *paths, struct db_fault *fault)
 {
     for (int part = 1; part <= MAX(list->n_parts, 1); part++) {
-        char suffix[64] = ".checkpoint.parquet", name[32];
+        char suffix[64] = ".checkpoint.parquet";
         if (list->n_parts)
             snprintf(suffix, sizeof(suffix), ".checkpoint.%010d.%010d.parquet", part, list->n_parts);
-        snprintf(name, sizeof(name), "checkpoint-%d.parquet", part);
         _cleanup_free_ char *key = lake_log_key(t->name, list->checkpoint, suffix);
+        _cleanup_free_ char *name = part_name(t, list, part);
         _cleanup_free_ char *path = lake_local(l, key, name, -1, fault);
         if (!path || lake_list_add(l, paths, path, fault) < 0)
             return -1;
     }
     return 0;
+}
+
+/* Those that were fetched into the run's folder. */
+static void forget_checkpoint(struct lake *l, const struct lake_table *t, const struct listing *list)
+{
+    for (int part = 1; part <= MAX(list->n_parts, 1); part++) {
+        _cleanup_free_ char *name = part_name(t, list, part), *path = xasprintf("%s/%s", l->folder, name);
+        unlink(path);
+    }
 }
 
 static int take_checkpoint(
@@ -161,10 +176,13 @@ static int take_checkpoint(
     _cleanup_buffer_ struct buffer paths = {0};
     if (list->checkpoint < 0)
         return 0;
-    if (fetch_checkpoint(l, t, list, &paths, fault) < 0)
-        return -1;
-    if (checkpoint_read(l, buffer_string(&paths), &t->state, fault) == 0)
-        return 0;
+    int r = fetch_checkpoint(l, t, list, &paths, fault);
+    bool fetched = r == 0;
+    if (fetched)
+        r = checkpoint_read(l, buffer_string(&paths), &t->state, fault);
+    forget_checkpoint(l, t, list);
+    if (r == 0 || !fetched)
+        return r;
     char words[400];
     snprintf(words, sizeof(words), "its checkpoint of version %" PRId64 ": %.300s", list->checkpoint,
         fault->error.text);
@@ -243,6 +261,26 @@ static int finish(struct lake *l, struct lake_table *t, struct db_fault *fault)
     t->files = xcalloc(t->state.n_there + 1, sizeof(*t->files));
     t->n_files = 0;
     log_each(&t->state, true, take_file, t);
+    return 0;
+}
+
+static bool see_newer(void *arg, const struct store_object *object)
+{
+    const char *rest, *name = strstr(object->key, LOG_FOLDER) + strlen(LOG_FOLDER);
+    bool *newer = arg;
+    *newer |= !strchr(name, '/') && lake_key_version(name, &rest) >= 0;
+    return !*newer;
+}
+
+int lake_table_is_newest(struct lake *l, const struct lake_table *t, bool *ret_newest, struct db_fault *fault)
+{
+    struct store_fault broken;
+    bool newer = t->version < 0;
+    _cleanup_free_ char *prefix = xasprintf("%s/" LOG_FOLDER, t->name);
+    _cleanup_free_ char *after = lake_log_key(t->name, MAX(t->version, 0), ".json");
+    if (!newer && store_list(l->store, prefix, after, see_newer, &newer, &broken) < 0)
+        return lake_store_fault(fault, &broken);
+    *ret_newest = !newer;
     return 0;
 }
 

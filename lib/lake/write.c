@@ -36,6 +36,18 @@ static int check_type(const struct lake_table *t, const struct lake_column *have
         have->name, t->name, have->type, want->type, have->type);
 }
 
+/* Spark makes no column of such a name, nor reads one everywhere, without column mapping. */
+static int check_name(const struct lake_table *t, const char *name, struct db_fault *fault)
+{
+    if (*name && !strpbrk(name, " ,;{}()\n\t="))
+        return 0;
+    return lake_fault(fault, false,
+        "column '%.100s' of table %s: a name in a Delta table has no blank, and none of ,;{}()= in it: give "
+        "it "
+        "another name",
+        name, t->name);
+}
+
 static int check_required(struct lake *l, const struct lake_table *t, const char *rows,
     const struct lake_columns *have, struct db_fault *fault)
 {
@@ -66,6 +78,8 @@ static int match_columns(const struct lake_table *t, const struct lake_columns *
             return -1;
         if (there)
             continue;
+        if (check_name(t, c->name, fault) < 0)
+            return -1;
         lake_columns_add(all, c->name, c->type, false);
         lake_columns_add(new, c->name, c->type, false);
     }
@@ -132,15 +146,16 @@ static int keep_files(struct lake *l, const struct lake_table *t, const struct l
     const char *folder, struct lake_change *change, struct db_fault *fault)
 {
     DIR *dir = opendir(folder);
-    int r = dir ? 0 : lake_fault(fault, false, "the folder %s cannot be read: %s", folder, strerror(errno));
+    int r = 0;
+    if (!dir)
+        return lake_fault(fault, false, "the folder %s cannot be read: %s", folder, strerror(errno));
     for (const struct dirent *e; r == 0 && (e = readdir(dir));) {
         if (e->d_name[0] == '.')
             continue;
         _cleanup_free_ char *path = xasprintf("%s/%s", folder, e->d_name);
         r = keep_file(l, t, columns, path, e->d_name, change, fault);
     }
-    if (dir)
-        closedir(dir);
+    closedir(dir);
     return r;
 }
 
@@ -159,8 +174,8 @@ static int copy(
 {
     _cleanup_free_ char *quoted = db_quote_text(l->duck, folder);
     _cleanup_free_ char *sql =
-        xasprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, %s, FILE_SIZE_BYTES '" FILE_SIZE
-                  "', FILENAME_PATTERN 'part-{uuid}-c000.zstd')",
+        xasprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, %s, "
+                  "FILE_SIZE_BYTES '" FILE_SIZE "', FILENAME_PATTERN 'part-{uuid}-c000.zstd')",
             select, quoted, group);
     return db_query(l->duck, sql, 0, NULL, NULL, fault);
 }

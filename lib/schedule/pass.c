@@ -314,6 +314,7 @@ static void start_worker(struct pass *p)
     struct error err;
     const struct process_limits limits = {.time_us = p->spec.time_limit_us,
         .memory_max = p->spec.memory_max,
+        .beside = job_spec_memory_beside(&p->spec),
         .reserve_max = job_spec_reserve_max(&p->spec),
         .niceness = NICENESS};
     if (process_start(p->s->base, p->s->worker, &limits, &process_events, p, &p->process, &err) < 0) {

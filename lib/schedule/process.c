@@ -208,7 +208,7 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
     look_at_memory(p);
     p->watch_us = MIN(p->watch_us * 2, WATCH_MAX_US);
     set_timer(p->watch, p->watch_us);
-    if (p->limits.memory_max && p->resident_peak > p->limits.memory_max)
+    if (p->limits.memory_max && p->resident_peak > p->limits.memory_max + p->limits.beside)
         refuse_memory(p);
 }
 

@@ -15,10 +15,11 @@ struct process;
 
 struct process_limits { /* 0: none */
     int64_t time_us;
-    uint64_t memory_max; /* bytes, resident: it is ended when it has more */
-    uint64_t
-        reserve_max; /* of private memory that is asked for, touched or not: the kernel's limit; 0: memory_max */
-    int niceness;    /* so far behind others for a processor, as nice(1) counts */
+    uint64_t memory_max; /* bytes, resident: it is ended when it has more … */
+    uint64_t beside;     /* … and so much beside */
+    /* Bytes of private memory that it asks for, touched or not: the kernel refuses more. 0: memory_max */
+    uint64_t reserve_max;
+    int niceness; /* so far behind others for a processor, as nice(1) counts */
 };
 
 enum process_outcome {

@@ -1,7 +1,7 @@
 #include "source/object_inside.h"
 
 #include "source/csv_sniff.h"
-#include "source/rest_row.h"
+#include "source/json_row.h"
 #include "util/text.h"
 
 #include <strings.h>
@@ -259,9 +259,9 @@ static int open_rows(struct object *o, const struct object_options *options, str
 
 static int check_options(const struct object_options *options, struct source_fault *fault)
 {
-    if (options->n_columns == 0 || options->n_columns >= REST_COLUMNS_MAX)
+    if (options->n_columns == 0 || options->n_columns >= JSON_COLUMNS_MAX)
         return error_set(&fault->error, "%.200s: %zu columns are declared: declare 1 to %d", options->label,
-            options->n_columns, REST_COLUMNS_MAX - 1);
+            options->n_columns, JSON_COLUMNS_MAX - 1);
     return 0;
 }
 

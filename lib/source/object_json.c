@@ -2,9 +2,9 @@
  * Rows of an object that is JSON: an element of an array, or a line, is a row. Members that are declared become cells, by the
  * same reader that pages of a REST resource go through; the others go into `_more` as they stand.
  */
+#include "source/json_row.h"
 #include "source/object_frame.h"
 #include "source/object_inside.h"
-#include "source/rest_row.h"
 #include "util/text.h"
 
 #define ROW_MAX ((size_t)16 << 20)
@@ -12,8 +12,8 @@
 struct json_object {
     struct object_reader base;
     struct object_frame frame;
-    struct rest_columns columns;
-    struct rest_row_reader rows;
+    struct json_columns columns;
+    struct json_row_reader rows;
     bool *is_found;           /* of each column: some row had it */
     int64_t n_objects;        /* rows that were JSON objects */
     size_t row_max, other_at; /* other_at: where the search for a name begins */
@@ -31,8 +31,8 @@ static void release(struct object *o)
 {
     struct json_object *j = json_of(o);
     object_frame_done(&j->frame);
-    rest_columns_done(&j->columns);
-    rest_row_reader_done(&j->rows);
+    json_columns_done(&j->columns);
+    json_row_reader_done(&j->rows);
     buffer_done(&j->raw);
     free(j->is_found);
     free(j);
@@ -139,14 +139,14 @@ static enum source_reason read_row(struct object *o)
 {
     struct json_object *j = json_of(o);
     const struct object_element *e = &j->element;
-    struct rest_row row;
+    struct json_row row;
     if (e->is_long)
         return SOURCE_TOO_LONG;
     j->rows.json.words = NULL;
     if (e->text.n == 0 || e->text.p[0] != '{')
         return judge_other(j);
     const struct json_token token = {.type = JSON_OBJECT, .text = e->text, .raw = e->text};
-    if (!rest_row_read(&j->rows, &j->columns, &token, &row))
+    if (!json_row_read(&j->rows, &j->columns, &token, &row))
         return j->rows.json.fault ? reason_of(&j->rows.json) : SOURCE_TOO_LONG;
     note_columns(o);
     if (row.reason != SOURCE_TAKEN)
@@ -200,7 +200,7 @@ static int add_columns(struct object *o, struct source_fault *fault)
 {
     struct json_object *j = json_of(o);
     for (size_t i = 0; i < o->n_declared; i++)
-        if (rest_columns_add(&j->columns, SLICE(o->columns[i])) != i)
+        if (json_columns_add(&j->columns, SLICE(o->columns[i])) != i)
             return error_set(&fault->error, "%.200s: the column %.60s is declared twice: declare it once",
                 o->label, o->columns[i]);
     return 0;
@@ -216,9 +216,9 @@ int object_open_json(
     o->others = xcalloc(OBJECT_OTHERS_MAX, sizeof(*o->others));
     j->is_found = xcalloc(o->n_declared, sizeof(*j->is_found));
     object_frame_init(&j->frame, &o->bytes, is_array, j->row_max);
-    rest_columns_init(&j->columns);
+    json_columns_init(&j->columns);
     j->columns.fold = true;
-    rest_row_reader_init(&j->rows);
+    json_row_reader_init(&j->rows);
     j->rows.other = take_other;
     j->rows.other_arg = o;
     return add_columns(o, fault);

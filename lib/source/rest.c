@@ -49,10 +49,10 @@ static void reject(struct rest *r, enum source_reason reason, struct source_row 
 static int take_row(
     struct rest *r, const struct json_token *t, struct source_row *ret, struct source_fault *fault)
 {
-    struct rest_row row;
-    if (!rest_row_read(&r->reader, &r->columns, t, &row))
+    struct json_row row;
+    if (!json_row_read(&r->reader, &r->columns, t, &row))
         return error_set(&fault->error, "%s: its rows have more than %d members: choose some with fields",
-            r->label, REST_COLUMNS_MAX);
+            r->label, JSON_COLUMNS_MAX);
     if (r->since && row.updated.p) {
         if (check_order(r, row.updated, fault) < 0)
             return -1;
@@ -163,8 +163,8 @@ static void release(struct source *s)
 {
     struct rest *r = rest_of(s);
     rest_wire_done(&r->wire);
-    rest_columns_done(&r->columns);
-    rest_row_reader_done(&r->reader);
+    json_columns_done(&r->columns);
+    json_row_reader_done(&r->reader);
     rest_window_done(&r->window);
     buffer_done(&r->before);
     free(r->label);
@@ -196,8 +196,8 @@ struct rest *rest_new(int64_t remember)
     struct rest *r = xnew(struct rest);
     r->source.driver = &driver;
     r->position = -1;
-    rest_columns_init(&r->columns);
-    rest_row_reader_init(&r->reader);
+    json_columns_init(&r->columns);
+    json_row_reader_init(&r->reader);
     rest_window_init(&r->window, window_size(remember));
     return r;
 }

@@ -1,7 +1,7 @@
 #pragma once
 /* What the files of the REST source share: the pass, and which page it asks for next. docs/rest.md has the reasoning. */
+#include "source/json_row.h"
 #include "source/rest.h"
-#include "source/rest_row.h"
 #include "source/rest_window.h"
 #include "source/rest_wire.h"
 
@@ -17,8 +17,8 @@ struct rest {
     enum rest_paging paging;
     char *offset, *limit, *page, *cursor; /* names of parameters, escaped; limit NULL: none is sent */
     char *since;
-    struct rest_columns columns;
-    struct rest_row_reader reader;
+    struct json_columns columns;
+    struct json_row_reader reader;
     struct rest_window window;
 
     /* Pages in order: wire.pages[head …], n_used of them; the one that is handed out is the first. */
@@ -69,7 +69,7 @@ int64_t rest_plan_position(const struct rest *r);
 int rest_plan_lost(const struct rest *r, const struct rest_page *p, struct source_fault *fault);
 
 /* The row's identity: its key; of one without, its text, which may stand on a page more than once. */
-struct rest_seen rest_identify(const struct rest *r, const struct rest_row *row, const struct json_token *t);
+struct rest_seen rest_identify(const struct rest *r, const struct json_row *row, const struct json_token *t);
 
 /* ---- rest_compare.c ---- */
 

@@ -95,19 +95,19 @@ static int refuse(const struct rest *r, struct source_fault *fault, const char *
 
 static int take_fields(struct rest *r, const struct rest_options *o, struct source_fault *fault)
 {
-    struct rest_columns *c = &r->columns;
+    struct json_columns *c = &r->columns;
     c->open = o->n_fields == 0;
     const char *const *names = c->open ? o->known : o->fields;
     size_t n = c->open ? o->n_known : o->n_fields;
-    if (n > REST_COLUMNS_MAX)
+    if (n > JSON_COLUMNS_MAX)
         return refuse(r, fault, "more fields are to be kept than a table can have columns");
     for (size_t i = 0; i < n; i++)
-        rest_columns_add(c, SLICE(names[i]));
+        json_columns_add(c, SLICE(names[i]));
     c->n_shown = c->n;
     if (c->open) /* they are found on the first page */
         return 0;
-    c->key = o->key ? rest_columns_add(c, SLICE(o->key)) : SIZE_MAX;
-    c->updated = o->updated ? rest_columns_add(c, SLICE(o->updated)) : SIZE_MAX;
+    c->key = o->key ? json_columns_add(c, SLICE(o->key)) : SIZE_MAX;
+    c->updated = o->updated ? json_columns_add(c, SLICE(o->updated)) : SIZE_MAX;
     return 0;
 }
 
@@ -206,11 +206,11 @@ static void note_newest(struct rest *r, struct slice updated)
 static int survey(struct rest *r, struct rest_page *p, bool for_newest, struct source_fault *fault)
 {
     struct json_token t;
-    struct rest_row row;
+    struct json_row row;
     int got;
     rest_document_begin(&p->document, &p->body);
     while ((got = rest_document_row(&p->document, &p->body, &t)) > 0) {
-        if (!rest_row_read(&r->reader, &r->columns, &t, &row))
+        if (!json_row_read(&r->reader, &r->columns, &t, &row))
             return refuse(r, fault,
                 "its rows have more members than a table can have columns: choose some with fields");
         if (for_newest)
@@ -235,12 +235,12 @@ static int ask_newest(struct rest *r, const struct rest_options *o, struct sourc
     rest_wire_ask(p, url);
     if (rest_wire_wait(p, fault) < 0)
         return -1;
-    struct rest_columns chosen = r->columns;
-    rest_columns_init(&r->columns); /* what else that list has is of no interest */
-    r->columns.key = rest_columns_add(&r->columns, SLICE(o->key));
-    r->columns.updated = rest_columns_add(&r->columns, SLICE(o->updated));
+    struct json_columns chosen = r->columns;
+    json_columns_init(&r->columns); /* what else that list has is of no interest */
+    r->columns.key = json_columns_add(&r->columns, SLICE(o->key));
+    r->columns.updated = json_columns_add(&r->columns, SLICE(o->updated));
     int got = survey(r, p, true, fault);
-    rest_columns_done(&r->columns);
+    json_columns_done(&r->columns);
     r->columns = chosen;
     rest_wire_drop(p);
     return got;
@@ -250,12 +250,12 @@ static int ask_newest(struct rest *r, const struct rest_options *o, struct sourc
 static int place_member(
     struct rest *r, const char *name, bool is_empty, size_t *ret, struct source_fault *fault)
 {
-    struct rest_columns *c = &r->columns;
+    struct json_columns *c = &r->columns;
     for (size_t i = 0; i < c->n; i++)
         if (slice_is(c->slices[i], name))
             *ret = i;
     if (*ret == SIZE_MAX && is_empty)
-        *ret = rest_columns_add(c, SLICE(name));
+        *ret = json_columns_add(c, SLICE(name));
     c->n_shown = c->open ? c->n : c->n_shown;
     if (*ret != SIZE_MAX)
         return 0;
@@ -266,7 +266,7 @@ static int place_member(
 static int choose_columns(
     struct rest *r, const struct rest_options *o, struct rest_page *p, struct source_fault *fault)
 {
-    struct rest_columns *c = &r->columns;
+    struct json_columns *c = &r->columns;
     bool empty = p->document.n_rows == 0;
     if (c->open) {
         if (survey(r, p, false, fault) < 0 || place_member(r, o->key, empty, &c->key, fault) < 0)

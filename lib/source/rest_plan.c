@@ -91,7 +91,7 @@ static struct slice to_slice(const char *text)
     return text ? SLICE(text) : (struct slice){0};
 }
 
-struct rest_seen rest_identify(const struct rest *r, const struct rest_row *row, const struct json_token *t)
+struct rest_seen rest_identify(const struct rest *r, const struct json_row *row, const struct json_token *t)
 {
     struct rest_seen s = rest_seen_of(row->key.p ? row->key : t->raw, row->updated);
     if (row->key.p)
@@ -111,16 +111,16 @@ int rest_plan_lost(const struct rest *r, const struct rest_page *p, struct sourc
 
 /* The page's row that begins at this offset of its body. */
 static bool look_at(struct rest *r, struct rest_page *p, int64_t offset, struct json_token *ret,
-    struct rest_row *ret_row, struct source_fault *fault)
+    struct json_row *ret_row, struct source_fault *fault)
 {
     if (!rest_document_row_at(&p->document, &p->body, offset, ret)) {
         rest_plan_lost(r, p, fault);
         return false;
     }
-    if (rest_row_read(&r->reader, &r->columns, ret, ret_row))
+    if (json_row_read(&r->reader, &r->columns, ret, ret_row))
         return true;
     error_set(&fault->error, "%s: its rows have more than %d members: choose some with fields", r->label,
-        REST_COLUMNS_MAX);
+        JSON_COLUMNS_MAX);
     return false;
 }
 
@@ -136,7 +136,7 @@ static int too_short(const struct rest *r, struct source_fault *fault)
 /* 1, 0, or -1. */
 static int is_continued(struct rest *r, struct rest_page *p, struct source_fault *fault)
 {
-    struct rest_row row;
+    struct json_row row;
     struct json_token first;
     if (r->pages == 0 && r->is_resumed)
         return r->n_rows > 0 ? 1 : too_short(r, fault);
@@ -231,7 +231,7 @@ static int plan_chain(struct rest *r, const struct rest_page *p, struct source_f
 /* Whether there is reason to ask for the next page before this one is done. */
 static int judge_steady(struct rest *r, struct rest_page *p, struct source_fault *fault)
 {
-    struct rest_row row;
+    struct json_row row;
     struct json_token last;
     r->is_steady = r->n_rows > 0 && (r->paging != REST_OFFSET || r->n_rows >= r->page_size);
     if (!r->is_steady || !r->since)

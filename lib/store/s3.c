@@ -94,6 +94,7 @@ static int take_endpoint(
             "the endpoint of %s is to be http(s)://host[:port] alone: keys belong into the credentials_file, "
             "the bucket into the url",
             s->base.label);
+    s->tls = target_is_https(&t);
     s->origin = o->path_style ? xasprintf("%s://%s:%s/%s", t.scheme, t.host, t.port, bucket)
                               : xasprintf("%s://%s.%s:%s", t.scheme, bucket, t.host, t.port);
     return 0;

@@ -131,7 +131,7 @@ static void tell(
         return;
     default:
         store_fault_set(fault, list[i].kind == TRANSIENT, "cannot %s: %s", what, list[i].words);
-        fault->absent = list[i].kind == ABSENT;
+        fault->absent = s->no_bucket = list[i].kind == ABSENT;
     }
 }
 

@@ -12,6 +12,7 @@
 
 struct s3 {
     struct store base;
+    bool tls;     /* to it */
     char *origin; /* "https://bucket.host", "http://host:9000/bucket" */
     char *prefix; /* of all keys: "", or with its slash */
     char *region;
@@ -20,6 +21,7 @@ struct s3 {
     int retries;
     int64_t pause_us, stall_us;
     int64_t retry_after_us; /* as the last refusal said; -1: it did not */
+    bool no_bucket;         /* as the last refusal said */
     struct request *request;
     struct curl_slist *sent; /* the headers of the question under way */
     char *block;             /* S3_BLOCK bytes of a download; or NULL: there was none yet */
@@ -73,5 +75,6 @@ int s3_remove(struct store *s, const char *key, struct store_fault *fault);
 
 /* A file of more than a part, in parts. */
 int s3_put_parts(struct s3 *s, const char *key, int fd, int64_t size, struct store_fault *fault);
-/* The sum of a part of a file. 0, or -1 and the fault. */
-int s3_sha256_file(int fd, int64_t at, int64_t n, char out[SHA256_HEX]);
+/* What is signed for a part of a file: its sum; by TLS, which sees to it that it arrives as it is, a word that says so. 0, or
+ * -1 where it cannot be read. */
+int s3_sha256_file(const struct s3 *s, int fd, int64_t at, int64_t n, char out[SHA256_HEX]);

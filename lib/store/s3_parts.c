@@ -76,7 +76,7 @@ static int put_part(struct upload *u, int number, int64_t at, int64_t n, struct 
     struct request_body body = {.fd = u->fd, .at = at, .n = n};
     struct s3_ask ask = {
         .method = "PUT", .verb = "write", .key = u->key, .query = query, .body = &body, .sha256 = sum};
-    if (s3_sha256_file(u->fd, at, n, sum) < 0)
+    if (s3_sha256_file(u->s, u->fd, at, n, sum) < 0)
         return store_fault_set(fault, false, "the file for %s in %s cannot be read, or became shorter",
             u->key, u->s->base.label);
     if (s3_talk(u->s, &ask, S3_ANSWER_MAX, &answer, &a, NULL, fault) < 0)

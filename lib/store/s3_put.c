@@ -104,7 +104,7 @@ static int put_small(struct s3 *s, const char *key, int fd, int64_t size, struct
         .headers = {"Content-Type: application/octet-stream"},
         .body = &body,
         .sha256 = sum};
-    if (s3_sha256_file(fd, 0, size, sum) < 0)
+    if (s3_sha256_file(s, fd, 0, size, sum) < 0)
         return store_fault_set(fault, false, "the file for %s in %s cannot be read", key, s->base.label);
     return s3_talk(s, &ask, S3_ANSWER_MAX, &answer, NULL, NULL, fault);
 }
@@ -122,10 +122,11 @@ int s3_put_file(struct store *store, const char *key, const char *path, struct s
 int s3_remove(struct store *store, const char *key, struct store_fault *fault)
 {
     _cleanup_buffer_ struct buffer answer = {0};
+    struct s3 *s = (struct s3 *)store;
     struct s3_ask ask = {.method = "DELETE", .verb = "remove", .key = key};
-    if (s3_talk((struct s3 *)store, &ask, S3_ANSWER_MAX, &answer, NULL, NULL, fault) == 0)
+    if (s3_talk(s, &ask, S3_ANSWER_MAX, &answer, NULL, NULL, fault) == 0)
         return 0;
-    if (!fault->absent || strstr(fault->error.text, "bucket"))
+    if (!fault->absent || s->no_bucket)
         return -1;
     *fault = (struct store_fault){0};
     return 0;

@@ -42,10 +42,14 @@ void s3_sha256(struct slice bytes, char out[SHA256_HEX])
     hex(digest, out);
 }
 
-int s3_sha256_file(int fd, int64_t at, int64_t n, char out[SHA256_HEX])
+int s3_sha256_file(const struct s3 *s, int fd, int64_t at, int64_t n, char out[SHA256_HEX])
 {
     uint8_t digest[SHA256_DIGEST_SIZE], block[65536];
     struct sha256_ctx sum;
+    if (s->tls) {
+        strcpy(out, "UNSIGNED-PAYLOAD");
+        return 0;
+    }
     sha256_init(&sum);
     while (n > 0) {
         ssize_t got = pread(fd, block, (size_t)MIN(n, (int64_t)sizeof(block)), at);
@@ -139,6 +143,7 @@ int s3_begin(struct s3 *s, const struct s3_ask *ask, struct answer *ret_answer, 
     _cleanup_free_ char *url = url_of(s, ask), *what = s3_what(s, ask);
     struct fetch_fault why = {0};
     s->retry_after_us = -1;
+    s->no_bucket = false;
     if (target_parse(url, NULL, &t, &why) < 0)
         return take_fault(&why, fault);
     make_headers(s, ask);

@@ -16,9 +16,9 @@ static void require(bool holds)
         abort();
 }
 
-static void check_row(const struct rest_columns *c, const struct rest_row *row)
+static void check_row(const struct json_columns *c, const struct json_row *row)
 {
-    require(c->n <= REST_COLUMNS_MAX + 2);
+    require(c->n <= JSON_COLUMNS_MAX + 2);
     for (size_t i = 0; row->cells && row->reason == SOURCE_TAKEN && i < c->n; i++)
         if (row->cells[i].p)
             require(text_is_utf8(row->cells[i].p, row->cells[i].n) &&
@@ -27,26 +27,26 @@ static void check_row(const struct rest_columns *c, const struct rest_row *row)
 
 static void read_rows(const struct rest_document *d, struct rest_body *b, bool open)
 {
-    struct rest_columns c;
-    struct rest_row_reader reader;
+    struct json_columns c;
+    struct json_row_reader reader;
     struct json_token t;
-    struct rest_row row;
-    rest_columns_init(&c);
-    rest_row_reader_init(&reader);
+    struct json_row row;
+    json_columns_init(&c);
+    json_row_reader_init(&reader);
     c.open = open;
-    c.key = open ? SIZE_MAX : rest_columns_add(&c, SLICE("id"));
-    c.updated = open ? SIZE_MAX : rest_columns_add(&c, SLICE("updated_at"));
+    c.key = open ? SIZE_MAX : json_columns_add(&c, SLICE("id"));
+    c.updated = open ? SIZE_MAX : json_columns_add(&c, SLICE("updated_at"));
     rest_document_begin(d, b);
     while (rest_document_row(d, b, &t) > 0) {
-        if (!rest_row_read(&reader, &c, &t, &row))
+        if (!json_row_read(&reader, &c, &t, &row))
             break;
         check_row(&c, &row);
         if (row.key.p && row.updated.p)
             rest_compare(row.key, row.updated);
     }
     require(b->fault == REST_BODY_GOOD);
-    rest_row_reader_done(&reader);
-    rest_columns_done(&c);
+    json_row_reader_done(&reader);
+    json_columns_done(&c);
 }
 
 static void check_same(const struct json_token *a, const struct json_token *b)

@@ -10,8 +10,11 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
+
+import yaml
 
 import lake_reader
 import office as practice
@@ -23,12 +26,10 @@ from test_duckdb import SANITIZED
 
 OMOP = pathlib.Path(__file__).resolve().parents[2] / "setup/omop"
 JOB = "omop"
-TRANSFORM = ["tables.sql", "input.sql", "care_site.sql", "provider.sql"]
-TABLES = {"care_site": {"key": "care_site_id"}, "provider": {"key": "provider_id", "references": "care_site_id=care_site"},
-          "care_site_key": {"key": "kind, value", "references": "care_site_id=care_site"},
-          "provider_key": {"key": "kind, value", "references": "provider_id=provider"}}
-COLUMNS = ["ProviderName", "ProviderID", "NPI", "Specialty", "SiteName", "SourceID", "SpecSource", "IDSource"]
-OPTIONAL = {"SpecSource", "IDSource"}
+SHIPPED = yaml.safe_load((OMOP / "harmonize.yaml").read_text(encoding="utf-8"))["jobs"][JOB]
+TRANSFORM = [pathlib.Path(f).name for f in re.split(r",\s*", SHIPPED["transform"])]
+TABLES = SHIPPED["tables"]
+COLUMNS = [c.rstrip("?") for c in re.split(r",\s*", SHIPPED["sources"]["provider_file"]["columns"])]
 PARTNER = """
 CREATE TABLE care_site(care_site_id bigint PRIMARY KEY, care_site_name text, place_of_service text, location_id bigint);
 CREATE TABLE provider(provider_id bigint PRIMARY KEY, provider_name text, npi text, specialty text, site_name text, source_id text,
@@ -115,7 +116,8 @@ def as_csv(rows, columns=None):
 
 
 def as_json(rows):
-    return json.dumps(rows, ensure_ascii=False, indent=1).encode()
+    """Each element begins a line."""
+    return ("[\n" + ",\n".join(json.dumps(r, ensure_ascii=False) for r in rows) + "\n]\n").encode()
 
 
 def as_ndjson(rows):
@@ -152,9 +154,8 @@ class Site:
         self.state.mkdir(mode=0o700, exist_ok=True)
         self.stores = {"drop": drop.config(), "lake": lake.config()}
         self.databases = {"partner": {"url": partner.url()}} if partner else {}
-        self.job = {"kind": "harmonize", "sources": sources(partner is not None), "transform": self.transform(),
-                    "variables": "unknown_care_site=create", "lake": "lake", "tables": TABLES, "max_rejected": 100,
-                    "retry_after": "1s", **({"memory_max": "2GB"} if SANITIZED else {})}
+        self.job = {**{k: v for k, v in SHIPPED.items() if k != "schedule"}, "sources": sources(partner is not None),
+                    "transform": self.transform(), "max_rejected": 100, "memory_max": "2GB" if SANITIZED else "256MB"}
         self.more = {}
 
     def transform(self, *more):
@@ -210,10 +211,8 @@ class Site:
 
 
 def sources(tables=True):
-    found = {"partner_site": {"database": "partner", "table": "public.care_site"},
-             "partner_provider": {"database": "partner", "table": "public.provider"}} if tables else {}
-    return {**found, "provider_file": {"store": "drop", "prefix": "provider/", "pattern": "*",
-                                       "columns": ", ".join(c + "?" * (c in OPTIONAL) for c in COLUMNS)}}
+    """The shipped ones; of the files alone where there is no database."""
+    return {name: dict(source) for name, source in SHIPPED["sources"].items() if tables or "store" in source}
 
 
 def over(process, timeout=180):

@@ -120,7 +120,7 @@ def by_log(folder, version):
 # What must hold of every state that a reader can see.
 
 KEYS = {"care_site": ("care_site_id",), "provider": ("provider_id",), "care_site_key": ("kind", "value"), "provider_key": ("kind", "value"),
-        "delivery": ("source", "object", "etag")}
+        "delivery": ("source", "object", "etag", "taken_at")}
 REFERENCES = [("provider", "care_site_id", "care_site"), ("care_site_key", "care_site_id", "care_site"), ("provider_key", "provider_id", "provider")]
 
 

@@ -5,7 +5,6 @@ pries, a full disk, Postgres dying. Each end is told with its stage and what to 
 import contextlib
 import gzip
 import os
-import resource
 import subprocess
 
 import pytest
@@ -64,7 +63,6 @@ REFUSED = {
     "json.csv": (as_json(ROWS), "wrong_format"),
     "csv.json": (as_csv(ROWS), "wrong_format"),
     "csv.ndjson": (as_csv(ROWS), "wrong_format"),
-    "plain.csv.gz": (as_csv(ROWS), "wrong_format"),
     "no-npi.csv": (as_csv(ROWS, ["ProviderName", "ProviderID", "Specialty", "SiteName", "SourceID"]), "missing_column"),
     "cut.csv.gz": (gzip.compress(as_csv([marked(i) for i in range(1, 400)]))[:-300], "truncated_object"),
     "cut.json": (as_json(ROWS)[:-40], "truncated_object"),
@@ -200,10 +198,11 @@ def test_503_is_survived(s3_site):
     assert len(v.rows("provider")) == 1
 
 
-def test_503_for_ever(s3_site):
+def test_a_lake_that_may_not_be_written(s3_site):
+    """Nothing is lost: the next run takes what was delivered."""
     s3_site.deliver("a.csv", [row(1)])
-    s3_site.proxy.rule = lambda r: Answer() if r.method == "PUT" else None
-    fails(s3_site, "load", "asked too often")
+    s3_site.proxy.rule = lambda r: Answer(status=403, code="AccessDenied") if r.write else None
+    fails(s3_site, "load", s3_site.lake.bucket.url)
     s3_site.proxy.rule = None
     s3_site.harmonized()
 
@@ -276,7 +275,6 @@ SECRET = "secret-of-another-4711"
 @pytest.mark.parametrize("text", [
     "CREATE TABLE x AS SELECT * FROM read_csv('{home}/secret.csv')",
     "CREATE TABLE x AS SELECT * FROM read_text('{home}/sql/../secret.csv')",
-    "CREATE TABLE x AS SELECT * FROM read_text('{home}/sql/link.csv')",
     "CREATE TABLE x AS SELECT * FROM '{home}/secret.csv'",
     "CREATE TABLE x AS SELECT * FROM glob('{home}/*.csv'); SELECT CAST(file AS INTEGER) FROM x",
     "COPY (SELECT 1) TO '{home}/out.csv'",
@@ -293,7 +291,6 @@ def test_sql_that_pries(site, text):
     site.deliver("a.csv", [row(1)])
     (site.home / "secret.csv").write_text(f"a\n{SECRET}\n")
     (site.home / "sql").mkdir()
-    (site.home / "sql/link.csv").symlink_to(site.home / "secret.csv")
     with_sql(site, text.format(home=site.home, state=site.state, lake=site.lake.folder))
     done = fails(site, "transform", "own.sql")
     assert SECRET not in done.words
@@ -322,17 +319,17 @@ def test_a_full_disk(tmp_path, programs_built, what):
     try:
         lake = Folder(tmp_path / ("disk/lake" if what == "lake" else "lake"))
         site = Site(tmp_path, None, Folder(tmp_path / "drop"), lake, "disk/state" if what == "state" else "state")
-        site.deliver("a.csv", [row(i) for i in range(20_000)])
+        n = 20_000
+        if what == "state":  # more than there is memory for: it is put on the disk
+            n, site.job["memory_max"] = 300_000, "128MB"
+        site.deliver("a.csv", [row(i) for i in range(n)])
         fails(site, "load" if what == "lake" else "stage", "space" if what == "lake" else "")
         subprocess.run(["mount", "-o", "remount,size=1g", tmp_path / "disk"], check=True)
+        site.job["memory_max"] = "512MB"
         _, v = site.harmonized()
-        assert len(v.rows("provider")) == 20_000
+        assert len(v.rows("provider")) == n
     finally:
         subprocess.run(["umount", "-l", tmp_path / "disk"], check=True)
-
-
-def limit_files():
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
 
 
 # Postgres.

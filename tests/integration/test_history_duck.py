@@ -67,6 +67,7 @@ def test_types_are_found_out(db):
     assert again["unchanged"] == 3 and again["notes"] == ""
 
 
+@pytest.mark.slow
 def test_more_than_the_first_thousand_rows(db):
     """What comes after the sample widens the tables while they are filled."""
     rows = [[str(i), "1", "2024-01-01", None, "x"] for i in range(5000)]
@@ -104,6 +105,7 @@ WIDER = [  # on record, then; the type afterwards; is the new cell another one?
     ("1", "12345678901234567890", "text/bigint", True), ("2024-01-01", "2024-02-30", "text/date", True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before, after, became, is_change", WIDER)
 def test_widening(db, before, after, became, is_change):
     """The row that widens, one with the value that was there before, and one that never changes."""

@@ -67,6 +67,7 @@ def test_statistics_are_bounds(lake, worker):
     ("SELECT 1::BIGINT id, now()::TIMESTAMP t", ["column t", "TIMESTAMPTZ"]),
     ("SELECT 1::BIGINT id, [1] AS l", ["column l", "cast"]),
     ("SELECT 1::BIGINT id, 1::HUGEINT h", ["column h", "DECIMAL(38,0)"]),
+    ("SELECT 1::BIGINT id, 2 AS \"a b\"", ["'a b'", "another name"]),
     ("SELECT 1::INTEGER id", ["column id", "BIGINT in the lake", "INTEGER in the rows"]),
     ("SELECT 'a' AS other", ["column id", "key", "not in the rows"]),
 ])
@@ -104,9 +105,9 @@ def test_rows_that_are_there_change_nothing(lake, worker):
 
 def test_columns_come(lake, worker):
     worker.put("p", "SELECT i::BIGINT id, 'a' AS s FROM range(3) r(i)")
-    worker.put("p", "SELECT 5::BIGINT AS \"new one\", 1::BIGINT ID")
-    assert worker.open("p")["columns"] == [["id", "BIGINT"], ["s", "VARCHAR"], ["new one", "BIGINT"]]
-    assert worker.read("p", -1, 'id, s, "new one"') == [["0", "a", None], ["1", None, "5"], ["2", "a", None]]
+    worker.put("p", "SELECT 5::BIGINT AS new_one, 1::BIGINT ID")
+    assert worker.open("p")["columns"] == [["id", "BIGINT"], ["s", "VARCHAR"], ["new_one", "BIGINT"]]
+    assert worker.read("p", -1, "id, s, new_one") == [["0", "a", None], ["1", None, "5"], ["2", "a", None]]
     assert worker.put("p", "SELECT 2::BIGINT id, 'a' AS s, NULL::BIGINT AS later") == 2
     assert worker.change["unchanged"] == 1 and "add" not in lake.entry("p", 2)
     assert worker.put("p", "SELECT 2::BIGINT id, 'a' AS s, 6::BIGINT AS later") == 3
@@ -127,6 +128,17 @@ def test_few_rows_do_not_make_many_files(worker):
     state = worker.open("p")
     assert state["rows"] == 40 and len(state["files"]) < 14
     assert worker.read("p", 30, "count(*)") == [["31"]]
+
+
+def test_wide_rows_fit_into_little_memory(lake):
+    """A hundred megabytes of rows, of which a row group of the usual number would be too large: written, and merged."""
+    little = lake.worker("little", "--memory-max", 96)
+    wide = "SELECT i::BIGINT id, repeat(md5(i::VARCHAR), 30) || '{}' AS raw FROM range(100000) r(i)"
+    assert little.put("p", wide.format("")) == 0
+    assert little.put("p", wide.format("x") + " WHERE i % 10 = 0 UNION ALL SELECT 999999, 'new'") == 1
+    assert {k: little.change[k] for k in ("inserted", "updated", "unchanged")} == \
+        {"inserted": 1, "updated": 10000, "unchanged": 0}
+    assert little.read("p", -1, "count(*), count(DISTINCT id)") == [["100001", "100001"]]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from programs import BUILD
+from s3_server import Answer, Behaviour, Cut, Refuse, S3Proxy, S3Server, Then
 from test_duckdb import DUCKDB
 
 OBJECTS_CAT = BUILD / "tests/unit/job/objects_cat"
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.skipif(not DUCKDB, reason="built without DuckDB: run se
 class Folder:
     def __init__(self, tmp_path):
         self.path = tmp_path / "drop"
-        self.path.mkdir()
+        self.path.mkdir(parents=True)
         self.second = 1_700_000_000
 
     def config(self):
@@ -45,13 +46,34 @@ def folder(tmp_path):
     return Folder(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with S3Server(tmp_path_factory.mktemp("s3") / "server") as server:
+        yield server
+
+
+class AsConfigured:
+    """A bucket, by way of a proxy or not."""
+
+    def __init__(self, bucket, proxy=None):
+        self.bucket, self.proxy = bucket, proxy
+        self.put, self.remove = bucket.put, bucket.remove
+
+    def config(self):
+        return {"url": self.bucket.url, "endpoint": (self.proxy or self.bucket).endpoint,
+                "credentials_file": str(self.bucket.credentials)}
+
+
 @pytest.fixture
-def bucket(tmp_path):
-    s3 = pytest.importorskip("harmonize_s3")
-    if "VERSITYGW" not in os.environ:
-        pytest.skip("no S3 server: VERSITYGW names none")
-    with s3.a_server(tmp_path / "s3") as server:
-        yield s3.Bucket(server, "drop")
+def bucket(server):
+    return AsConfigured(server.bucket(f"drop-{len(server.buckets)}"))
+
+
+@pytest.fixture
+def proxy(server, bucket):
+    with S3Proxy(server) as proxy:
+        bucket.proxy = proxy
+        yield proxy
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -282,7 +304,7 @@ def test_nothing_new_is_no_fault(drop, run):
     assert got.shown == [[], [], []]
 
 
-def test_a_store_that_is_not_there(folder, bucket, run, tmp_path):
+def test_a_store_that_is_not_there(folder, bucket, run):
     bad = folder.config()
     bad["url"] += "/nothing"
     one = {"name": "files", "store": bad, "prefix": "", "columns": COLUMNS}
@@ -291,9 +313,7 @@ def test_a_store_that_is_not_there(folder, bucket, run, tmp_path):
     one["store"] = {**bucket.config(), "url": "s3://no-such-bucket"}
     got = run(bucket, sources=[one])
     assert got.fault and not got.fault["transient"] and "no-such-bucket" in got.fault["fault"]
-    denied = tmp_path / "denied"
-    denied.write_text("partner:another-secret\n")
-    denied.chmod(0o600)
+    denied = bucket.bucket.write_credentials("denied.keys", bucket.bucket.access, "another-secret")
     one["store"] = {**bucket.config(), "credentials_file": str(denied)}
     got = run(bucket, sources=[one])
     assert got.fault and not got.fault["transient"] and "another-secret" not in json.dumps(got.fault)
@@ -331,27 +351,50 @@ def test_a_date_of_the_future_is_no_matter(folder, run):
     assert len(run(folder, ROWS).good().shown[0]) == 1
 
 
-def test_objects_that_go_or_change_before_they_are_read_are_noted(drop, tmp_path):
-    """Of a bucket those that are not fetched ahead."""
-    long = Folder.__new__(Folder)
-    long.path, long.second = tmp_path / "long", 1_700_000_000
+def test_files_that_go_or_change_before_they_are_read_are_noted(folder, tmp_path):
+    long = Folder(tmp_path / "another")
     long.put("a.csv", b"name,npi\n" + b"A,1\n" * 800_000)
     for i in range(100):
-        drop.put(f"provider/{i:03}.csv", csv(f"N{i},1"))
+        folder.put(f"provider/{i:03}.csv", csv(f"N{i},1"))
 
     def meanwhile():
         for i in range(90, 100):
-            drop.remove(f"provider/{i:03}.csv")
+            folder.remove(f"provider/{i:03}.csv")
         for i in range(80, 85):
-            drop.put(f"provider/{i:03}.csv", csv(f"N{i},22"))
+            folder.put(f"provider/{i:03}.csv", csv(f"N{i},22"))
 
     run = StoppedRun(tmp_path)
     run.meanwhile = meanwhile
     sources = [{"name": "long", "store": long.config(), "prefix": "", "columns": COLUMNS},
-               {"name": "files", "store": drop.config(), "prefix": "provider/", "columns": COLUMNS}]
-    got = run(drop, "SELECT count(*), count(*) FILTER (npi = '22') FROM staged.files",
+               {"name": "files", "store": folder.config(), "prefix": "provider/", "columns": COLUMNS}]
+    got = run(folder, "SELECT count(*), count(*) FILTER (npi = '22') FROM staged.files",
               "SELECT count(*), count(refused) FROM staged.delivery", "SELECT count(*) FROM staged.long", sources=sources).good()
     assert got.shown == [[["85", "0"]], [["86", "0"]], [["800000"]]]
     assert len(got.notes) == 2, got.notes
     assert "10 objects were gone" in got.notes[0] and "provider/090.csv" in got.notes[0]
     assert "5 objects became others" in got.notes[1] and "provider/080.csv" in got.notes[1]
+
+
+@pytest.mark.parametrize("goes", [True, False])
+def test_an_object_that_goes_or_changes_before_it_is_fetched_is_noted(bucket, proxy, run, goes):
+    bucket.put("provider/a.csv", csv("Ann,1"))
+    proxy.plan(Behaviour(), Then(lambda: bucket.remove("provider/a.csv") if goes else bucket.put("provider/a.csv", csv("Bob,22"))))
+    got = run(bucket, ROWS, DELIVERIES).good()
+    assert got.shown == [[], []] and len(got.notes) == 1
+    assert "provider/a.csv" in got.notes[0] and ("were gone" if goes else "became others") in got.notes[0]
+    assert len(run(bucket, ROWS).good().shown[0]) == (0 if goes else 1)
+
+
+def test_a_store_that_breaks_now_and_then(bucket, proxy, run):
+    for i in range(20):
+        bucket.put(f"provider/{i:02}.csv", csv(*(f"N{k},{k}" for k in range(100))))
+    proxy.plan(Answer(503), Behaviour(), Refuse(), Cut(at=20), Answer(500), Behaviour(), Cut(at=100, reset=True), Answer(429))
+    got = run(bucket, "SELECT count(*), count(DISTINCT _object) FROM staged.files").good()
+    assert got.shown == [[["2000", "20"]]] and got.notes == []
+
+
+def test_what_breaks_for_long_is_a_transient_fault(bucket, proxy, run):
+    bucket.put("provider/a.csv", csv("Ann,1"))
+    proxy.plan(*[Answer(503)] * 1000)
+    got = run(bucket)
+    assert got.fault["transient"] and got.fault["fault"].startswith("extract: the source files, attempt 3")

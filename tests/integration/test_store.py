@@ -429,6 +429,13 @@ def test_what_a_server_refuses(bucket, proxy, status, code, headers, words, flag
         assert len(proxy.requests) == 1
 
 
+def test_a_server_that_tells_what_was_not_there_to_be_removed(bucket, proxy):
+    proxy.plan(Answer(404, "NoSuchKey"))
+    with Store(bucket.address(proxy, "/a-bucket")) as s:
+        s.good("remove", "k")
+        assert proxy.asked("DELETE") == [f"/{bucket.name}/a-bucket/k"]
+
+
 # What breaks.
 
 BROKEN = [Answer(503, "SlowDown"), Answer(500, "InternalError"), Answer(429, "TooManyRequests"), Answer(502, body=b""),
@@ -641,7 +648,11 @@ def test_by_tls(tmp_path):
         bucket = server.bucket("drop")
         with Store([*bucket.address(), f"ca_file={certificate}"]) as s:
             s.good("put_new", "k", "v")
-            assert s.keys() == ["k"]
+            (tmp_path / "in").write_bytes(NOISE)
+            s.good("put_file", "f", str(tmp_path / "in"))
+            s.good("get_file", "f", "", str(tmp_path / "out"))
+            assert (tmp_path / "out").read_bytes() == NOISE
+            assert s.keys() == ["f", "k"]
         with Store(bucket.address()) as s:
             s.bad("list", "", "", 1, words="certificate")
 

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+import lake_reader
 from programs import INGESTCTL
 from servers import free_port, wait_until
 
@@ -24,7 +25,7 @@ stores:
   lake: {{url: 'file://{home}/lake/${{tenant}}'}}
 jobs:
   tick: {{kind: query, schedule: every 1s, sql: tick.sql}}
-  omop: {{kind: harmonize, sources: {{files: {{store: drop, columns: A}}}}, transform: tick.sql, lake: lake,
+  omop: {{kind: harmonize, sources: {{files: {{store: drop, columns: A}}}}, transform: 'omop/tables.sql, omop/fill.sql', lake: lake,
     tables: {{provider: {{key: provider_id}}}}}}
 """
 
@@ -39,6 +40,9 @@ class Clinic:
         self.template = self.home / "clinic.yaml"
         self.write_template()
         (self.home / "tick.sql").write_text("SELECT 1;")
+        (self.home / "omop").mkdir()
+        (self.home / "omop/tables.sql").write_text("CREATE TABLE out.provider (provider_id VARCHAR NOT NULL, tenant VARCHAR);")
+        (self.home / "omop/fill.sql").write_text("INSERT INTO out.provider SELECT A, getvariable('tenant') FROM staged.files;")
 
     def write_template(self, old="", new="", more=""):
         text = TEMPLATE.format(home=self.home)
@@ -254,6 +258,26 @@ def test_a_daemon_refuses_what_check_refuses(clinic):
     daemon.start(wait=False)
     assert daemon.wait(20) == 1
     assert f"{clinic.template}:4:17: postgres.url: DATABASE_URL is neither among" in daemon.log_text()
+
+
+def test_each_has_a_lake_of_its_own(clinic):
+    """One template, two drops, two lakes: the daemon of each makes the folders that it needs, and its pointer names it."""
+    for name in ("north", "south"):
+        for folder in (f"drop/{name}", f"lake/{name}"):
+            (clinic.home / folder).mkdir(parents=True)
+        (clinic.home / f"drop/{name}/a.csv").write_text(f"A\n{name}-1\n{name}-2\n")
+        clinic.start(name)
+        code, run = clinic.ctl("--tenant", name, "run", "omop", "--wait")
+        assert code == DONE and run["status"] == "done", run
+    for name in ("north", "south"):
+        lake = lake_reader.view(clinic.home / "lake" / name)
+        assert lake.pointer["tenant"] == name and lake.pointer["job"] == "omop"
+        assert sorted((r["provider_id"], r["tenant"]) for r in lake.rows("provider")) == [(f"{name}-1", name), (f"{name}-2", name)]
+        assert stat.S_IMODE((clinic.home / f"state-{name}/harmonize").stat().st_mode) & 0o002 == 0
+    # Without the daemon, by hand: the same file, and nothing is new.
+    done = clinic.raw("--tenant", "north", "run", "omop", "--local")
+    assert done.returncode == DONE, done.stderr
+    assert len(lake_reader.pointers(clinic.home / "lake/north")) == 1
 
 
 def test_files_of_one_are_closed_to_others(clinic):

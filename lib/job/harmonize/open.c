@@ -9,8 +9,6 @@
 #include <cjson/cJSON.h>
 #include <libgen.h>
 
-#define BESIDE (UINT64_C(32) << 20)
-
 /* ---- stores ---- */
 
 int harmonize_store_fault(struct db_fault *fault, const struct store_fault *from)
@@ -92,12 +90,10 @@ static void choose_folders(const struct harmonize *h, const char *cache, struct 
         add_folder(to, folder_of(h->job->transform.list[i]));
 }
 
-/* About half: what it does not count (its code, its heap's gaps, what is fetched ahead) is as much again, and 64 MB. */
-static int64_t duck_memory(const struct harmonize *h)
-{
-    uint64_t max = h->spec->memory_max, half = max / 2;
-    return (int64_t)MAX(half > BESIDE ? half - BESIDE : 0, max / 4);
-}
+/* Tables lie in a database in memory, which spills what is beyond the limit to the temporary folder: in the file each row would be
+ * packed and written twice, for one run that reads it once. */
+#define MAKE_SQL                                                                                             \
+    "ATTACH ':memory:' AS ingestd; USE ingestd; CREATE SCHEMA staged; CREATE SCHEMA lake; CREATE SCHEMA out"
 
 static int open_duck(struct harmonize *h, const char *cache, struct db_fault *fault)
 {
@@ -109,11 +105,11 @@ static int open_duck(struct harmonize *h, const char *cache, struct db_fault *fa
         .files_folders = (const char *const *)folders.list,
         .n_files_folders = folders.n,
         .scratch = true,
-        .memory_max = duck_memory(h),
+        .memory_max = (int64_t)(h->spec->memory_max / 2), /* what it does not count is nearly as much again */
     };
     if (db_open(url, &options, &h->duck, fault) < 0)
         return -1;
-    return db_script(h->duck, "CREATE SCHEMA staged; CREATE SCHEMA lake; CREATE SCHEMA out", NULL, fault);
+    return db_script(h->duck, MAKE_SQL, NULL, fault);
 }
 
 /* ---- the lake ---- */

@@ -88,7 +88,10 @@ START_TEST(a_tenant_is_its_template_with_its_values)
     ck_assert_str_eq(c->postgres.url, "postgresql://u@db.north/north");
     ck_assert_str_eq(c->stores[0].url, "s3://drop/north");
     ck_assert_str_eq(c->stores[2].url, "s3://outer-north");
-    ck_assert(c->stores[0].of_tenant && c->stores[1].of_tenant && !c->stores[2].of_tenant);
+    ck_assert(c->stores[0].of_tenant && c->stores[1].of_tenant && c->stores[2].of_tenant);
+    put("tenants/south.yaml", "template: ../clinic.yaml\nvalues: {HOST: h}\n");
+    _cleanup_(config_freep) struct config *other = read_good("tenants/south.yaml");
+    ck_assert(other->stores[0].of_tenant && !other->stores[2].of_tenant); /* it has its default */
     /* What is relative begins at the template. */
     _cleanup_free_ char *sql = path_of("q.sql");
     ck_assert_str_eq(c->jobs[0].sql, sql);

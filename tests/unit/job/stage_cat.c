@@ -78,11 +78,11 @@ static struct db *open_duck(const cJSON *input, const char *folder)
     struct db *duck;
     struct db_fault fault;
     _cleanup_free_ char *url = xasprintf("duckdb://%s/stage.duckdb", folder);
-    const char *const folders[] = {text(input, "lake") ? text(input, "lake") : folder};
+    const char *const folders[] = {folder, text(input, "lake")};
     const struct db_options options = {.memory_max = number(input, "memory", 256 << 20),
         .threads = number(input, "threads", 0),
         .files_folders = folders,
-        .n_files_folders = 1,
+        .n_files_folders = folders[1] ? 2 : 1,
         .scratch = true};
     if (db_open(url, &options, &duck, &fault) == 0)
         return duck;

@@ -13,8 +13,9 @@
 static void step(void)
 {
     static int n, at = -1;
+    const char *word = getenv("KILL_AT");
     if (at < 0)
-        at = getenv("KILL_AT") ? atoi(getenv("KILL_AT")) : 0;
+        at = word ? atoi(word) : 0;
     if (++n == at)
         raise(SIGKILL);
 }

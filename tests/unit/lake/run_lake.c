@@ -19,6 +19,7 @@
 #include "util/text.h"
 
 #include <getopt.h>
+#include <sys/resource.h>
 
 struct run {
     struct store *store;
@@ -26,12 +27,20 @@ struct run {
     struct lake *lake;
     struct lake_table *table; /* what the change was made from */
     struct lake_change change;
-    int64_t began_us;
+    int64_t began_us, cpu_us;
 };
+
+static int64_t cpu_us(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * US_PER_SEC + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
+}
 
 static int answer(struct run *r, cJSON *line)
 {
     cJSON_AddNumberToObject(line, "us", (double)(clock_mono_us() - r->began_us));
+    cJSON_AddNumberToObject(line, "cpu_us", (double)(cpu_us() - r->cpu_us));
     print(line);
     fflush(stdout);
     return 0;
@@ -229,6 +238,7 @@ static void run_line(struct run *r, char *line)
     struct db_fault fault = {0};
     const char *word = strsep(&line, " ");
     r->began_us = clock_mono_us();
+    r->cpu_us = cpu_us();
     for (size_t i = 0; i < N_ELEMENTS(words); i++)
         if (strcmp(words[i].word, word) == 0 && words[i].run(r, line ? line : (char[]){""}, &fault) < 0) {
             print_fault(&fault);

@@ -1,4 +1,4 @@
-#include "source/rest_row.h"
+#include "source/json_row.h"
 
 #include <strings.h>
 
@@ -6,14 +6,14 @@
 
 /* ---- columns ---- */
 
-void rest_columns_init(struct rest_columns *c)
+void json_columns_init(struct json_columns *c)
 {
-    *c = (struct rest_columns){.key = SIZE_MAX, .updated = SIZE_MAX};
-    c->names = xcalloc(REST_COLUMNS_MAX + 2, sizeof(*c->names));
-    c->slices = xcalloc(REST_COLUMNS_MAX + 2, sizeof(*c->slices));
+    *c = (struct json_columns){.key = SIZE_MAX, .updated = SIZE_MAX};
+    c->names = xcalloc(JSON_COLUMNS_MAX + 2, sizeof(*c->names));
+    c->slices = xcalloc(JSON_COLUMNS_MAX + 2, sizeof(*c->slices));
 }
 
-void rest_columns_done(struct rest_columns *c)
+void json_columns_done(struct json_columns *c)
 {
     for (size_t i = 0; i < c->n; i++)
         free(c->names[i]);
@@ -22,7 +22,7 @@ void rest_columns_done(struct rest_columns *c)
 }
 
 /* Rows have their members in one order: so the search begins where the last one ended. */
-static size_t find(const struct rest_columns *c, struct slice name, size_t *at)
+static size_t find(const struct json_columns *c, struct slice name, size_t *at)
 {
     for (size_t i = 0; i < c->n; i++) {
         size_t k = *at < c->n ? *at : 0;
@@ -34,7 +34,7 @@ static size_t find(const struct rest_columns *c, struct slice name, size_t *at)
 }
 
 /* The same without regard to capitals, of which ASCII's alone count. */
-static size_t find_folded(const struct rest_columns *c, struct slice name)
+static size_t find_folded(const struct json_columns *c, struct slice name)
 {
     for (size_t i = 0; c->fold && i < c->n; i++)
         if (c->slices[i].n == name.n && strncasecmp(c->slices[i].p, name.p, name.n) == 0)
@@ -42,12 +42,12 @@ static size_t find_folded(const struct rest_columns *c, struct slice name)
     return SIZE_MAX;
 }
 
-size_t rest_columns_add(struct rest_columns *c, struct slice name)
+size_t json_columns_add(struct json_columns *c, struct slice name)
 {
     size_t at = 0, found = find(c, name, &at);
     if (found != SIZE_MAX)
         return found;
-    if (c->n == REST_COLUMNS_MAX + 2 || (c->open && c->n == REST_COLUMNS_MAX))
+    if (c->n == JSON_COLUMNS_MAX + 2 || (c->open && c->n == JSON_COLUMNS_MAX))
         return SIZE_MAX;
     c->names[c->n] = xstrndup(name.p, name.n);
     c->slices[c->n] = (struct slice){c->names[c->n], name.n};
@@ -57,14 +57,14 @@ size_t rest_columns_add(struct rest_columns *c, struct slice name)
 
 /* ---- rows ---- */
 
-void rest_row_reader_init(struct rest_row_reader *r)
+void json_row_reader_init(struct json_row_reader *r)
 {
-    *r = (struct rest_row_reader){.json.lenient = true};
-    r->cells = xcalloc(REST_COLUMNS_MAX + 2, sizeof(*r->cells));
-    r->is_set = xcalloc(REST_COLUMNS_MAX + 2, sizeof(*r->is_set));
+    *r = (struct json_row_reader){.json.lenient = true};
+    r->cells = xcalloc(JSON_COLUMNS_MAX + 2, sizeof(*r->cells));
+    r->is_set = xcalloc(JSON_COLUMNS_MAX + 2, sizeof(*r->is_set));
 }
 
-void rest_row_reader_done(struct rest_row_reader *r)
+void json_row_reader_done(struct json_row_reader *r)
 {
     json_done(&r->json);
     free(r->cells);
@@ -73,7 +73,7 @@ void rest_row_reader_done(struct rest_row_reader *r)
 }
 
 /* There is room: the text of a row is never longer than the row. */
-static struct source_cell keep(struct rest_row_reader *r, struct slice s)
+static struct source_cell keep(struct json_row_reader *r, struct slice s)
 {
     char *p = r->text.p + r->text.n;
     memcpy(p, s.p, s.n);
@@ -82,7 +82,7 @@ static struct source_cell keep(struct rest_row_reader *r, struct slice s)
 }
 
 /* Blanks between the tokens go. */
-static struct source_cell keep_compact(struct rest_row_reader *r, struct slice s)
+static struct source_cell keep_compact(struct json_row_reader *r, struct slice s)
 {
     char *begin = r->text.p + r->text.n, *w = begin;
     bool quoted = false;
@@ -100,7 +100,7 @@ static struct source_cell keep_compact(struct rest_row_reader *r, struct slice s
     return (struct source_cell){begin, (size_t)(w - begin)};
 }
 
-static struct source_cell cell_of(struct rest_row_reader *r, const struct json_token *t)
+static struct source_cell cell_of(struct json_row_reader *r, const struct json_token *t)
 {
     switch (t->type) {
     case JSON_NULL:
@@ -119,7 +119,7 @@ static struct source_cell cell_of(struct rest_row_reader *r, const struct json_t
 }
 
 /* Why the member cannot be taken. */
-static enum source_reason judge(const struct rest_row_reader *r, size_t place, const struct json_token *t)
+static enum source_reason judge(const struct json_row_reader *r, size_t place, const struct json_token *t)
 {
     if (r->is_set[place])
         return SOURCE_DOUBLED_MEMBER;
@@ -130,7 +130,7 @@ static enum source_reason judge(const struct rest_row_reader *r, size_t place, c
 
 /* The member's place; SIZE_MAX: it is none of ours. False: there are too many. */
 static bool place_of(
-    struct rest_columns *c, struct slice key, size_t *at, enum source_reason *why, size_t *ret)
+    struct json_columns *c, struct slice key, size_t *at, enum source_reason *why, size_t *ret)
 {
     *ret = find(c, key, at);
     if (*ret == SIZE_MAX)
@@ -141,13 +141,13 @@ static bool place_of(
         *why = SOURCE_NUL_BYTE;
         return true;
     }
-    *ret = rest_columns_add(c, key);
+    *ret = json_columns_add(c, key);
     c->n_shown = c->n;
     return *ret != SIZE_MAX;
 }
 
 static bool read_members(
-    struct rest_row_reader *r, struct rest_columns *c, struct rest_row *row, bool *ret_too_many)
+    struct json_row_reader *r, struct json_columns *c, struct json_row *row, bool *ret_too_many)
 {
     struct json_token t;
     struct slice key;
@@ -176,20 +176,20 @@ static bool read_members(
     return r->json.fault == JSON_GOOD;
 }
 
-static struct slice cell_at(const struct rest_row_reader *r, size_t place)
+static struct slice cell_at(const struct json_row_reader *r, size_t place)
 {
     if (place == SIZE_MAX || !r->cells[place].p)
         return (struct slice){0};
     return (struct slice){r->cells[place].p, r->cells[place].n};
 }
 
-bool rest_row_read(
-    struct rest_row_reader *r, struct rest_columns *c, const struct json_token *row, struct rest_row *ret)
+bool json_row_read(
+    struct json_row_reader *r, struct json_columns *c, const struct json_token *row, struct json_row *ret)
 {
-    struct rest_row out = {.cells = r->cells};
+    struct json_row out = {.cells = r->cells};
     bool too_many = false;
     if (row->type != JSON_OBJECT) {
-        *ret = (struct rest_row){.reason = SOURCE_NOT_AN_OBJECT};
+        *ret = (struct json_row){.reason = SOURCE_NOT_AN_OBJECT};
         return true;
     }
     memset(r->cells, 0, c->n * sizeof(*r->cells)); /* beyond them nothing was ever set */
