@@ -31,7 +31,7 @@ DATABASES = {"postgres", "mysql", "duckdb", "memory", "files"}  # also where pag
 def pytest_addoption(parser):
     parser.addoption("--part", choices=("sample", "rest"),
                      help="sample: without the slow tests, and of those that run on several databases, or with several"
-                          " seeds, one each; of all these every other one")
+                          " seeds, one each; of all these a third")
 
 
 def name_of_twins(item):
