@@ -111,6 +111,17 @@ def test_an_array_on_one_line(site):
     assert [r["reason"] for r in v.rows("quarantine") if r["kind"] == "rejected"] == ["name_missing"]
 
 
+def test_npis_that_stand_for_none(site):
+    """Whoever has one is nobody else who has it."""
+    rows = [row(i, NPI=npi) for i, npi in enumerate(["0000000000", "0000000000", " 9999999999 ", "9999999999", "1111111112"], 1)]
+    site.deliver("a.csv", rows + [row(6, NPI="1111111111", SourceID=None, ProviderID=None)])
+    _, v = site.harmonized()
+    assert sorted((r["provider_source_value"], r["npi"]) for r in v.rows("provider")) == \
+        [(r["SourceID"], r["NPI"] if r["NPI"] == "1111111112" else None) for r in rows]
+    assert sorted(r["reason"] for r in v.rows("quarantine") if r["target"] == "provider" and r["reason"] != "care_site_created") == \
+        ["identity_missing"] + ["npi_malformed"] * 4
+
+
 def test_too_many_rejected(site):
     site.job["max_rejected"] = 10
     site.deliver("a.csv", [row(i, NPI=None, ProviderName=None) for i in range(30)] + [row(i) for i in range(100, 150)])
