@@ -130,6 +130,21 @@ def test_too_many_rejected(site):
     site.harmonized()
 
 
+def test_names_that_are_hidden(site):
+    """What is still on its way lies there under such a name; `*` is not meant to take it, and no pattern at all neither."""
+    for pattern in ("*", None):
+        site.job["sources"]["provider_file"].pop("pattern", None)
+        if pattern:
+            site.job["sources"]["provider_file"]["pattern"] = pattern
+        site.deliver(".a.csv.Xy12", [row(1)], "csv")
+        site.deliver("b.csv", [row(2)])
+        _, v = site.harmonized()
+        assert {r["object"] for r in v.rows("delivery")} == {"provider/b.csv"}
+    site.job["sources"]["provider_file"]["pattern"] = ".*"
+    _, v = site.harmonized()
+    assert len(v.rows("provider")) == 2
+
+
 def test_a_new_column(site):
     """It is kept with the row, and hurts nobody; so is one that may be missing, and capitals mean nothing."""
     site.deliver("a.csv", [{**row(1), "Fax": "1"}])

@@ -93,10 +93,11 @@ static int next_record(struct spill *spill, struct db_value *ret_values, struct 
 
 /* ---- the listing ---- */
 
+/* A name that begins with a dot is of something that is still written, as by rsync: only a pattern with that dot means it. */
 static bool is_meant(const struct listing *l, const char *key)
 {
     const char *slash = strrchr(key, '/');
-    return !l->pattern || fnmatch(l->pattern, slash ? slash + 1 : key, 0) == 0;
+    return !l->pattern || fnmatch(l->pattern, slash ? slash + 1 : key, FNM_PERIOD) == 0;
 }
 
 static bool take_listed(void *arg, const struct store_object *o)
