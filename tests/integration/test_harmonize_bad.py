@@ -6,11 +6,12 @@ import contextlib
 import gzip
 import json
 import os
+import re
 import subprocess
 
 import pytest
 
-from harmonize_s3 import Answer, Bucket, Cut, Proxy, Refuse, a_server
+from harmonize_s3 import Answer, Bucket, Cut, Proxy, Refuse, Rewrite, a_server
 from harmonize_site import MARKER, Folder, Partner, Site, as_csv, as_json, as_ndjson, over, packed, row
 from servers import StallProxy, wait_until
 
@@ -195,6 +196,36 @@ def test_a_list_without_end(s3_site):
 
 
 # Stores.
+
+def listed_with(fn):
+    """A rule: ETags of lists as fn makes them of their text."""
+    rewrite = Rewrite(lambda body: re.sub(b"<ETag>(.*?)</ETag>", lambda m: fn(m[1]), body))
+    return lambda r: rewrite if r.listing and "provider" in r.target and "_delta_log" not in r.target else None
+
+
+def test_a_list_without_etags(s3_site):
+    """Size and time stand in for them."""
+    s3_site.proxy.rule = listed_with(lambda etag: b"")
+    s3_site.deliver("a.csv", [row(1)])
+    _, v = s3_site.harmonized()
+    said, again = s3_site.harmonized(v)
+    assert said["nothing_new"] and len(v.rows("provider")) == 1
+    s3_site.deliver("a.csv", [row(1), row(2)])
+    _, v = s3_site.harmonized(v)
+    assert len(v.rows("provider")) == 2 and len(v.rows("delivery")) == 2
+
+
+@pytest.mark.parametrize("fn", [lambda e: b"<ETag>W/" + e + b"</ETag>", lambda e: b"<ETag>0123</ETag>"], ids=["weak", "other"])
+def test_a_list_with_other_etags(s3_site, fn):
+    """Nothing would ever be taken."""
+    s3_site.deliver("a.csv", [row(1)])
+    s3_site.deliver("b.csv", [row(2)])
+    s3_site.proxy.rule = listed_with(fn)
+    fails(s3_site, "none of the 2 new objects could be taken", "ETag", "endpoint")
+    s3_site.proxy.rule = None
+    _, v = s3_site.harmonized()
+    assert len(v.rows("provider")) == 2
+
 
 def test_a_bucket_that_is_gone(s3_site):
     s3_site.stores["drop"]["url"] = "s3://nowhere"
