@@ -156,6 +156,15 @@ char *store_path(const struct store *s, const char *key)
     return s->driver->path && !store_key_wrong(key) ? s->driver->path(s, key) : NULL;
 }
 
+int store_descriptor(struct store *s, const char *key, const char *etag, struct store_fault *fault)
+{
+    if (check_key(s, key, fault) < 0)
+        return -1;
+    return s->driver->descriptor
+               ? s->driver->descriptor(s, key, etag, fault)
+               : store_fault_set(fault, false, "%s in %s is no file of this machine", key, s->label);
+}
+
 int store_list(struct store *s, const char *prefix, const char *after, store_listed *fn, void *arg,
     struct store_fault *fault)
 {

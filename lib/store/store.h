@@ -49,6 +49,9 @@ const char *store_label(const struct store *s);
 /* Of a folder the path of a key's file, a new string: it can be read there without a copy. NULL of S3, and where a link is
  * in its way: links in a folder are not followed, and not listed. */
 char *store_path(const struct store *s, const char *key);
+/* The same of what others may write into: a descriptor, the caller's, of the file with that version (NULL: any). Whatever is put
+ * in its place meanwhile, /proc/self/fd/N is that file. S3 has none. */
+int store_descriptor(struct store *s, const char *key, const char *etag, struct store_fault *fault);
 
 struct store_object {
     const char *key;

@@ -1,6 +1,7 @@
 /*
  * Objects of a store. Which ones are new is found out first (objects_new.c). Those of a bucket are then fetched several ahead, while
- * another source may still be read; those of a folder of this machine are read where they lie. Each is opened as what it is,
+ * another source may still be read; those of a folder of this machine are read where they lie, by a descriptor: whoever may
+ * write there cannot have us read another file. Each is opened as what it is,
  * its rows are handed out, and its end is a delivery: taken, or refused as a whole.
  */
 #include "job/harmonize/feed.h"
@@ -43,6 +44,7 @@ struct objects_feed {
 
     struct new_object now; /* what is read, or was read last */
     char *path;
+    int fd;                /* of a folder's: path is that of it; else -1 */
     struct source *source; /* NULL: none is under way */
     int64_t line;          /* of its last row */
     struct source_fault why;
@@ -127,6 +129,7 @@ static void forget(struct objects_feed *o)
     new_objects_free(TAKE(o->fresh));
     store_free(TAKE(o->store));
     free(TAKE(o->path));
+    closep(&o->fd);
     while (o->n_told > 0)
         free(o->told[--o->n_told]);
     passed_done(&o->gone);
@@ -186,23 +189,19 @@ static int lose(struct objects_feed *o, const struct store_fault *why, struct db
     return 1;
 }
 
-/* Where it lies. 1, with no path for one that is passed over; 0: no more. */
+/* 1, with no path for one that is passed over; 0: no more. */
 static int find_file(struct objects_feed *o, struct db_fault *fault)
 {
-    struct store_object is;
     struct store_fault why = {0};
     *fault = (struct db_fault){0};
     int got = new_objects_next(o->fresh, &o->now, &fault->error);
     if (got <= 0)
         return got;
-    if (store_head(o->store, o->now.key, &is, &why) < 0)
+    o->fd = store_descriptor(o->store, o->now.key, o->now.etag, &why);
+    if (o->fd < 0)
         return lose(o, &why, fault);
-    if (strcmp(is.etag, o->now.etag) != 0)
-        why.changed = true;
-    else
-        o->path = store_path(o->store, o->now.key);
-    why.absent = !o->path && !why.changed;
-    return o->path ? 1 : lose(o, &why, fault);
+    o->path = xasprintf("/proc/self/fd/%d", o->fd);
+    return 1;
 }
 
 static int wait_for_file(struct objects_feed *o, struct db_fault *fault)
@@ -248,9 +247,7 @@ static int open_object(struct objects_feed *o, struct db_fault *fault)
     o->source = NULL;
     if (o->why.reason)
         return 0;
-    bool is_gone = access(o->path, F_OK) < 0; /* a file of a folder, since we looked: the list is made anew */
-    *fault =
-        (struct db_fault){.error = o->why.error, .transient = o->why.transient || o->why.restart || is_gone};
+    *fault = (struct db_fault){.error = o->why.error, .transient = o->why.transient || o->why.restart};
     return -1;
 }
 
@@ -260,6 +257,7 @@ static int begin_next(struct objects_feed *o, struct db_fault *fault)
     do {
         new_object_done(&o->now);
         free(TAKE(o->path));
+        closep(&o->fd);
         if (!o->fresh || (!o->fetcher && !is_folder(&o->feed)))
             return 2;
         int got = o->fetcher ? wait_for_file(o, fault) : find_file(o, fault);
@@ -451,6 +449,7 @@ struct feed *feed_of_objects(struct harmonize *h, const struct job_feed *spec)
     static const struct feed_driver driver = {false, prepare, open_feed, next, close_feed, free_feed};
     struct objects_feed *o = xnew(struct objects_feed);
     o->feed = (struct feed){.driver = &driver, .h = h, .spec = spec};
+    o->fd = -1;
     o->last = &o->first;
     pthread_mutex_init(&o->mutex, NULL);
     take_columns(o, &spec->columns);
