@@ -87,8 +87,7 @@ void store_tell_left_out(const struct store *s, uint64_t n)
     if (n > 0)
         log_warning("store", NULL,
             "%s of what is in %s is left out, as its name is no key: it is not UTF-8, or a part of it is "
-            "empty, . or .., "
-            "or it is too long. Have it renamed",
+            "empty, . or .., or it is too long, or, in a bucket, has a control character. Have it renamed",
             text_count(n, count), s->label);
 }
 

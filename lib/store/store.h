@@ -3,8 +3,9 @@
  * Objects under keys: an S3-compatible bucket, or a folder of this machine, behind one face. For workers alone: it blocks.
  * A driver is a struct of functions and a file. A store is one thread's; whoever works in several opens one in each.
  *
- * A key is UTF-8 of at most 1024 bytes, without NUL, not beginning with '/', with no part that is "", "." or "..". Keys are
- * below the store's own prefix: who has the store "s3://bucket/north" never sees, and cannot name, what is outside of it.
+ * A key is UTF-8 of at most 1024 bytes, without NUL, not beginning with '/', with no part that is "", "." or ".."; in a
+ * bucket also without control characters. Keys are below the store's own prefix: who has the store "s3://bucket/north" never
+ * sees, and cannot name, what is outside of it.
  */
 #include "util/error.h"
 
