@@ -176,7 +176,8 @@ def test_objects_are_taken_once(site):
 def test_tables_and_files(whole):
     """One percent changes, some are new, some go, objects come again; in every state all holds."""
     p = whole.partner
-    whole.deliver("a.csv", [row(i, NPI=f"{3000000000 + i}", SourceID=f"P{i}", SpecSource="Neuro", SiteName=f"Site {i % 12}") for i in range(1, 200, 2)])
+    rows = [row(i, NPI=f"{3000000000 + i}", SourceID=f"P{i}", SpecSource="Neuro", SiteName=f"Site {i % 12}") for i in range(1, 200, 2)]
+    whole.deliver("a.csv", rows)
     said, one = whole.harmonized()
     assert len(one.rows("provider")) == 1000 and len(one.rows("care_site")) == 11
     assert {s["name"]: s["rows"] for s in said["sources"]} == {"partner_site": 10, "partner_provider": 1000, "provider_file": 100}
@@ -184,7 +185,7 @@ def test_tables_and_files(whole):
     said, same = whole.harmonized(one)
     assert same.number == one.number and said["staged"] == 0, said
     # The same bytes again; in a bucket they have the same ETag.
-    whole.deliver("a.csv", [row(i, NPI=f"{3000000000 + i}", SourceID=f"P{i}", SpecSource="Neuro", SiteName=f"Site {i % 12}") for i in range(1, 200, 2)])
+    whole.deliver("a.csv", rows)
     _, same = whole.harmonized(one)
     assert same.content()["provider"] == one.content()["provider"]
     # One percent.
@@ -213,7 +214,8 @@ def test_selects_of_several_databases(tmp_path, postgres, programs_built):
         for i, p in enumerate(partners):
             p.care_site(1 + i, f"Site {i}")
             p.provider(1 + i, f"Ada Nr{i}", f"300000000{i}", site_name=f"Site {i}")
-        (tmp_path / "select.sql").write_text("SELECT provider_id, provider_name, npi, specialty, site_name, source_id, spec_source, id_source FROM provider;\n")
+        (tmp_path / "select.sql").write_text("SELECT provider_id, provider_name, npi, specialty, site_name, source_id, spec_source, id_source"
+                                             " FROM provider;\n")
         site.databases["other"] = {"url": partners[1].url()}
         site.job["sources"]["partner_provider"] = {"database": "other", "sql": str(tmp_path / "select.sql")}
         _, v = site.harmonized()
