@@ -13,7 +13,7 @@ SPECIALTIES = ["Cardiology", "Peds", "pediatrics", "Neuro ", "Oncology", "ORTHO"
 SITES = ["City Hospital", "Village Clinic", "Metro Med", "North Health Inst", "north health institute", "City Hosp.", "  City   Hospital ",
          "Univ Ctr", "Dept. of Health", None, "", "NULL", "ŒUVRE Clin", "y" * 60]
 TITLES = ["Dr. {}", "DR {}", "Prof. Dr. {}", "{}, MD", "{}, M.D.", "Ms {}", "Dr.{}", "{} , PhD, MD", "Mr. Mrs. {}"]
-BAD_NPIS = [None, "", "NULL", "12345", "123456789X", "12345678901", " {} ", "N/A", "{}0", "1234 567 890", "٣٤٥٦٧٨٩٠١٢"]
+BAD_NPIS = [None, "", "NULL", "12345", "123456789X", "12345678901", " {} ", "N/A", "{}0", "1234 567 890", "0000000000", " 9999999999", "٣٤٥٦٧٨٩٠١٢"]
 
 
 class People:

@@ -227,6 +227,41 @@ def test_selects_of_several_databases(tmp_path, postgres, programs_built):
             p.drop()
 
 
+@pytest.mark.parametrize("by", ["select", "revision", "full_every"])
+def test_what_is_in_quarantine_already(tmp_path, postgres, programs_built, by):
+    """Read in full again it is not written again; what is wrong in another way, or with another row, is."""
+    p = Partner(postgres)
+    try:
+        site = Site(tmp_path, p, Folder(tmp_path / "drop"), Folder(tmp_path / "lake"))
+        for i in range(1, 4):
+            p.provider(i, f"Dr. Ada Nr{i}", None, site_name=None)
+        site.deliver("a.csv", [row(11, ProviderName="Dr. Eve"), row(12, ProviderName=None), row(12, ProviderName=None)])
+        if by == "select":
+            (tmp_path / "select.sql").write_text("SELECT * FROM provider;\n")
+            site.job["sources"]["partner_provider"] = {"database": "partner", "sql": str(tmp_path / "select.sql")}
+        if by == "full_every":
+            site.job["full_every"] = "1ms"
+        _, v = site.harmonized()
+        first = v.rows("quarantine")
+        assert len([r for r in first if r["source"] == "partner_provider"]) == 6
+        assert len([r for r in first if r["reason"] == "name_missing"]) == 2, "rows that are the same, one behind the other, are two"
+        for revision in ("2", "3"):
+            if by == "revision":
+                site.job["revision"] = revision
+            said, v = site.harmonized(v)
+            assert said["nothing_new"] == (by == "select"), said
+            assert v.rows("quarantine") == first and said["quarantined"] + said["repaired"] >= 6
+        dry = site.run("--dry-run")
+        assert "quarantine" not in changes(dry.said), dry
+        p.run("UPDATE provider SET specialty = 'Phrenology' WHERE provider_id = 2")
+        site.deliver("b.csv", [row(12, ProviderName=None)])
+        _, v = site.harmonized(v)
+        new = [(r["source"], r["reason"]) for r in v.rows("quarantine") if r not in first]
+        assert sorted(new) == [("partner_provider", r) for r in ("npi_missing", "specialty_unknown", "title_stripped")] + [("provider_file", "name_missing")]
+    finally:
+        p.drop()
+
+
 def test_the_daemon_does_it(office, s3):
     """By hand and on record, with its stages; no row is in a log."""
     partner = Partner(office.postgres)

@@ -6,12 +6,13 @@ import contextlib
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 
 import pytest
 
-from harmonize_s3 import Answer, Bucket, Cut, Proxy, Refuse, a_server
+from harmonize_s3 import Answer, Bucket, Cut, Proxy, Refuse, Rewrite, a_server
 from harmonize_site import JOB, MARKER, Folder, Partner, Site, as_csv, as_json, as_ndjson, over, packed, row
 from servers import StallProxy, wait_until
 
@@ -113,12 +114,38 @@ def test_an_array_on_one_line(site):
     assert [r["reason"] for r in v.rows("quarantine") if r["kind"] == "rejected"] == ["name_missing"]
 
 
+def test_npis_that_stand_for_none(site):
+    """Whoever has one is nobody else who has it."""
+    rows = [row(i, NPI=npi) for i, npi in enumerate(["0000000000", "0000000000", " 9999999999 ", "9999999999", "1111111112"], 1)]
+    site.deliver("a.csv", rows + [row(6, NPI="1111111111", SourceID=None, ProviderID=None)])
+    _, v = site.harmonized()
+    assert sorted((r["provider_source_value"], r["npi"]) for r in v.rows("provider")) == \
+        [(r["SourceID"], r["NPI"] if r["NPI"] == "1111111112" else None) for r in rows]
+    assert sorted(r["reason"] for r in v.rows("quarantine") if r["target"] == "provider" and r["reason"] != "care_site_created") == \
+        ["identity_missing"] + ["npi_malformed"] * 4
+
+
 def test_too_many_rejected(site):
     site.job["max_rejected"] = 10
     site.deliver("a.csv", [row(i, NPI=None, ProviderName=None) for i in range(30)] + [row(i) for i in range(100, 150)])
     fails(site, "transform", "max_rejected")
     site.job["max_rejected"] = 50
     site.harmonized()
+
+
+def test_names_that_are_hidden(site):
+    """What is still on its way lies there under such a name; `*` is not meant to take it, and no pattern at all neither."""
+    for pattern in ("*", None):
+        site.job["sources"]["provider_file"].pop("pattern", None)
+        if pattern:
+            site.job["sources"]["provider_file"]["pattern"] = pattern
+        site.deliver(".a.csv.Xy12", [row(1)], "csv")
+        site.deliver("b.csv", [row(2)])
+        _, v = site.harmonized()
+        assert {r["object"] for r in v.rows("delivery")} == {"provider/b.csv"}
+    site.job["sources"]["provider_file"]["pattern"] = ".*"
+    _, v = site.harmonized()
+    assert len(v.rows("provider")) == 2
 
 
 def test_a_new_column(site):
@@ -172,6 +199,36 @@ def test_a_list_without_end(s3_site):
 
 
 # Stores.
+
+def listed_with(fn):
+    """A rule: ETags of lists as fn makes them of their text."""
+    rewrite = Rewrite(lambda body: re.sub(b"<ETag>(.*?)</ETag>", lambda m: fn(m[1]), body))
+    return lambda r: rewrite if r.listing and "provider" in r.target and "_delta_log" not in r.target else None
+
+
+def test_a_list_without_etags(s3_site):
+    """Size and time stand in for them."""
+    s3_site.proxy.rule = listed_with(lambda etag: b"")
+    s3_site.deliver("a.csv", [row(1)])
+    _, v = s3_site.harmonized()
+    said, again = s3_site.harmonized(v)
+    assert said["nothing_new"] and len(v.rows("provider")) == 1
+    s3_site.deliver("a.csv", [row(1), row(2)])
+    _, v = s3_site.harmonized(v)
+    assert len(v.rows("provider")) == 2 and len(v.rows("delivery")) == 2
+
+
+@pytest.mark.parametrize("fn", [lambda e: b"<ETag>W/" + e + b"</ETag>", lambda e: b"<ETag>0123</ETag>"], ids=["weak", "other"])
+def test_a_list_with_other_etags(s3_site, fn):
+    """Nothing would ever be taken."""
+    s3_site.deliver("a.csv", [row(1)])
+    s3_site.deliver("b.csv", [row(2)])
+    s3_site.proxy.rule = listed_with(fn)
+    fails(s3_site, "none of the 2 new objects could be taken", "ETag", "endpoint")
+    s3_site.proxy.rule = None
+    _, v = s3_site.harmonized()
+    assert len(v.rows("provider")) == 2
+
 
 def test_a_bucket_that_is_gone(s3_site):
     s3_site.stores["drop"]["url"] = "s3://nowhere"
