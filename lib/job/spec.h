@@ -144,7 +144,8 @@ struct job_spec {
     struct job_sync sync; /* its source is NULL where it is none */
     struct job_match match;
     struct job_harmonize harmonize;
-    struct job_store store;       /* probe: what is looked at in place of the database; its url NULL: the database */
+    struct job_store
+        store; /* probe: what is looked at in place of the database; its url NULL: the database */
     struct job_words words;       /* history: the key's cells; sql: the one statement */
     struct job_database database; /* what the SQL runs against, what a sync fills */
     struct job_database books;    /* where the runs are on record … */

@@ -13,7 +13,8 @@ struct source_fault {
     struct error error;
     bool transient; /* it may go well when tried again */
     bool restart;   /* what was handed out is to be forgotten: the thing changed while it was read */
-    const char *reason; /* the thing as a whole cannot be taken: why, as a word of docs/bad-data.md; else NULL */
+    const char
+        *reason; /* the thing as a whole cannot be taken: why, as a word of docs/bad-data.md; else NULL */
 };
 
 struct source_cell {

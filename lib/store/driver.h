@@ -19,7 +19,9 @@ struct store_driver {
     int (*put)(struct store *s, const char *key, struct slice bytes, bool fresh, struct store_fault *fault);
     int (*remove)(struct store *s, const char *key, struct store_fault *fault);
     char *(*path)(const struct store *s, const char *key);
-    void (*stop_when)(struct store *s, const atomic_bool *stop); /* or NULL */
+    int (*descriptor)(
+        struct store *s, const char *key, const char *etag, struct store_fault *fault); /* or NULL */
+    void (*stop_when)(struct store *s, const atomic_bool *stop);                        /* or NULL */
     void (*free)(struct store *s);
 };
 

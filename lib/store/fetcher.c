@@ -77,7 +77,8 @@ static struct slot *begin_next(struct fetcher *f)
 static void fetch(struct store *store, struct slot *slot, enum slot_state *ret_state)
 {
     struct stat st;
-    int rc = store_get_file(store, slot->key, slot->etag, slot->path, &slot->fault);
+    const char *etag = *slot->etag ? slot->etag : NULL;
+    int rc = store_get_file(store, slot->key, etag, slot->path, &slot->fault);
     slot->size = rc == 0 && stat(slot->path, &st) == 0 ? st.st_size : 0;
     *ret_state = rc == 0 ? SLOT_FETCHED : SLOT_FAILED;
 }

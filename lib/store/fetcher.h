@@ -15,7 +15,7 @@ struct fetcher_options {
     int64_t bytes_ahead;        /* after so many no other is begun; 0: 256 MB */
 };
 
-/* What to fetch next, called under a lock: 1 and the key and version, copied at once; 0: no more; -1 with the fault. */
+/* What to fetch next, called under a lock: 1 and the key and version ("": any), copied at once; 0: no more; -1 with the fault. */
 typedef int fetcher_wanted(void *arg, const char **ret_key, const char **ret_etag, struct store_fault *fault);
 
 int fetcher_start(const struct fetcher_options *options, fetcher_wanted *wanted, void *arg,

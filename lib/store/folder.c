@@ -137,6 +137,23 @@ static bool is_version(const struct stat *st, const char *etag)
     return !etag || strcmp(mine, etag) == 0;
 }
 
+/* The one that is there, and not another. */
+static int open_version(
+    struct folder *f, const char *key, const char *etag, struct stat *ret_stat, struct store_fault *fault)
+{
+    int fd = open_object(f, key, ret_stat, fault);
+    if (fd < 0 || is_version(ret_stat, etag))
+        return fd;
+    close(fd);
+    return store_changed(&f->base, key, fault);
+}
+
+static int folder_descriptor(struct store *s, const char *key, const char *etag, struct store_fault *fault)
+{
+    struct stat st;
+    return open_version((struct folder *)s, key, etag, &st, fault);
+}
+
 /* Was it left alone while it was read? */
 static int check_still(
     struct folder *f, int fd, const char *key, const struct stat *was, int64_t n, struct store_fault *fault)
@@ -154,11 +171,9 @@ static int folder_get_file(
 {
     struct folder *f = (struct folder *)s;
     struct stat st;
-    _cleanup_close_ int from = open_object(f, key, &st, fault), to = -1;
+    _cleanup_close_ int from = open_version(f, key, etag, &st, fault), to = -1;
     if (from < 0)
         return -1;
-    if (!is_version(&st, etag))
-        return store_changed(s, key, fault);
     to = local_create(path, fault);
     if (to < 0)
         return -1;
@@ -234,6 +249,7 @@ static const struct store_driver folder_driver = {
     .put = folder_put,
     .remove = folder_remove,
     .path = folder_path,
+    .descriptor = folder_descriptor,
     .free = folder_free,
 };
 

@@ -30,6 +30,7 @@ static void make_query(const struct listing *l, struct buffer *query)
     const char *own = l->s->prefix;
     if (l->token)
         add_parameter(query, "continuation-token", "", l->token);
+    add_parameter(query, "encoding-type", "", "url"); /* XML cannot hold every key */
     add_parameter(query, "list-type", "", "2");
     add_parameter(query, "max-keys", "", "1000");
     add_parameter(query, "prefix", own, l->prefix);
@@ -48,14 +49,22 @@ static int get_page(struct listing *l, struct s3_page *page)
         return 0;
     return store_fault_set(l->fault, false,
         "cannot list %s: the server's answer is not the XML of a list: is the endpoint that of an S3 server, "
-        "and is a key "
-        "there of characters that XML cannot hold?",
+        "and, "
+        "where that knows no encoding-type, is a key there of characters that XML cannot hold?",
         l->s->base.label);
 }
 
 static int unsound(struct listing *l, const char *why)
 {
     return store_fault_set(l->fault, false, "cannot list %s: %s", l->s->base.label, why);
+}
+
+/* No request can name it: a control character in a path is refused on the way out (fetch/target.c). */
+static bool has_control(const char *key)
+{
+    while (*key && (unsigned char)*key >= ' ')
+        key++;
+    return *key;
 }
 
 /* 1 to go on, 0 when the caller has enough, -1 with the fault. */
@@ -71,7 +80,7 @@ static int tell(struct listing *l, const struct s3_entry *e)
     const char *key = e->key + own;
     if (strcmp(key, l->after) <= 0 || strcmp(key, S3_PROBE) == 0 || n == own || e->key[n - 1] == '/')
         return 1;
-    if (store_key_wrong(key)) {
+    if (store_key_wrong(key) || has_control(key)) {
         l->n_left_out++;
         return 1;
     }
@@ -86,11 +95,12 @@ static int take_page(struct listing *l)
     if (get_page(l, &page) < 0)
         return -1;
     int go_on = 1;
+    l->n_left_out += page.n_wrong;
     for (size_t i = 0; i < page.n && go_on == 1; i++)
         go_on = tell(l, &page.list[i]);
     if (go_on != 1 || !page.truncated)
         return MIN(go_on, 0);
-    l->empty_pages = page.n > 0 ? 0 : l->empty_pages + 1;
+    l->empty_pages = page.n + page.n_wrong > 0 ? 0 : l->empty_pages + 1;
     if (!page.token || l->empty_pages > EMPTY_PAGES_MAX)
         return unsound(l, "the server says that there is more, and does not give it");
     free(l->token);

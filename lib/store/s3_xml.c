@@ -177,15 +177,60 @@ static bool note_leaf(void *arg, const char *path, const char *text)
             return clock_parse_utc(text, &page->open.modified_us) == 0;
         return true;
     }
-    if (strcmp(path, "ListBucketResult/IsTruncated") == 0)
+    if (strcmp(path, "ListBucketResult/EncodingType") == 0)
+        page->encoded = strcmp(text, "url") == 0;
+    else if (strcmp(path, "ListBucketResult/IsTruncated") == 0)
         page->truncated = strcmp(text, "true") == 0;
     else if (strcmp(path, "ListBucketResult/NextContinuationToken") == 0)
         return set(&page->token, xstrdup(text));
     return true;
 }
 
+static int hex(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* In place. As in a form: a space is a plus. False: it is not encoded so, or has a NUL. */
+static bool decode(char *text)
+{
+    char *to = text;
+    for (const char *p = text; *p; p++) {
+        int byte = *p == '+' ? ' ' : (unsigned char)*p;
+        if (*p == '%') {
+            int high = hex(p[1]), low = high < 0 ? -1 : hex(p[2]);
+            byte = low < 0 ? 0 : high * 16 + low;
+            p += 2;
+        }
+        if (byte == 0)
+            return false;
+        *to++ = (char)byte;
+    }
+    *to = '\0';
+    return true;
+}
+
+static void decode_keys(struct s3_page *page)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < page->n; i++)
+        if (decode(page->list[i].key))
+            page->list[n++] = page->list[i];
+        else
+            entry_done(&page->list[i]);
+    page->n_wrong = page->n - n;
+    page->n = n;
+}
+
 int s3_page_read(struct slice xml, struct s3_page *page)
 {
     page->open.size = -1;
-    return s3_xml_read(xml, note_leaf, page) && page->is_page ? 0 : -1;
+    if (!s3_xml_read(xml, note_leaf, page) || !page->is_page)
+        return -1;
+    if (page->encoded)
+        decode_keys(page);
+    return 0;
 }

@@ -22,6 +22,8 @@ struct s3_page {
     struct s3_entry *list;
     size_t n, cap;
     bool truncated; /* there are more */
+    bool encoded;   /* by encoding-type=url: keys are decoded at its end */
+    size_t n_wrong; /* keys that cannot be decoded to text, and are not in the list */
     char *token;    /* for the next page; or NULL */
     struct s3_entry open;
     bool is_page;

@@ -87,8 +87,7 @@ void store_tell_left_out(const struct store *s, uint64_t n)
     if (n > 0)
         log_warning("store", NULL,
             "%s of what is in %s is left out, as its name is no key: it is not UTF-8, or a part of it is "
-            "empty, . or .., "
-            "or it is too long. Have it renamed",
+            "empty, . or .., or it is too long, or, in a bucket, has a control character. Have it renamed",
             text_count(n, count), s->label);
 }
 
@@ -154,6 +153,15 @@ const char *store_label(const struct store *s)
 char *store_path(const struct store *s, const char *key)
 {
     return s->driver->path && !store_key_wrong(key) ? s->driver->path(s, key) : NULL;
+}
+
+int store_descriptor(struct store *s, const char *key, const char *etag, struct store_fault *fault)
+{
+    if (check_key(s, key, fault) < 0)
+        return -1;
+    return s->driver->descriptor
+               ? s->driver->descriptor(s, key, etag, fault)
+               : store_fault_set(fault, false, "%s in %s is no file of this machine", key, s->label);
 }
 
 int store_list(struct store *s, const char *prefix, const char *after, store_listed *fn, void *arg,

@@ -3,8 +3,9 @@
  * Objects under keys: an S3-compatible bucket, or a folder of this machine, behind one face. For workers alone: it blocks.
  * A driver is a struct of functions and a file. A store is one thread's; whoever works in several opens one in each.
  *
- * A key is UTF-8 of at most 1024 bytes, without NUL, not beginning with '/', with no part that is "", "." or "..". Keys are
- * below the store's own prefix: who has the store "s3://bucket/north" never sees, and cannot name, what is outside of it.
+ * A key is UTF-8 of at most 1024 bytes, without NUL, not beginning with '/', with no part that is "", "." or ".."; in a
+ * bucket also without control characters. Keys are below the store's own prefix: who has the store "s3://bucket/north" never
+ * sees, and cannot name, what is outside of it.
  */
 #include "util/error.h"
 
@@ -49,6 +50,9 @@ const char *store_label(const struct store *s);
 /* Of a folder the path of a key's file, a new string: it can be read there without a copy. NULL of S3, and where a link is
  * in its way: links in a folder are not followed, and not listed. */
 char *store_path(const struct store *s, const char *key);
+/* The same of what others may write into: a descriptor, the caller's, of the file with that version (NULL: any). Whatever is put
+ * in its place meanwhile, /proc/self/fd/N is that file. S3 has none. */
+int store_descriptor(struct store *s, const char *key, const char *etag, struct store_fault *fault);
 
 struct store_object {
     const char *key;

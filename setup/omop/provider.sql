@@ -3,8 +3,8 @@
 -- Which rows are taken
 --  1. A row without a name, or with a title alone, is rejected: name_missing.
 --  2. One whose id or specialty has more than 50 characters is rejected, cell_too_long: nothing is cut.
---  3. An NPI is ten digits, and stays text. Without one, npi_missing, and where it is something else, npi_malformed, the row is
---     taken by its id. Without that too it is rejected: identity_missing.
+--  3. An NPI is ten digits that are not all the same (nobody has 0000000000 or 9999999999), and stays text. Without one, npi_missing, and
+--     where it is something else, npi_malformed, the row is taken by its id. Without that too it is rejected: identity_missing.
 --  4. With unknown_care_site=quarantine one that names a care site that nobody knows is rejected: care_site_unknown.
 -- Whose they are
 --  5. Rows of one NPI are one provider. An id (SourceID, or else ProviderID, which are not taken for each other) is that of the
@@ -24,6 +24,8 @@
 --
 -- A million rows are many, and memory is little: text is looked at closely only where it has to be, rows are grouped by numbers, and in
 -- parts that fit.
+
+CREATE MACRO is_npi(npi) AS regexp_full_match(npi, '[0-9]{10}') AND replace(npi, npi[1], '') <> '';
 
 CREATE MACRO checked_choice(choice) AS
     CASE WHEN choice IN ('create', 'quarantine') THEN choice ELSE error('unknown_care_site is create or quarantine') END;
@@ -74,7 +76,7 @@ CREATE TYPE system AS ENUM (
 -- `found` are bits: 1 to 16 reject it (see `finding` at the end), 32 to 512 were repaired, 1024 says that the name is cut short.
 CREATE TABLE provider_row AS
 WITH cell AS (
-    SELECT seq, system, trimmed(source_id) AS source_id, number, npi, regexp_full_match(npi, '[0-9]{10}') AS npi_plain,
+    SELECT seq, system, trimmed(source_id) AS source_id, number, npi, is_npi(npi) AS npi_plain,
            name, is_plain(name) AS plain, specialty, spec_source, site_name
     FROM input_provider),
 tidied AS (
@@ -86,7 +88,7 @@ tidied AS (
 bare AS (
     SELECT * REPLACE (CASE WHEN plain THEN name ELSE without_titles(name) END AS name),
            name AS titled,
-           npi_plain OR regexp_full_match(npi, '[0-9]{10}') AS has_npi
+           npi_plain OR is_npi(npi) AS has_npi
     FROM tidied)
 SELECT seq,
        CASE WHEN has_npi THEN npi::BIGINT END AS npi,

@@ -165,7 +165,8 @@ def staging(folder):
                f" row_number() OVER () AS _line FROM read_csv('{folder}/{table}.csv', all_varchar = true, header = true, delim = ',', quote = '\"')")
     yield (f"CREATE TABLE staged.provider_file AS SELECT *, NULL::VARCHAR AS _more, 'provider_file' AS _source, filename AS _object,"
            " '0' AS _etag, row_number() OVER () AS _line, 1::BIGINT AS _delivery"
-           f" FROM read_csv('{folder}/objects/*.csv', columns = {{{text}}}, header = true, delim = ',', quote = '\"', nullstr = 'NULL', filename = true)")
+           f" FROM read_csv('{folder}/objects/*.csv', columns = {{{text}}}, header = true, delim = ',', quote = '\"',"
+           " nullstr = 'NULL', filename = true)")
     yield "CREATE TABLE staged.delivery AS SELECT 1 AS number, 'provider_file' AS source, '' AS object, '' AS version"
     yield ("CREATE TABLE out.quarantine(target VARCHAR, reason VARCHAR, kind VARCHAR, detail VARCHAR, source VARCHAR, object VARCHAR,"
            " version VARCHAR, line BIGINT, raw VARCHAR)")
@@ -258,8 +259,8 @@ class Rounds:
 
     def told(self):
         out, fetched, made = (median(p) for p in zip(*self.parts))
-        return (f"{self.ratio:.2f} × ({median(self.first):.1f} s against {median(map(sum, self.parts)):.1f} s: tables {out:.1f}, objects {fetched:.1f},"
-                f" DuckDB {made:.1f})")
+        return (f"{self.ratio:.2f} × ({median(self.first):.1f} s against {median(map(sum, self.parts)):.1f} s: tables {out:.1f}, objects"
+                f" {fetched:.1f}, DuckDB {made:.1f})")
 
     @property
     def ratio(self):
@@ -286,12 +287,13 @@ def harmonize(scene):
         small.close()
     later, ours, theirs = median(rounds.later), sum(rounds.ours.values()), sum(rounds.theirs.values())
     return [
-        (f"{partner.n:,} providers in Postgres and {partner.n_objects:,} objects of {ROWS:,} rows in S3 harmonized into a lake in S3, against `\\copy` of"
-         " the tables, all objects by curl, and DuckDB writing the same Parquet from those files, one after the other", rounds.told(), "≤ 1.3 ×",
+        (f"{partner.n:,} providers in Postgres and {partner.n_objects:,} objects of {ROWS:,} rows in S3 harmonized into a lake in S3, against"
+         " `\\copy` of the tables, all objects by curl, and DuckDB writing the same Parquet from those files, one after the other", rounds.told(), "≤ 1.3 ×",
          rounds.ratio <= 1.3),
         (f"the next run, {NEW} new objects and 1 % of the rows changed, against that first one",
          f"{later / median(rounds.first):.2f} × ({later:.1f} s)", "≤ 0.25 ×", later <= 0.25 * median(rounds.first)),
         (f"worker RSS, peak, with memory_max {MEMORY[0]} MB and {MEMORY[1]} MB", f"{max(rounds.peaks):.0f} MB and {peak:.0f} MB ({took:.1f} s)",
-         f"≤ {MEMORY[0] + RSS_BESIDE} MB and {MEMORY[1] + RSS_BESIDE} MB", max(rounds.peaks) <= MEMORY[0] + RSS_BESIDE and peak <= MEMORY[1] + RSS_BESIDE),
+         f"≤ {MEMORY[0] + RSS_BESIDE} MB and {MEMORY[1] + RSS_BESIDE} MB",
+         max(rounds.peaks) <= MEMORY[0] + RSS_BESIDE and peak <= MEMORY[1] + RSS_BESIDE),
         ("the Parquet files of all tables, against DuckDB's own zstd of the same rows", f"{ours / theirs:.2f} × ({ours / 1e6:.1f} MB against"
          f" {theirs / 1e6:.1f} MB)", "≤ 1.1 ×", ours <= 1.1 * theirs)]

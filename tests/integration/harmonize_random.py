@@ -8,12 +8,12 @@ from harmonize_site import npi
 
 FIRST = ["Ada", "Björn", "Chloé", "Dan", "Eve", "Fyodor", "Gül", "Hà", "İpek", "Jo-Ann", "J", "Ken Lee"]
 LAST = ["Ashe", "de la Cruz", "O'Neil", "Straße", "Ng", "Łukasz", "Müller-Lüdenscheidt", "Smith, Jr.", "Wu", "MD", "X"]
-SPECIALTIES = ["Cardiology", "Peds", "pediatrics", "Neuro ", "Oncology", "ORTHO", "Derma", "General Practice", "Int  Med", "Phrenology", "Sales", None, "",
-               "x" * 60]
-SITES = ["City Hospital", "Village Clinic", "Metro Med", "North Health Inst", "north health institute", "City Hosp.", "  City   Hospital ", "Univ Ctr",
-         "Dept. of Health", None, "", "NULL", "ŒUVRE Clin", "y" * 60]
+SPECIALTIES = ["Cardiology", "Peds", "pediatrics", "Neuro ", "Oncology", "ORTHO", "Derma", "General Practice", "Int  Med", "Phrenology", "Sales", None,
+               "", "x" * 60]
+SITES = ["City Hospital", "Village Clinic", "Metro Med", "North Health Inst", "north health institute", "City Hosp.", "  City   Hospital ",
+         "Univ Ctr", "Dept. of Health", None, "", "NULL", "ŒUVRE Clin", "y" * 60]
 TITLES = ["Dr. {}", "DR {}", "Prof. Dr. {}", "{}, MD", "{}, M.D.", "Ms {}", "Dr.{}", "{} , PhD, MD", "Mr. Mrs. {}"]
-BAD_NPIS = [None, "", "NULL", "12345", "123456789X", "12345678901", " {} ", "N/A", "{}0", "1234 567 890", "٣٤٥٦٧٨٩٠١٢"]
+BAD_NPIS = [None, "", "NULL", "12345", "123456789X", "12345678901", " {} ", "N/A", "{}0", "1234 567 890", "0000000000", " 9999999999", "٣٤٥٦٧٨٩٠١٢"]
 
 
 class People:
@@ -47,8 +47,8 @@ class People:
         npi_text = p["npi"] if d.random() < 0.8 else other["npi"] if d.random() < 0.2 else d.choice(BAD_NPIS)
         source_id = p["source_id"] if d.random() < 0.85 else other["source_id"] if d.random() < 0.2 else d.choice([None, "", "NULL", "q" * 60])
         specialty = p["specialty"] if d.random() < 0.6 else d.choice(SPECIALTIES)
-        return {"ProviderName": self.name(p), "ProviderID": d.choice([f"{p['number']:03}"] * 9 + [None]), "NPI": npi_text and npi_text.format(p["npi"]),
-                "Specialty": specialty, "SiteName": p["site"] if d.random() < 0.6 else d.choice(SITES), "SourceID": source_id,
+        return {"ProviderName": self.name(p), "ProviderID": d.choice([f"{p['number']:03}"] * 9 + [None]),
+                "NPI": npi_text and npi_text.format(p["npi"]), "Specialty": specialty, "SiteName": p["site"] if d.random() < 0.6 else d.choice(SITES), "SourceID": source_id,
                 "SpecSource": d.choice([specialty, None, d.choice(SPECIALTIES)]), "IDSource": f"AD{p['number']:03}-NPI"}
 
     def table_row(self, key):

@@ -39,6 +39,19 @@ class Bucket:
         return self.bucket.folder
 
 
+class Rewrite(Behaviour):
+    """The server's answer, its body changed by fn."""
+
+    def __init__(self, fn):
+        super().__init__()
+        self.fn = fn
+
+    def answer(self, request):
+        status, headers, body = request.forward()
+        body = self.fn(body)
+        request.give(status, {**headers, "Content-Length": str(len(body))}, body)
+
+
 class Request:
     def __init__(self, method, target):
         self.method, self.target = method, target

@@ -65,7 +65,8 @@ class Partner:
         self.insert("care_site", {"care_site_id": key, "care_site_name": name, "place_of_service": "Office", "location_id": 70000 + key, **more})
 
     def provider(self, key, name, npi, **more):
-        self.insert("provider", {"provider_id": key, "provider_name": name, "npi": npi, "specialty": "Cardiology", "source_id": f"AD{key:03}", **more})
+        self.insert("provider", {"provider_id": key, "provider_name": name, "npi": npi, "specialty": "Cardiology",
+                                 "source_id": f"AD{key:03}", **more})
 
     def insert(self, table, row):
         self.run(f"INSERT INTO {table}({', '.join(row)}) VALUES ({', '.join(['%s'] * len(row))})", *row.values())
@@ -205,9 +206,9 @@ class Site:
         return done.said, self.sound(before)
 
     def left(self):
-        """What a run leaves in its state folder, but for the lock and the copies of the lake."""
+        """What a run leaves in its state folder, but for the lock, the copies of the lake and how far it was seen."""
         folder = self.state / "harmonize" / JOB
-        return sorted(p.name for p in folder.iterdir() if p.name not in ("lock", "lake")) if folder.exists() else []
+        return sorted(p.name for p in folder.iterdir() if p.name not in ("lock", "lake", "published")) if folder.exists() else []
 
 
 def sources(tables=True):

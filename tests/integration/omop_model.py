@@ -181,7 +181,7 @@ class Run:
         given = tidy(row["name"])
         r["name"] = given and without_titles(given)
         npi = trimmed(row["npi"])
-        r["npi"] = npi if npi and re.fullmatch("[0-9]{10}", npi) else None
+        r["npi"] = npi if npi and re.fullmatch("[0-9]{10}", npi) and len(set(npi)) > 1 else None
         specialty, spec = tidy(row["specialty"]), tidy(row["spec_source"])
         r["specialty"] = spec or specialty
         r["concept"] = next((w.specialties[s.lower()] for s in (specialty, spec) if s and s.lower() in w.specialties), 0)

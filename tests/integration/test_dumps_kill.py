@@ -18,7 +18,7 @@ from mariadb import MariaDB
 from servers import Postgres, alive, children, wait_until
 
 N_ROWS = 4000
-N_KILLS = int(os.environ.get("DUMPS_KILLS", 12))  # of each kind, for each server
+N_KILLS = int(os.environ.get("DUMPS_KILLS", 6))  # of each kind, for each server
 SEED = int(os.environ.get("DUMPS_SEED", 0)) or random.SystemRandom().randrange(1 << 30)
 _numbers = itertools.count(1)
 

@@ -176,7 +176,8 @@ def test_objects_are_taken_once(site):
 def test_tables_and_files(whole):
     """One percent changes, some are new, some go, objects come again; in every state all holds."""
     p = whole.partner
-    whole.deliver("a.csv", [row(i, NPI=f"{3000000000 + i}", SourceID=f"P{i}", SpecSource="Neuro", SiteName=f"Site {i % 12}") for i in range(1, 200, 2)])
+    rows = [row(i, NPI=f"{3000000000 + i}", SourceID=f"P{i}", SpecSource="Neuro", SiteName=f"Site {i % 12}") for i in range(1, 200, 2)]
+    whole.deliver("a.csv", rows)
     said, one = whole.harmonized()
     assert len(one.rows("provider")) == 1000 and len(one.rows("care_site")) == 11
     assert {s["name"]: s["rows"] for s in said["sources"]} == {"partner_site": 10, "partner_provider": 1000, "provider_file": 100}
@@ -184,7 +185,7 @@ def test_tables_and_files(whole):
     said, same = whole.harmonized(one)
     assert same.number == one.number and said["staged"] == 0, said
     # The same bytes again; in a bucket they have the same ETag.
-    whole.deliver("a.csv", [row(i, NPI=f"{3000000000 + i}", SourceID=f"P{i}", SpecSource="Neuro", SiteName=f"Site {i % 12}") for i in range(1, 200, 2)])
+    whole.deliver("a.csv", rows)
     _, same = whole.harmonized(one)
     assert same.content()["provider"] == one.content()["provider"]
     # One percent.
@@ -213,7 +214,8 @@ def test_selects_of_several_databases(tmp_path, postgres, programs_built):
         for i, p in enumerate(partners):
             p.care_site(1 + i, f"Site {i}")
             p.provider(1 + i, f"Ada Nr{i}", f"300000000{i}", site_name=f"Site {i}")
-        (tmp_path / "select.sql").write_text("SELECT provider_id, provider_name, npi, specialty, site_name, source_id, spec_source, id_source FROM provider;\n")
+        (tmp_path / "select.sql").write_text("SELECT provider_id, provider_name, npi, specialty, site_name, source_id, spec_source, id_source"
+                                             " FROM provider;\n")
         site.databases["other"] = {"url": partners[1].url()}
         site.job["sources"]["partner_provider"] = {"database": "other", "sql": str(tmp_path / "select.sql")}
         _, v = site.harmonized()
@@ -223,6 +225,41 @@ def test_selects_of_several_databases(tmp_path, postgres, programs_built):
     finally:
         for p in partners:
             p.drop()
+
+
+@pytest.mark.parametrize("by", ["select", "revision", "full_every"])
+def test_what_is_in_quarantine_already(tmp_path, postgres, programs_built, by):
+    """Read in full again it is not written again; what is wrong in another way, or with another row, is."""
+    p = Partner(postgres)
+    try:
+        site = Site(tmp_path, p, Folder(tmp_path / "drop"), Folder(tmp_path / "lake"))
+        for i in range(1, 4):
+            p.provider(i, f"Dr. Ada Nr{i}", None, site_name=None)
+        site.deliver("a.csv", [row(11, ProviderName="Dr. Eve"), row(12, ProviderName=None), row(12, ProviderName=None)])
+        if by == "select":
+            (tmp_path / "select.sql").write_text("SELECT * FROM provider;\n")
+            site.job["sources"]["partner_provider"] = {"database": "partner", "sql": str(tmp_path / "select.sql")}
+        if by == "full_every":
+            site.job["full_every"] = "1ms"
+        _, v = site.harmonized()
+        first = v.rows("quarantine")
+        assert len([r for r in first if r["source"] == "partner_provider"]) == 6
+        assert len([r for r in first if r["reason"] == "name_missing"]) == 2, "rows that are the same, one behind the other, are two"
+        for revision in ("2", "3"):
+            if by == "revision":
+                site.job["revision"] = revision
+            said, v = site.harmonized(v)
+            assert said["nothing_new"] == (by == "select"), said
+            assert v.rows("quarantine") == first and said["quarantined"] + said["repaired"] >= 6
+        dry = site.run("--dry-run")
+        assert "quarantine" not in changes(dry.said), dry
+        p.run("UPDATE provider SET specialty = 'Phrenology' WHERE provider_id = 2")
+        site.deliver("b.csv", [row(12, ProviderName=None)])
+        _, v = site.harmonized(v)
+        new = [(r["source"], r["reason"]) for r in v.rows("quarantine") if r not in first]
+        assert sorted(new) == [("partner_provider", r) for r in ("npi_missing", "specialty_unknown", "title_stripped")] + [("provider_file", "name_missing")]
+    finally:
+        p.drop()
 
 
 def test_the_daemon_does_it(office, s3):

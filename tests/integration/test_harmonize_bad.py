@@ -6,12 +6,14 @@ import contextlib
 import gzip
 import json
 import os
+import re
+import shutil
 import subprocess
 
 import pytest
 
-from harmonize_s3 import Answer, Bucket, Cut, Lose, Proxy, Refuse, a_server
-from harmonize_site import MARKER, Folder, Partner, Site, as_csv, as_json, as_ndjson, over, packed, row
+from harmonize_s3 import Answer, Bucket, Cut, Lose, Proxy, Refuse, Rewrite, a_server
+from harmonize_site import JOB, MARKER, Folder, Partner, Site, as_csv, as_json, as_ndjson, over, packed, row
 from servers import StallProxy, wait_until
 
 
@@ -93,7 +95,8 @@ def test_objects_that_are_refused(site):
 def test_rows_that_are_rejected(site):
     """In an object that is taken all the same."""
     good = as_csv([row(1), row(2)])
-    site.drop.put("provider/a.csv", good + f"{MARKER},1,2\n".encode() + f"{MARKER},\xff\xfe".encode("latin1") + b",1,2,3,4,5,6\n" + as_csv([row(3)]).split(b"\n", 1)[1])
+    bad = f"{MARKER},1,2\n".encode() + f"{MARKER},\xff\xfe".encode("latin1") + b",1,2,3,4,5,6\n"
+    site.drop.put("provider/a.csv", good + bad + as_csv([row(3)]).split(b"\n", 1)[1])
     site.drop.put("provider/b.ndjson", as_ndjson([row(4)]) + f"{{\"ProviderName\": \"{MARKER}\", \n".encode() + as_ndjson([row(5)]))
     _, v = site.harmonized()
     assert len(v.rows("provider")) == 5
@@ -111,12 +114,38 @@ def test_an_array_on_one_line(site):
     assert [r["reason"] for r in v.rows("quarantine") if r["kind"] == "rejected"] == ["name_missing"]
 
 
+def test_npis_that_stand_for_none(site):
+    """Whoever has one is nobody else who has it."""
+    rows = [row(i, NPI=npi) for i, npi in enumerate(["0000000000", "0000000000", " 9999999999 ", "9999999999", "1111111112"], 1)]
+    site.deliver("a.csv", rows + [row(6, NPI="1111111111", SourceID=None, ProviderID=None)])
+    _, v = site.harmonized()
+    assert sorted((r["provider_source_value"], r["npi"]) for r in v.rows("provider")) == \
+        [(r["SourceID"], r["NPI"] if r["NPI"] == "1111111112" else None) for r in rows]
+    assert sorted(r["reason"] for r in v.rows("quarantine") if r["target"] == "provider" and r["reason"] != "care_site_created") == \
+        ["identity_missing"] + ["npi_malformed"] * 4
+
+
 def test_too_many_rejected(site):
     site.job["max_rejected"] = 10
     site.deliver("a.csv", [row(i, NPI=None, ProviderName=None) for i in range(30)] + [row(i) for i in range(100, 150)])
     fails(site, "transform", "max_rejected")
     site.job["max_rejected"] = 50
     site.harmonized()
+
+
+def test_names_that_are_hidden(site):
+    """What is still on its way lies there under such a name; `*` is not meant to take it, and no pattern at all neither."""
+    for pattern in ("*", None):
+        site.job["sources"]["provider_file"].pop("pattern", None)
+        if pattern:
+            site.job["sources"]["provider_file"]["pattern"] = pattern
+        site.deliver(".a.csv.Xy12", [row(1)], "csv")
+        site.deliver("b.csv", [row(2)])
+        _, v = site.harmonized()
+        assert {r["object"] for r in v.rows("delivery")} == {"provider/b.csv"}
+    site.job["sources"]["provider_file"]["pattern"] = ".*"
+    _, v = site.harmonized()
+    assert len(v.rows("provider")) == 2
 
 
 def test_a_new_column(site):
@@ -157,18 +186,49 @@ def test_a_list_without_end(s3_site):
     pages = iter(range(1 << 30))
 
     def rule(r):
-        if r.listing and "provider" in r.target:
+        if r.listing and "provider" in r.target and "_delta_log" not in r.target:
             n = next(pages)
             return Answer(status=200, headers={"Content-Type": "application/xml"},
                           body=listing([f"provider/{n:09}-{i:04}.txt" for i in range(1000)], f"t{n}" if n < 100 else None))
         return None
     s3_site.job["sources"]["provider_file"]["pattern"] = "*.csv"
     s3_site.proxy.rule = rule
-    s3_site.run()
+    done = s3_site.run()
+    assert done.code == 0, done
     assert next(pages) == 101, "101 pages make the whole"
 
 
 # Stores.
+
+def listed_with(fn):
+    """A rule: ETags of lists as fn makes them of their text."""
+    rewrite = Rewrite(lambda body: re.sub(b"<ETag>(.*?)</ETag>", lambda m: fn(m[1]), body))
+    return lambda r: rewrite if r.listing and "provider" in r.target and "_delta_log" not in r.target else None
+
+
+def test_a_list_without_etags(s3_site):
+    """Size and time stand in for them."""
+    s3_site.proxy.rule = listed_with(lambda etag: b"")
+    s3_site.deliver("a.csv", [row(1)])
+    _, v = s3_site.harmonized()
+    said, again = s3_site.harmonized(v)
+    assert said["nothing_new"] and len(v.rows("provider")) == 1
+    s3_site.deliver("a.csv", [row(1), row(2)])
+    _, v = s3_site.harmonized(v)
+    assert len(v.rows("provider")) == 2 and len(v.rows("delivery")) == 2
+
+
+@pytest.mark.parametrize("fn", [lambda e: b"<ETag>W/" + e + b"</ETag>", lambda e: b"<ETag>0123</ETag>"], ids=["weak", "other"])
+def test_a_list_with_other_etags(s3_site, fn):
+    """Nothing would ever be taken."""
+    s3_site.deliver("a.csv", [row(1)])
+    s3_site.deliver("b.csv", [row(2)])
+    s3_site.proxy.rule = listed_with(fn)
+    fails(s3_site, "none of the 2 new objects could be taken", "ETag", "endpoint")
+    s3_site.proxy.rule = None
+    _, v = s3_site.harmonized()
+    assert len(v.rows("provider")) == 2
+
 
 def test_a_bucket_that_is_gone(s3_site):
     s3_site.stores["drop"]["url"] = "s3://nowhere"
@@ -233,6 +293,31 @@ def test_a_pointer_whose_answer_is_lost(s3_site):
     stats, v = s3_site.harmonized()
     assert v.number == 1 and len(puts) > 2 and len(v.rows("provider")) == 1
     assert [s["attempts"] for s in stats["stages"] if s["name"] == "publish"][-1] == 2
+
+
+def test_a_lake_that_is_not_the_one_of_before(site):
+    """A folder that is not mounted, an old copy: ids that are taken would be given again."""
+    site.deliver("a.csv", [row(1)])
+    site.harmonized()
+    there, old = site.lake.folder, site.home / "old"
+    shutil.copytree(there, old)
+    site.deliver("b.csv", [row(2)])
+    _, before = site.harmonized()
+    away = there.rename(site.home / "away")
+    there.mkdir()
+    fails(site, "has no pointer, and this machine has seen number 2", "mounted", str(site.state / "harmonize" / JOB / "published"))
+    there.rmdir()
+    shutil.copytree(old, there)
+    fails(site, "has no pointer behind number 1, and this machine has seen number 2")
+    shutil.rmtree(there)
+    away.rename(there)
+    site.deliver("c.csv", [row(3)])
+    site.harmonized(before)
+    (site.state / "harmonize" / JOB / "published").unlink()  # what the words say, where it is meant
+    shutil.rmtree(there)
+    there.mkdir()
+    said, _ = site.harmonized()
+    assert said["published"] == 1
 
 
 def test_an_object_that_changes_while_it_is_read(s3_site):

@@ -370,6 +370,8 @@ def test_a_table_that_is_append_only(lake, worker):
     assert worker.put("p", "SELECT 2::BIGINT id, 'a' AS s") == 1
     with pytest.raises(Fault, match="append-only"):
         worker.put("p", "SELECT 1::BIGINT id, 'b' AS s")
+    with pytest.raises(Fault, match="1 files of a run that was killed"):
+        worker.put("p", "SELECT 3::BIGINT id, 'c' AS s", version=0)
     assert worker.open("p")["rows"] == 2
     worker.put("p", "SELECT 3::BIGINT id, 'a' AS s")
     with pytest.raises(Fault, match="1 files that a run which was killed, or another program, left .*until a run has ended well"):

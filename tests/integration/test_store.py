@@ -685,3 +685,15 @@ def test_a_session_token(server, bucket, proxy):
     _, _, headers = proxy.requests[0]
     assert headers["x-amz-security-token"] == "a+token/of=many="
     assert "x-amz-security-token" in headers["Authorization"]
+
+
+def test_keys_that_xml_cannot_hold(bucket, proxy):
+    """They come encoded, and do no harm to the others: one that no request can name is left out, and that is said."""
+    keys = ["a%00b", "a%01b", "a+b", "a%2Bb", "a%zz", "%C3%A9", "%FF"]
+    found = "".join(f"<Contents><Key>{k}</Key><LastModified>2026-01-01T00:00:00Z</LastModified><ETag>&quot;e&quot;</ETag><Size>1</Size></Contents>"
+                    for k in keys)
+    proxy.plan(Answer(status=200, body=f"<ListBucketResult><EncodingType>url</EncodingType>{found}</ListBucketResult>".encode()), PASS)
+    store = Store(bucket.address(proxy))
+    assert store.keys() == ["a b", "a+b", "é"]
+    assert "encoding-type=url" in proxy.asked("GET")[0]
+    assert "4 of what is in" in store.close()

@@ -1,12 +1,14 @@
 /*
  * Objects of a store. Which ones are new is found out first (objects_new.c). Those of a bucket are then fetched several ahead, while
- * another source may still be read; those of a folder of this machine are read where they lie. Each is opened as what it is,
+ * another source may still be read; those of a folder of this machine are read where they lie, by a descriptor: whoever may
+ * write there cannot have us read another file. Each is opened as what it is,
  * its rows are handed out, and its end is a delivery: taken, or refused as a whole.
  */
 #include "job/harmonize/feed.h"
 #include "job/harmonize/objects_new.h"
 #include "job/harmonize/store_of.h"
 
+#include "job/job.h"
 #include "source/object.h"
 #include "store/fetcher.h"
 #include "util/text.h"
@@ -25,7 +27,7 @@ struct asked {
 /* How many objects were passed over, and the first of them. */
 struct passed {
     int64_t n;
-    char *first;
+    char *first, *etag;
 };
 
 struct objects_feed {
@@ -42,6 +44,7 @@ struct objects_feed {
 
     struct new_object now; /* what is read, or was read last */
     char *path;
+    int fd;                /* of a folder's: path is that of it; else -1 */
     struct source *source; /* NULL: none is under way */
     int64_t line;          /* of its last row */
     struct source_fault why;
@@ -76,7 +79,7 @@ static int ask_next(void *arg, const char **ret_key, const char **ret_etag, stru
         return got;
     }
     *ret_key = a->object.key; /* it is read no earlier than it was fetched */
-    *ret_etag = a->object.etag;
+    *ret_etag = new_object_version(&a->object);
     pthread_mutex_lock(&o->mutex);
     *o->last = a;
     o->last = &a->next;
@@ -109,6 +112,13 @@ static int start_fetcher(struct objects_feed *o, struct db_fault *fault)
     return fetcher_start(&options, ask_next, o, &o->fetcher, &why) < 0 ? from_store(&why, fault) : 0;
 }
 
+static void passed_done(struct passed *p)
+{
+    free(p->first);
+    free(p->etag);
+    *p = (struct passed){0};
+}
+
 static void forget(struct objects_feed *o)
 {
     fetcher_free(TAKE(o->fetcher));
@@ -119,11 +129,11 @@ static void forget(struct objects_feed *o)
     new_objects_free(TAKE(o->fresh));
     store_free(TAKE(o->store));
     free(TAKE(o->path));
+    closep(&o->fd);
     while (o->n_told > 0)
         free(o->told[--o->n_told]);
-    free(o->gone.first);
-    free(o->changed.first);
-    o->gone = o->changed = (struct passed){0};
+    passed_done(&o->gone);
+    passed_done(&o->changed);
 }
 
 static void close_feed(struct feed *f)
@@ -167,7 +177,7 @@ static void pass(struct objects_feed *o, struct passed *p)
     if (p->n++ > 0)
         return;
     p->first = xstrdup(o->now.key);
-    text_make_printable(p->first);
+    p->etag = xstrdup(o->now.etag);
 }
 
 /* It could not be had. 1: it is passed over. */
@@ -179,23 +189,19 @@ static int lose(struct objects_feed *o, const struct store_fault *why, struct db
     return 1;
 }
 
-/* Where it lies. 1, with no path for one that is passed over; 0: no more. */
+/* 1, with no path for one that is passed over; 0: no more. */
 static int find_file(struct objects_feed *o, struct db_fault *fault)
 {
-    struct store_object is;
     struct store_fault why = {0};
     *fault = (struct db_fault){0};
     int got = new_objects_next(o->fresh, &o->now, &fault->error);
     if (got <= 0)
         return got;
-    if (store_head(o->store, o->now.key, &is, &why) < 0)
+    o->fd = store_descriptor(o->store, o->now.key, o->now.etag, &why);
+    if (o->fd < 0)
         return lose(o, &why, fault);
-    if (strcmp(is.etag, o->now.etag) != 0)
-        why.changed = true;
-    else
-        o->path = store_path(o->store, o->now.key);
-    why.absent = !o->path && !why.changed;
-    return o->path ? 1 : lose(o, &why, fault);
+    o->path = xasprintf("/proc/self/fd/%d", o->fd);
+    return 1;
 }
 
 static int wait_for_file(struct objects_feed *o, struct db_fault *fault)
@@ -241,9 +247,7 @@ static int open_object(struct objects_feed *o, struct db_fault *fault)
     o->source = NULL;
     if (o->why.reason)
         return 0;
-    bool is_gone = access(o->path, F_OK) < 0; /* a file of a folder, since we looked: the list is made anew */
-    *fault =
-        (struct db_fault){.error = o->why.error, .transient = o->why.transient || o->why.restart || is_gone};
+    *fault = (struct db_fault){.error = o->why.error, .transient = o->why.transient || o->why.restart};
     return -1;
 }
 
@@ -253,6 +257,7 @@ static int begin_next(struct objects_feed *o, struct db_fault *fault)
     do {
         new_object_done(&o->now);
         free(TAKE(o->path));
+        closep(&o->fd);
         if (!o->fresh || (!o->fetcher && !is_folder(&o->feed)))
             return 2;
         int got = o->fetcher ? wait_for_file(o, fault) : find_file(o, fault);
@@ -297,15 +302,54 @@ static void tell_others(struct objects_feed *o)
 
 static void tell_passed(struct objects_feed *o, const struct passed *p, const char *what)
 {
-    if (p->n > 0)
-        feed_note(&o->feed, "%s: %lld objects %s: the first is %s", o->feed.spec->name, (long long)p->n, what,
-            p->first);
+    if (p->n == 0)
+        return;
+    _cleanup_free_ char *first = xstrdup(p->first);
+    text_make_printable(first);
+    feed_note(
+        &o->feed, "%s: %lld objects %s: the first is %s", o->feed.spec->name, (long long)p->n, what, first);
 }
 
-static void tell_end(struct objects_feed *o)
+struct look {
+    const struct passed *at;
+    bool is_listed;
+};
+
+/* Its own name is the first of those that begin with it. */
+static bool look_at(void *arg, const struct store_object *object)
+{
+    struct look *l = arg;
+    l->is_listed = strcmp(object->key, l->at->first) == 0 && strcmp(object->etag, l->at->etag) == 0;
+    return false;
+}
+
+/* Where each became another one, and is listed as before all the same, no later run would take it either. */
+static int check_changed(struct objects_feed *o, struct db_fault *fault)
+{
+    struct store_fault why = {0};
+    struct look look = {.at = &o->changed};
+    if (o->changed.n == 0 || o->changed.n < o->feed.deliveries)
+        return 0;
+    if (store_list(o->store, o->changed.first, NULL, look_at, &look, &why) < 0)
+        return from_store(&why, fault);
+    if (!look.is_listed)
+        return 0;
+    _cleanup_free_ char *first = xstrdup(o->changed.first);
+    text_make_printable(first);
+    return job_refuse(fault,
+        "none of the %lld new objects could be taken: the store lists them with other ETags than it gives "
+        "them "
+        "with (the first is %.200s): have whatever stands between leave ETags as they are, or name the "
+        "server "
+        "itself as `endpoint`",
+        (long long)o->changed.n, first);
+}
+
+static int end(struct objects_feed *o, struct db_fault *fault)
 {
     tell_passed(o, &o->gone, "were gone when they were to be read");
     tell_passed(o, &o->changed, "became others before they were read, and are taken by the next run");
+    return check_changed(o, fault);
 }
 
 /* ---- rows ---- */
@@ -354,9 +398,8 @@ static int next(struct feed *f, struct feed_item *ret_item, enum feed_kind *ret_
     if (opened < 0)
         return -1;
     if (opened == 2) {
-        tell_end(o);
         *ret_kind = FEED_END;
-        return 0;
+        return end(o, fault);
     }
     int got = opened ? source_next(o->source, &row, &o->why) : -1;
     if (got > 0) {
@@ -406,6 +449,7 @@ struct feed *feed_of_objects(struct harmonize *h, const struct job_feed *spec)
     static const struct feed_driver driver = {false, prepare, open_feed, next, close_feed, free_feed};
     struct objects_feed *o = xnew(struct objects_feed);
     o->feed = (struct feed){.driver = &driver, .h = h, .spec = spec};
+    o->fd = -1;
     o->last = &o->first;
     pthread_mutex_init(&o->mutex, NULL);
     take_columns(o, &spec->columns);

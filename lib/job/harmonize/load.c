@@ -6,12 +6,6 @@
 #include "job/harmonize/ask.h"
 #include "job/harmonize/harmonize.h"
 #include "job/report.h"
-#include "util/buffer.h"
-
-#include <inttypes.h>
-
-/* What we give to the lake beside the tenant's tables; nobody's SQL is to trip over the name. */
-#define OWN_SCHEMA "ingestd_load"
 
 static const char *name_of(const struct harmonize *h, size_t i)
 {
@@ -25,40 +19,7 @@ bool load_is_own(const struct harmonize *h, size_t i)
 
 char *load_rows_of(const struct harmonize *h, size_t i)
 {
-    return db_quote_name(h->duck, load_is_own(h, i) ? OWN_SCHEMA : "out", name_of(h, i));
-}
-
-/* ---- quarantine and delivery ---- */
-
-static void put_sources_of_objects(const struct harmonize *h, struct buffer *sql)
-{
-    buffer_put_string(sql, "(''");
-    for (size_t i = 0; i < h->job->n_sources; i++) {
-        _cleanup_free_ char *name = db_quote_text(h->duck, h->job->sources[i].name);
-        if (h->job->sources[i].store.url)
-            buffer_printf(sql, ", %s", name);
-    }
-    buffer_put_string(sql, ")");
-}
-
-int load_make_own(struct harmonize *h, struct db_fault *fault)
-{
-    _cleanup_buffer_ struct buffer sql = {0};
-    buffer_printf(&sql,
-        "CREATE SCHEMA IF NOT EXISTS " OWN_SCHEMA ";"
-        "CREATE OR REPLACE VIEW " OWN_SCHEMA ".quarantine AS SELECT %" PRId64 "::BIGINT AS run,"
-        " make_timestamptz(%" PRId64 ") AS at, target::VARCHAR AS target, reason::VARCHAR AS reason,"
-        " kind::VARCHAR AS kind, detail::VARCHAR AS detail, source::VARCHAR AS source,"
-        " object::VARCHAR AS object, version::VARCHAR AS version, line::BIGINT AS line, raw::VARCHAR AS raw"
-        " FROM out.quarantine;"
-        "CREATE OR REPLACE VIEW " OWN_SCHEMA ".delivery AS SELECT source::VARCHAR AS source,"
-        " object::VARCHAR AS object, version::VARCHAR AS etag, size::BIGINT AS size,"
-        " modified::TIMESTAMPTZ AS modified, rows::BIGINT AS rows, rejected::BIGINT AS rejected,"
-        " refused::VARCHAR AS refused, %" PRId64 "::BIGINT AS run, make_timestamptz(%" PRId64 ") AS taken_at"
-        " FROM staged.delivery WHERE source IN ",
-        h->spec->run, h->at_us, h->spec->run, h->at_us);
-    put_sources_of_objects(h, &sql);
-    return db_script(h->duck, buffer_string(&sql), NULL, fault);
+    return db_quote_name(h->duck, load_is_own(h, i) ? LOAD_OWN : "out", name_of(h, i));
 }
 
 /* ---- files ---- */

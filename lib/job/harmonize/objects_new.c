@@ -40,6 +40,18 @@ void new_object_done(struct new_object *o)
     *o = (struct new_object){0};
 }
 
+static void make_etag(int64_t size, int64_t modified_us, char out[48])
+{
+    snprintf(out, 48, "%" PRId64 "@%" PRId64, size, modified_us);
+}
+
+const char *new_object_version(const struct new_object *o)
+{
+    char made[48];
+    make_etag(o->size, o->modified_us, made);
+    return strcmp(o->etag, made) == 0 ? "" : o->etag;
+}
+
 void new_objects_free(struct new_objects *n)
 {
     if (!n)
@@ -93,20 +105,24 @@ static int next_record(struct spill *spill, struct db_value *ret_values, struct 
 
 /* ---- the listing ---- */
 
+/* A name that begins with a dot is of something that is still written, as by rsync: only a pattern with that dot means it. */
 static bool is_meant(const struct listing *l, const char *key)
 {
     const char *slash = strrchr(key, '/');
-    return !l->pattern || fnmatch(l->pattern, slash ? slash + 1 : key, 0) == 0;
+    return !l->pattern || fnmatch(l->pattern, slash ? slash + 1 : key, FNM_PERIOD) == 0;
 }
 
 static bool take_listed(void *arg, const struct store_object *o)
 {
     struct listing *l = arg;
+    char made[48];
+    const char *etag = *o->etag ? o->etag : made;
     if (!is_meant(l, o->key))
         return true;
+    make_etag(o->size, o->modified_us, made);
     l->record.n = 0;
     buffer_put(&l->record, o->key, strlen(o->key) + 1);
-    buffer_put(&l->record, o->etag, strlen(o->etag) + 1);
+    buffer_put(&l->record, etag, strlen(etag) + 1);
     buffer_printf(&l->record, "%" PRId64 "%c%" PRId64 "%c", o->size, 0, o->modified_us, 0);
     l->failed = spill_put(l->spill, (struct slice){l->record.p, l->record.n}, &l->error) < 0;
     return !l->failed;

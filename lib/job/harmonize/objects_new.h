@@ -7,10 +7,12 @@
 #include "job/harmonize/harmonize.h"
 
 struct new_object {
-    char *key, *etag;
+    char *key, *etag; /* of one that the store lists without an ETag: made of its size and time */
     int64_t size, modified_us;
 };
 void new_object_done(struct new_object *o);
+/* What the store is to be asked for: its ETag, or "" when that is one of ours. */
+const char *new_object_version(const struct new_object *o);
 
 struct new_objects;
 

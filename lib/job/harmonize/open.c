@@ -3,6 +3,7 @@
  * ephemeral DuckDB in that, closed but for the folders it needs; and the lake as it is published.
  */
 #include "job/harmonize/harmonize.h"
+#include "job/harmonize/seen.h"
 #include "job/harmonize/store_of.h"
 #include "job/job.h"
 
@@ -165,8 +166,10 @@ static int open_lake(struct harmonize *h, const char *cache, struct db_fault *fa
         .untold = untold,
     };
     if (lake_open(&options, &h->lake, fault) < 0 ||
-        lake_published(h->lake, &h->published, &h->pointer, fault) < 0)
+        lake_published(h->lake, &h->published, &h->pointer, fault) < 0 || seen_check(h, fault) < 0)
         return -1;
+    if (h->published > 0)
+        seen_keep(h);
     h->anew = !h->pointer || is_another_revision(h);
     return open_tables(h, fault);
 }

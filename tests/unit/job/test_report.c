@@ -169,8 +169,8 @@ START_TEST(refused)
         STAGE("\"x\"", "\"over\"", "1"), STAGE("\"x\"", "1", "1"), STAGE("\"x\"", "\"done\"", "-1"),
         STAGE("\"x\"", "\"done\"", "1.5"), STAGE("\"x\"", "\"done\"", "null"),
         STAGE("\"\\u001b[2J\"", "\"done\"", "1"), STAGE("\"xxxxxxxxxxxxxxxxxxxxxxxx\"", "\"done\"", "1"),
-        "{\"stage\": {\"name\": \"x\", \"outcome\": \"done\", \"rows\": 1, \"bytes\": 1, \"us\": 1, "
-        "\"attempts\": 1}}",
+        ("{\"stage\": {\"name\": \"x\", \"outcome\": \"done\", \"rows\": 1, \"bytes\": 1, \"us\": 1, "
+         "\"attempts\": 1}}"),
         "{\"failed\": {}}", "{\"failed\": {\"error\": 1, \"sqlstate\": \"\", \"transient\": false}}",
         "{\"failed\": {\"error\": \"x\", \"sqlstate\": \"123456\", \"transient\": false}}",
         "{\"failed\": {\"error\": \"x\", \"sqlstate\": \"\", \"transient\": 0}}",

@@ -173,6 +173,33 @@ START_TEST(no_key_leads_out)
 }
 END_TEST
 
+START_TEST(a_descriptor_stays_the_file_that_it_was)
+{
+    struct store_object o;
+    char got[16] = "";
+    put("a/key");
+    ck_assert_int_eq(store_head(store, "a/key", &o, &fault), 0);
+    _cleanup_free_ char *etag = xstrdup(o.etag);
+    _cleanup_close_ int fd = store_descriptor(store, "a/key", etag, &fault);
+    ck_assert_int_ge(fd, 0);
+    run("ln -sf ../../outside/file a/key", folder);
+    _cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", fd);
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_ptr_nonnull(fgets(got, sizeof(got), file));
+    ck_assert_str_eq(got, "a/key");
+    ck_assert_int_eq(store_descriptor(store, "a/key", etag, &fault), -1);
+    ck_assert_msg(strstr(fault.error.text, "links are not followed"), "%s", fault.error.text);
+    run("rm a/key && echo more >a/key", folder);
+    ck_assert_int_eq(store_descriptor(store, "a/key", etag, &fault), -1);
+    ck_assert(fault.changed);
+    run("rm a/key && mkfifo a/key", folder);
+    ck_assert_int_eq(store_descriptor(store, "a/key", NULL, &fault), -1);
+    ck_assert(fault.absent);
+    ck_assert_int_eq(store_descriptor(store, "../outside/file", NULL, &fault), -1);
+}
+END_TEST
+
 START_TEST(what_a_killed_put_left_is_not_seen_and_goes)
 {
     run("mkdir d && touch -d '2 hours ago' d/.ingestd-put-old d/.ingestd-put-held && touch "
@@ -212,7 +239,7 @@ int main(void)
 {
     const TTest *const tests[] = {keys_come_in_the_order_of_their_bytes,
         a_folder_of_more_names_than_are_in_memory, what_was_put_is_read, faults_say_which, no_key_leads_out,
-        what_a_killed_put_left_is_not_seen_and_goes, names_that_are_no_keys_are_left_out,
-        a_folder_must_be_there};
+        a_descriptor_stays_the_file_that_it_was, what_a_killed_put_left_is_not_seen_and_goes,
+        names_that_are_no_keys_are_left_out, a_folder_must_be_there};
     return run_staged("store-folder", set_up, tear_down, tests, N_ELEMENTS(tests));
 }

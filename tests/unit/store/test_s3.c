@@ -48,6 +48,24 @@ START_TEST(a_page_is_read)
 }
 END_TEST
 
+START_TEST(keys_that_are_encoded_are_decoded)
+{
+    static const char *const keys[] = {"a\x01"
+                                       "b",
+        "a b", "a+b", "100%", "\xC3\xA9", ""};
+    _cleanup_s3_page_ struct s3_page page = {0}, plain = {0};
+    const char *xml = PAGE(ENTRY("a%01b") ENTRY("a+b") ENTRY("a%2Bb") ENTRY("%00") ENTRY("a%") ENTRY("a%4")
+            ENTRY("a%4g") ENTRY("100%25") ENTRY("%C3%a9") ENTRY("") "<EncodingType>url</EncodingType>");
+    ck_assert_int_eq(s3_page_read(SLICE(xml), &page), 0);
+    ck_assert_uint_eq(page.n, N_ELEMENTS(keys));
+    ck_assert_uint_eq(page.n_wrong, 4);
+    for (size_t i = 0; i < page.n; i++)
+        ck_assert_str_eq(page.list[i].key, keys[i]);
+    ck_assert_int_eq(s3_page_read(SLICE(PAGE(ENTRY("a%41+"))), &plain), 0);
+    ck_assert_str_eq(plain.list[0].key, "a%41+"); /* the server did not say so */
+}
+END_TEST
+
 START_TEST(what_is_no_page_is_refused)
 {
     static const char *const list[] = {"", "<", "<a/>", "<Error><Code>NoSuchBucket</Code></Error>",
@@ -103,6 +121,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {keys_are_encoded_as_aws_wants_them, a_page_is_read,
-        what_is_no_page_is_refused, xml_that_grows_is_refused, an_element_is_found};
+        keys_that_are_encoded_are_decoded, what_is_no_page_is_refused, xml_that_grows_is_refused,
+        an_element_is_found};
     return run_tests("store-s3", tests, N_ELEMENTS(tests));
 }
