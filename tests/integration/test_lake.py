@@ -374,7 +374,7 @@ def test_a_table_that_is_append_only(lake, worker):
         worker.put("p", "SELECT 3::BIGINT id, 'c' AS s", version=0)
     assert worker.open("p")["rows"] == 2
     worker.put("p", "SELECT 3::BIGINT id, 'a' AS s")
-    with pytest.raises(Fault, match="1 files that a run which was killed, or another program, left .*until a run has ended well"):
+    with pytest.raises(Fault, match="1 files of a run that was killed, or of another program, are to be removed .*until a run has ended well"):
         worker.put("p", "SELECT 4::BIGINT id, 'a' AS s", version=1)
 
 
