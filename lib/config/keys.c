@@ -311,7 +311,8 @@ static const struct key job_keys[] = {
         .help = "A word of yours. When it is another one than at the run before, everything is taken anew."},
     {"full_every", KEY_DURATION, "7d", AT_JOB(full_every_us), .most = 36500 * DAY, .only = "harmonize",
         .help = "A table is read in full when that was last done so long ago. With `0s` each time."},
-    {"keep_versions", KEY_DURATION, "30d", AT_JOB(keep_versions_us), .most = 36500 * DAY, .only = "harmonize",
+    {"keep_versions", KEY_DURATION, "30d", AT_JOB(keep_versions_us), .least = 3600 * SECOND,
+        .most = 36500 * DAY, .or_zero = true, .only = "harmonize",
         .help =
             "How long files stay that only older versions of the lake's tables have. With `0s` for ever."},
     {"time_limit", KEY_DURATION, AT_JOB(time_limit_us), .least = SECOND, .most = 30 * DAY,

@@ -58,7 +58,8 @@ struct key {
     const char *help;
     size_t offset; /* into the section's struct: struct config, that of an entry, or the outer's */
     uint64_t least,
-        most; /* sizes in bytes, durations in us, fractions in millionths, texts in bytes; 0: none */
+        most;     /* sizes in bytes, durations in us, fractions in millionths, texts in bytes; 0: none */
+    bool or_zero; /* 0 is a value too, below the least: it means something of its own */
     const char *const *words;      /* of KEY_CHOICE and KEY_LIST, up to a NULL */
     bool required;                 /* has no default and must be given */
     bool may_be_empty;             /* "" is a value, and means none */

@@ -185,7 +185,7 @@ static void put_limits(struct buffer *out, const struct key *key)
                               : slot == SLOT_FRACTION ? value_fraction_text
                                                       : value_size_text;
     _cleanup_free_ char *least = show(key->least), *most = show(key->most);
-    buffer_printf(out, " From %s to %s.", least, most);
+    buffer_printf(out, " From %s to %s%s.", least, most, key->or_zero ? ", or 0" : "");
 }
 
 static void put_row(struct buffer *out, const struct section *section, const struct key *key)

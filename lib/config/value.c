@@ -313,11 +313,11 @@ char *value_fraction_text(uint64_t millionths)
 static int in_range(const struct key *key, uint64_t v, char *show(uint64_t), struct error *err)
 {
     bool less = v < key->least;
-    if (!less && (!key->most || v <= key->most))
+    if ((!less && (!key->most || v <= key->most)) || (v == 0 && key->or_zero))
         return 0;
     _cleanup_free_ char *got = show(v), *limit = show(less ? key->least : key->most);
-    return error_set(
-        err, "%s is too %s: at %s %s", got, less ? "little" : "much", less ? "least" : "most", limit);
+    return error_set(err, "%s is too %s: at %s %s%s", got, less ? "little" : "much", less ? "least" : "most",
+        limit, less && key->or_zero ? ", or 0s" : "");
 }
 
 static int take_size(const struct key *key, const char *text, uint64_t *slot, struct error *err)

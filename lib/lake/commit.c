@@ -234,10 +234,11 @@ static int check_append_only(const struct log_entry *e, const struct lake *l, st
             "set that to false for a run",
             e->newest->name, store_label(l->store), e->n_removed);
     return lake_fault(fault, false,
-        "table %s of %s is append-only (delta.appendOnly), and rows in it would be replaced: set that to "
-        "false, or "
-        "write to another table",
-        e->newest->name, store_label(l->store));
+        "table %s of %s is append-only (delta.appendOnly), and %zu files that a run which was killed, or "
+        "another "
+        "program, left behind the published version cannot be removed: set that to false until a run has "
+        "ended well",
+        e->newest->name, store_label(l->store), e->n_removed);
 }
 
 int lake_commit(struct lake *l, const struct lake_table *t, const struct lake_change *change,

@@ -2,12 +2,14 @@
 /* What the files of this room share. */
 #include "lake/log.h"
 
-#define LOG_FOLDER "_delta_log/"
+#define LOG_FOLDER     "_delta_log/"
+#define POINTER_FOLDER "_published/"
 
 struct lake {
     struct store *store;
     struct db *duck;
     char *folder, *cache, *writer; /* cache: or NULL */
+    const char *const *untold;     /* or NULL */
 };
 
 struct lake_column {
@@ -24,6 +26,7 @@ struct lake_columns {
 struct lake_table {
     char *name;
     int64_t version;
+    int64_t checkpoint; /* the version of the checkpoint that it was read from; -1: from the first entry */
     struct log_state state;
     struct lake_file *files; /* borrowed of state */
     size_t n_files;
@@ -46,6 +49,10 @@ char *lake_scratch(struct lake *l, const char *name, struct db_fault *fault);
 void lake_scratch_remove(const char *path);
 /* Of paths, for tsearch(3). */
 int lake_path_order(const void *a, const void *b);
+
+/* ---- pointer.c ---- */
+
+int lake_pointer_read(struct lake *l, int64_t number, struct cJSON **ret_pointer, struct db_fault *fault);
 
 /* ---- state.c ---- */
 
@@ -110,8 +117,8 @@ void write_select(struct lake *l, struct buffer *sql, const struct lake_columns 
 /* Writes what the SELECT returns as files into the store, and puts them before the change's others. */
 int write_files(struct lake *l, const struct lake_table *t, const struct lake_columns *columns,
     const char *select, struct lake_change *change, struct db_fault *fault);
-/* The files of a folder: rows and stats of each. */
-int stats_read(struct lake *l, const char *path, const struct lake_columns *columns,
+/* A file of the table: its size, rows and stats. */
+int stats_read(struct lake *l, const char *table, const char *path, const struct lake_columns *columns,
     struct lake_file *ret_file, struct db_fault *fault);
 /* Marks the small files where there are many of them: true. */
 bool write_pick_small(const struct lake_table *t, bool *rewrite);

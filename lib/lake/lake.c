@@ -42,7 +42,8 @@ int lake_open(const struct lake_options *options, struct lake **ret_lake, struct
         .duck = options->duck,
         .folder = xstrdup(options->folder),
         .cache = here ? NULL : xstrdup(options->cache),
-        .writer = xstrdup(options->writer)};
+        .writer = xstrdup(options->writer),
+        .untold = options->untold};
     *ret_lake = l;
     return 0;
 }

@@ -24,6 +24,9 @@ struct lake_options {
     const char
         *cache; /* of a lake that is no folder of this machine: copies of its files, kept from run to run */
     const char *writer; /* "ingestd/0.1.0 clinic omop": who, for the log */
+    /* "quarantine.raw": columns whose least and greatest values the log does not tell, NULL behind the last. The list stays
+     * the caller's, as long as the lake. NULL: of all it does */
+    const char *const *untold;
 };
 int lake_open(const struct lake_options *options, struct lake **ret_lake, struct db_fault *fault);
 void lake_free(struct lake *l);
@@ -114,7 +117,8 @@ int lake_commit(struct lake *l, const struct lake_table *t, const struct lake_ch
 
 /* ---- what nobody needs any more (vacuum.c) ---- */
 
-/* Removes files of the named tables that no version needs which is the published one's, or younger than keep_us, and that
- * are themselves older than keep_us; and old pointers, but for the newest hundred. Counts what it removed. */
+/* Removes what is older than keep_us and needed by nothing that is younger: files of the named tables which are in no version that
+ * was there then or came later, and in none of a pointer that is kept; entries of their logs that are behind a checkpoint, which is all that reading those needs; and pointers, but for the one that was the newest then, and
+ * the one before the newest. Counts what it removed. */
 int lake_vacuum(struct lake *l, const char *const *names, size_t n_names, int64_t keep_us,
     int64_t *ret_removed, int64_t *ret_bytes, struct db_fault *fault);

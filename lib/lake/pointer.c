@@ -6,8 +6,7 @@
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 
-#define POINTER_FOLDER "_published/"
-#define POINTER_MAX    ((size_t)4 << 20)
+#define POINTER_MAX ((size_t)4 << 20)
 
 static char *pointer_key(int64_t number)
 {
@@ -37,7 +36,7 @@ static bool has_versions(const cJSON *pointer)
     return cJSON_IsObject(tables);
 }
 
-static int read_pointer(struct lake *l, int64_t number, cJSON **ret_pointer, struct db_fault *fault)
+int lake_pointer_read(struct lake *l, int64_t number, cJSON **ret_pointer, struct db_fault *fault)
 {
     struct store_fault broken;
     size_t n;
@@ -66,7 +65,7 @@ int lake_published(struct lake *l, int64_t *ret_number, struct cJSON **ret_point
     *fault = (struct db_fault){0};
     if (store_list(l->store, POINTER_FOLDER, NULL, take_number, &newest, &broken) < 0 && !broken.absent)
         return lake_store_fault(fault, &broken);
-    if (newest > 0 && read_pointer(l, newest, &pointer, fault) < 0)
+    if (newest > 0 && lake_pointer_read(l, newest, &pointer, fault) < 0)
         return -1;
     *ret_number = newest;
     *ret_pointer = pointer;

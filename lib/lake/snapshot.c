@@ -176,6 +176,7 @@ static int take_checkpoint(
     _cleanup_buffer_ struct buffer paths = {0};
     if (list->checkpoint < 0)
         return 0;
+    t->checkpoint = list->checkpoint;
     int r = fetch_checkpoint(l, t, list, &paths, fault);
     bool fetched = r == 0;
     if (fetched)
@@ -300,7 +301,7 @@ int lake_table_open(
     _cleanup_(lake_table_freep) struct lake_table *t = xnew(struct lake_table);
     _cleanup_(listing_done) struct listing list = {.wanted = version, .checkpoint = -1};
     t->name = xstrdup(name);
-    t->version = -1;
+    t->version = t->checkpoint = -1;
     if (strchr(name, '/') || name[0] == '_' || name[0] == '.' || !*name)
         return lake_fault(fault, false,
             "%.100s is no name of a table: it has no '/', and does not begin with '_' or '.'", name);

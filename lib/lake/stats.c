@@ -57,10 +57,22 @@ static void put_bound(struct buffer *sql, const struct lake_column *c, size_t i,
 }
 
 struct reading {
+    const struct lake *lake;
+    const char *table;
     const struct lake_columns *columns;
     int64_t rows;
     cJSON *stats;
 };
+
+/* A log lives longer than the files it speaks of: some values are not to stand in it. */
+static bool is_told(const struct reading *r, const char *column)
+{
+    size_t n = strlen(r->table);
+    for (const char *const *u = r->lake->untold; u && *u; u++)
+        if (strncmp(*u, r->table, n) == 0 && (*u)[n] == '.' && strcasecmp(*u + n + 1, column) == 0)
+            return false;
+    return true;
+}
 
 /* JSON has no NaN and no infinity. */
 static bool is_number(const char *text)
@@ -114,18 +126,20 @@ static bool take_stats(void *arg, int n, const struct db_value *values)
     for (size_t i = 0; i < r->columns->n; i++) {
         const struct lake_column *c = &r->columns->list[i];
         const struct db_value *v = &values[1 + 3 * i];
-        take_bound(min, c, &v[0], false);
-        take_bound(max, c, &v[1], true);
+        if (is_told(r, c->name)) {
+            take_bound(min, c, &v[0], false);
+            take_bound(max, c, &v[1], true);
+        }
         if (v[2].p)
             cJSON_AddNumberToObject(nulls, c->name, strtod(v[2].p, NULL));
     }
     return true;
 }
 
-int stats_read(struct lake *l, const char *path, const struct lake_columns *columns,
+int stats_read(struct lake *l, const char *table, const char *path, const struct lake_columns *columns,
     struct lake_file *ret_file, struct db_fault *fault)
 {
-    struct reading r = {.columns = columns};
+    struct reading r = {.lake = l, .table = table, .columns = columns};
     struct db_sink sink = {.row = take_stats, .arg = &r};
     struct stat st;
     _cleanup_buffer_ struct buffer sql = {0};

@@ -128,7 +128,7 @@ static int keep_file(struct lake *l, const struct lake_table *t, const struct la
     const char *path, const char *name, struct lake_change *change, struct db_fault *fault)
 {
     struct lake_file f = {.modified_ms = lake_now_ms()};
-    int r = stats_read(l, path, columns, &f, fault);
+    int r = stats_read(l, t->name, path, columns, &f, fault);
     if (r == 0 && f.rows > 0)
         r = lake_upload(l, t->name, path, name, fault);
     if (r == 0 && f.rows > 0) {
@@ -174,7 +174,7 @@ static int copy(
 {
     _cleanup_free_ char *quoted = db_quote_text(l->duck, folder);
     _cleanup_free_ char *sql =
-        xasprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, %s, "
+        xasprintf("COPY (%s) TO %s (FORMAT parquet, COMPRESSION zstd, %s, "
                   "FILE_SIZE_BYTES '" FILE_SIZE "', FILENAME_PATTERN 'part-{uuid}-c000.zstd')",
             select, quoted, group);
     return db_query(l->duck, sql, 0, NULL, NULL, fault);

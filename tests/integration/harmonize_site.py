@@ -206,9 +206,9 @@ class Site:
         return done.said, self.sound(before)
 
     def left(self):
-        """What a run leaves in its state folder, but for the lock and the copies of the lake."""
+        """What a run leaves in its state folder, but for the lock, the copies of the lake and how far it was seen."""
         folder = self.state / "harmonize" / JOB
-        return sorted(p.name for p in folder.iterdir() if p.name not in ("lock", "lake")) if folder.exists() else []
+        return sorted(p.name for p in folder.iterdir() if p.name not in ("lock", "lake", "published")) if folder.exists() else []
 
 
 def sources(tables=True):

@@ -7,12 +7,13 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
 
 from harmonize_s3 import Answer, Bucket, Cut, Proxy, Refuse, Rewrite, a_server
-from harmonize_site import MARKER, Folder, Partner, Site, as_csv, as_json, as_ndjson, over, packed, row
+from harmonize_site import JOB, MARKER, Folder, Partner, Site, as_csv, as_json, as_ndjson, over, packed, row
 from servers import StallProxy, wait_until
 
 
@@ -274,6 +275,31 @@ def test_a_lake_that_may_not_be_written(s3_site):
     fails(s3_site, "load", s3_site.lake.bucket.url)
     s3_site.proxy.rule = None
     s3_site.harmonized()
+
+
+def test_a_lake_that_is_not_the_one_of_before(site):
+    """A folder that is not mounted, an old copy: ids that are taken would be given again."""
+    site.deliver("a.csv", [row(1)])
+    site.harmonized()
+    there, old = site.lake.folder, site.home / "old"
+    shutil.copytree(there, old)
+    site.deliver("b.csv", [row(2)])
+    _, before = site.harmonized()
+    away = there.rename(site.home / "away")
+    there.mkdir()
+    fails(site, "has no pointer, and this machine has seen number 2", "mounted", str(site.state / "harmonize" / JOB / "published"))
+    there.rmdir()
+    shutil.copytree(old, there)
+    fails(site, "has no pointer behind number 1, and this machine has seen number 2")
+    shutil.rmtree(there)
+    away.rename(there)
+    site.deliver("c.csv", [row(3)])
+    site.harmonized(before)
+    (site.state / "harmonize" / JOB / "published").unlink()  # what the words say, where it is meant
+    shutil.rmtree(there)
+    there.mkdir()
+    said, _ = site.harmonized()
+    assert said["published"] == 1
 
 
 def test_an_object_that_changes_while_it_is_read(s3_site):

@@ -5,6 +5,7 @@ at a time; what its SQL may set; when a pointer is written, and when what is old
 import datetime
 import fcntl
 import json
+import os
 import re
 import subprocess
 
@@ -130,6 +131,9 @@ def test_the_statistics(site):
     assert tables == {"site": (0, 4, 0, 0, 4), "quarantine": (0, 1, 0, 0, 1), "delivery": (0, 1, 0, 0, 1)}
     assert (s["staged"], s["quarantined"], s["repaired"], s["published"], s["nothing_new"]) == (5, 1, 0, 1, False)
     assert s["quarantine"] == [{"table": "site", "reason": "no_name", "kind": "rejected", "rows": 1}]
+    entry = (site.lake / "quarantine/_delta_log" / f"{0:020}.json").read_text().splitlines()
+    (stats,) = [json.loads(a["add"]["stats"]) for a in map(json.loads, entry) if "add" in a]
+    assert "reason" in stats["minValues"] and not {"raw", "detail"} & (set(stats["minValues"]) | set(stats["maxValues"]))
 
 
 def test_the_daemon_tells_of_each_stage(site):
@@ -272,8 +276,15 @@ def test_the_sql_reaches_nothing_else(site, tmp_path, sql):
 
 # ---- what is old ----
 
+def let_grow_old(site):
+    """All that is in the lake was written two hours ago."""
+    for path in site.lake.rglob("*"):
+        if path.is_file():
+            os.utime(path, (path.stat().st_mtime - 7200,) * 2)
+
+
 def test_once_a_day_what_is_old_is_removed(site):
-    site.job["keep_versions"] = "1ms"
+    site.job["keep_versions"] = "1h"
     site.run()
     first = site.pointers()[0]
     site.office.sql("UPDATE site SET beds = 11 WHERE id = 1")
@@ -284,9 +295,11 @@ def test_once_a_day_what_is_old_is_removed(site):
     two_days_ago = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=2)
     path.chmod(0o600)
     path.write_text(json.dumps({**site.pointers()[1], "vacuum_at": two_days_ago.strftime("%Y-%m-%dT%H:%M:%S.000Z")}))
+    let_grow_old(site)
     site.office.sql("UPDATE site SET beds = 12 WHERE id = 1")
     s = site.stats()
     assert any("were removed" in note for note in s["notes"]), s["notes"]
-    assert site.pointers()[2]["vacuum_at"] > first["vacuum_at"]
-    assert len({f for f in site.files() if f.startswith("site/") and f.endswith(".parquet")}) == 1
+    assert [p["number"] for p in site.pointers()] == [2, 3] and site.pointers()[1]["vacuum_at"] > first["vacuum_at"]
+    there = {f for f in site.files() if f.startswith("site/") and f.endswith(".parquet")}
+    assert len(there) == 2 and len(there & parquet) == 1, "of the pointer before, and of the newest"
     assert site.stats()["nothing_new"]

@@ -3,6 +3,7 @@
  * ephemeral DuckDB in that, closed but for the folders it needs; and the lake as it is published.
  */
 #include "job/harmonize/harmonize.h"
+#include "job/harmonize/seen.h"
 #include "job/harmonize/store_of.h"
 #include "job/job.h"
 
@@ -148,6 +149,9 @@ static bool is_another_revision(const struct harmonize *h)
     return strcmp(of ? of : "", h->job->revision ? h->job->revision : "") != 0;
 }
 
+/* Of rows that were rejected: what is in them is to be gone when their files are. */
+static const char *const untold[] = {"quarantine.raw", "quarantine.detail", NULL};
+
 static int open_lake(struct harmonize *h, const char *cache, struct db_fault *fault)
 {
     const char *tenant = h->job->tenant;
@@ -159,10 +163,13 @@ static int open_lake(struct harmonize *h, const char *cache, struct db_fault *fa
         .folder = h->run_folder,
         .cache = cache,
         .writer = writer,
+        .untold = untold,
     };
     if (lake_open(&options, &h->lake, fault) < 0 ||
-        lake_published(h->lake, &h->published, &h->pointer, fault) < 0)
+        lake_published(h->lake, &h->published, &h->pointer, fault) < 0 || seen_check(h, fault) < 0)
         return -1;
+    if (h->published > 0)
+        seen_keep(h);
     h->anew = !h->pointer || is_another_revision(h);
     return open_tables(h, fault);
 }

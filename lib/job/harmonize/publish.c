@@ -4,6 +4,7 @@
  */
 #include "job/harmonize/ask.h"
 #include "job/harmonize/harmonize.h"
+#include "job/harmonize/seen.h"
 #include "job/member.h"
 #include "job/report.h"
 #include "util/clock.h"
@@ -113,6 +114,7 @@ int harmonize_publish(struct harmonize *h, struct stage_account *account, struct
         account->bytes = (int64_t)strlen(text);
         free(text);
         h->published++;
+        seen_keep(h);
         if (is_vacuum_due(h))
             vacuum(h);
     } else {

@@ -228,6 +228,8 @@ START_TEST(keys_of_a_harmonize)
         {WITH("    sql: /x\n"), "11:5", "this key is for rollup and query jobs"},
         {WITH("    max_removed: 1\n"), "11:5", "this key is for sync jobs"},
         {WITH("    max_rejected: 101\n"), "11:19", "at most 100"},
+        {WITH("    keep_versions: 1ms\n"), "11:20", "1ms is too little: at least 1h, or 0s"},
+        {WITH("    keep_versions: 59m\n"), "11:20", "59m is too little: at least 1h, or 0s"},
         {WITH("    variables: a\n"), "11:16", "\"a\" is no variable: name=value"},
         {WITH("    variables: 'A=1'\n"), "11:16", "is no variable"},
         {WITH("    variables: '1a=1'\n"), "11:16", "is no variable"},

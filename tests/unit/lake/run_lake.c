@@ -2,6 +2,8 @@
  * run_lake STORE-URL FOLDER [OPTION…]: works on a lake by the lines of its standard input, and answers each with a line of
  * JSON, a fault too. For the integration tests. The database is FOLDER/run.duckdb; what is written lies in FOLDER/run.
  *   --cache FOLDER   --files FOLDER (what DuckDB may touch)   --memory-max MB   --threads N
+ *   --untold TABLE.COLUMN
+ *   --scratch                     rows have no order, as in a harmonize
  *   --endpoint URL   --credentials FILE   --path-style
  * Lines:
  *   sql TEXT                      rows go to the answer
@@ -252,6 +254,7 @@ struct how {
     struct store_options store;
     struct db_options db;
     struct lake_options lake;
+    const char *untold[2];
     const char *files_folder;
 };
 
@@ -259,10 +262,12 @@ static bool read_options(int argc, char **argv, struct how *how)
 {
     static const struct option options[] = {{"cache", 1, 0, 'c'}, {"files", 1, 0, 'f'},
         {"memory-max", 1, 0, 'm'}, {"threads", 1, 0, 't'}, {"endpoint", 1, 0, 'e'},
-        {"credentials", 1, 0, 'k'}, {"path-style", 0, 0, 'p'}, {0}};
+        {"credentials", 1, 0, 'k'}, {"path-style", 0, 0, 'p'}, {"scratch", 0, 0, 's'}, {"untold", 1, 0, 'u'},
+        {0}};
     *how = (struct how){.store = {.retries = -1}, .lake = {.writer = "ingestd/test run_lake"}};
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         how->store.path_style |= o == 'p';
+        how->db.scratch |= o == 's';
         if (o == 'c')
             how->lake.cache = optarg;
         else if (o == 'f')
@@ -275,9 +280,12 @@ static bool read_options(int argc, char **argv, struct how *how)
             how->store.endpoint = optarg;
         else if (o == 'k')
             how->store.credentials_file = optarg;
+        else if (o == 'u')
+            how->untold[0] = optarg;
         else if (o == '?')
             return false;
     }
+    how->lake.untold = how->untold;
     how->db.files_folders = &how->files_folder;
     how->db.n_files_folders = how->files_folder ? 1 : 0;
     return optind == argc - 2;
