@@ -227,17 +227,10 @@ static int check_append_only(const struct log_entry *e, const struct lake *l, st
 {
     if (!e->newest->state.append_only || e->n_removed == 0)
         return 0;
-    if (e->change->updated == 0)
-        return lake_fault(fault, false,
-            "table %s of %s is append-only (delta.appendOnly), and %zu files of a run that was killed are to "
-            "be removed from it: "
-            "set that to false for a run",
-            e->newest->name, store_label(l->store), e->n_removed);
     return lake_fault(fault, false,
-        "table %s of %s is append-only (delta.appendOnly), and %zu files that a run which was killed, or "
+        "table %s of %s is append-only (delta.appendOnly), and %zu files of a run that was killed, or of "
         "another "
-        "program, left behind the published version cannot be removed: set that to false until a run has "
-        "ended well",
+        "program, are to be removed from it: set that to false until a run has ended well",
         e->newest->name, store_label(l->store), e->n_removed);
 }
 

@@ -39,7 +39,8 @@ int lake_published(struct lake *l, int64_t *ret_number, struct cJSON **ret_point
 /* Is there a newer one than that by now? Then *ret_lost, a transient fault: what is made from it would come to nothing. */
 int lake_check_published(struct lake *l, int64_t number, bool *ret_lost, struct db_fault *fault);
 /* Makes number + 1. pointer: {"tables": {"provider": {"version": 12}, …}, …}: what else is in it is the caller's. *ret_lost:
- * somebody else has made it meanwhile, which is a transient fault. */
+ * somebody else has made it meanwhile, which is a transient fault. One that is there with the same words is our own, put by an
+ * attempt whose answer was lost: a success. So what tells this run from others has to be in it, and nothing of the attempt. */
 int lake_publish(
     struct lake *l, int64_t number, const struct cJSON *pointer, bool *ret_lost, struct db_fault *fault);
 

@@ -92,6 +92,19 @@ int lake_check_published(struct lake *l, int64_t number, bool *ret_lost, struct 
     return broken.absent ? 0 : lake_store_fault(fault, &broken);
 }
 
+/* Of an attempt before this one, whose answer never came. */
+static int is_our_own(
+    struct lake *l, const char *key, const char *text, bool *ret_own, struct db_fault *fault)
+{
+    struct store_fault broken;
+    size_t n;
+    _cleanup_free_ char *there = NULL;
+    if (store_get(l->store, key, POINTER_MAX, &there, &n, &broken) < 0)
+        return lake_store_fault(fault, &broken);
+    *ret_own = n == strlen(text) && memcmp(there, text, n) == 0;
+    return 0;
+}
+
 int lake_publish(
     struct lake *l, int64_t number, const struct cJSON *pointer, bool *ret_lost, struct db_fault *fault)
 {
@@ -104,7 +117,10 @@ int lake_publish(
         return lake_fault(fault, false, "what is to be published does not say the version of each table");
     if (store_put_new(l->store, key, text, strlen(text), &broken) == 0)
         return 0;
+    bool own;
     if (!broken.exists)
         return lake_store_fault(fault, &broken);
-    return overtaken(l, key, ret_lost, fault);
+    if (is_our_own(l, key, text, &own, fault) < 0)
+        return -1;
+    return own ? 0 : overtaken(l, key, ret_lost, fault);
 }

@@ -5,7 +5,7 @@ behaviours, or the worker's end.
 import contextlib
 import itertools
 
-from s3_server import PASS, Answer, Behaviour, Cut, Refuse, S3Proxy, S3Server
+from s3_server import PASS, Answer, Behaviour, Cut, Lose, Refuse, S3Proxy, S3Server
 
 _numbers = itertools.count(1)
 
@@ -99,4 +99,4 @@ class End(Behaviour):
         request.end(True)
 
 
-__all__ = ["Answer", "Cut", "Refuse"]
+__all__ = ["Answer", "Cut", "Lose", "Refuse"]

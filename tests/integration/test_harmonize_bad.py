@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from harmonize_s3 import Answer, Bucket, Cut, Proxy, Refuse, Rewrite, a_server
+from harmonize_s3 import Answer, Bucket, Cut, Lose, Proxy, Refuse, Rewrite, a_server
 from harmonize_site import JOB, MARKER, Folder, Partner, Site, as_csv, as_json, as_ndjson, over, packed, row
 from servers import StallProxy, wait_until
 
@@ -275,6 +275,24 @@ def test_a_lake_that_may_not_be_written(s3_site):
     fails(s3_site, "load", s3_site.lake.bucket.url)
     s3_site.proxy.rule = None
     s3_site.harmonized()
+
+
+def test_a_pointer_whose_answer_is_lost(s3_site):
+    """And so is the look for what became of it: the next attempt puts the same again, and finds its own."""
+    s3_site.deliver("a.csv", [row(1)])
+    puts, gets = [], []
+
+    def rule(r):
+        if not r.key.endswith(f"_published/{1:020}.json") or not (r.write or puts):
+            return None
+        (puts if r.write else gets).append(r)
+        if r.write:
+            return Lose() if len(puts) == 1 else None
+        return Answer(status=403, code="AccessDenied") if len(gets) == 1 else Answer() if len(gets) < 8 else None
+    s3_site.proxy.rule = rule
+    stats, v = s3_site.harmonized()
+    assert v.number == 1 and len(puts) > 2 and len(v.rows("provider")) == 1
+    assert [s["attempts"] for s in stats["stages"] if s["name"] == "publish"][-1] == 2
 
 
 def test_a_lake_that_is_not_the_one_of_before(site):

@@ -218,7 +218,7 @@ def test_what_a_killed_run_left_is_removed(site):
     (site.folder / "run/staged/rows").write_text("x")
     (site.folder / "run/stage.duckdb").write_text("damaged")
     site.run()
-    assert sorted(p.name for p in site.folder.iterdir()) == ["lake", "lock"]
+    assert sorted(p.name for p in site.folder.iterdir()) == ["lake", "lock", "published"]
     assert site.folder.stat().st_mode & 0o777 == 0o700
 
 
@@ -228,6 +228,7 @@ def test_what_a_killed_run_left_in_a_log_is_removed_though_nothing_is_new(site):
     site.office.sql("INSERT INTO site VALUES (4, 'West', 40)")
     site.run()
     site.pointer_paths()[-1].unlink()
+    (site.folder / "published").unlink()
     site.office.sql("DELETE FROM site WHERE id = 4")
     s = site.stats()
     assert s["sources"][0]["rows"] == 0 and not s["nothing_new"]

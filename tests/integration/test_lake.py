@@ -374,7 +374,7 @@ def test_a_table_that_is_append_only(lake, worker):
         worker.put("p", "SELECT 3::BIGINT id, 'c' AS s", version=0)
     assert worker.open("p")["rows"] == 2
     worker.put("p", "SELECT 3::BIGINT id, 'a' AS s")
-    with pytest.raises(Fault, match="1 files that a run which was killed, or another program, left .*until a run has ended well"):
+    with pytest.raises(Fault, match="1 files of a run that was killed, or of another program, are to be removed .*until a run has ended well"):
         worker.put("p", "SELECT 4::BIGINT id, 'a' AS s", version=1)
 
 
@@ -393,6 +393,7 @@ def test_the_pointer(lake, worker):
         assert not worker.ask(f"publish {number} {json.dumps(pointer)}")["lost"]
         got = worker.ask("published")
         assert (got["number"], got["pointer"]) == (number + 1, pointer)
+        assert not worker.ask(f"publish {number} {json.dumps(pointer)}")["lost"], "our own, put by an attempt whose answer was lost"
     worker.send('publish 1 {"tables": {}}')
     with pytest.raises(Fault) as fault:
         worker.answer()
@@ -519,10 +520,9 @@ def test_of_two_writers_one_wins(lake):
         assert won and len(set(won)) == len(won)
         owners = a.read("p", -1, "DISTINCT s")
         assert len(owners) == 1 and owners[0][0].rstrip(".") == "ab"[ends.index(max(won))], turn
-    pointer = '{"tables": {"p": {"version": 0}}}'
     for number in range(30):
-        for w in (a, b):
-            w.send(f"publish {number} {pointer}")
+        for w, name in ((a, "a"), (b, "b")):
+            w.send(f'publish {number} {{"tables": {{"p": {{"version": 0}}}}, "by": "{name}"}}')
         ends = []
         for w in (a, b):
             try:

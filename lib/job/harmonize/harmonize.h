@@ -45,7 +45,8 @@ struct harmonize {
     struct lake_change *changes; /* one a table (load) */
     int64_t *versions;           /* one a table (load): -1 while it has none */
     bool *loaded;                /* one a table (load): another attempt need not do it again */
-    bool lost;                   /* another writer came before (load, publish): only a new run helps */
+    struct cJSON *next; /* the pointer that is to be published: each attempt puts the same; NULL: none yet */
+    bool lost;          /* another writer came before (load, publish): only a new run helps */
 };
 
 /* Each: 0, or -1 with the fault; account is added to. */

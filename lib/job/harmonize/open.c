@@ -200,6 +200,7 @@ void harmonize_close(struct harmonize *h)
     store_free(h->lake_store);
     db_close(h->duck);
     cJSON_Delete(h->pointer);
+    cJSON_Delete(h->next);
     cJSON_Delete(h->sources);
     cJSON_Delete(h->told);
     cJSON_Delete(h->notes);

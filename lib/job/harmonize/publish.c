@@ -106,19 +106,16 @@ static void vacuum(struct harmonize *h)
 
 int harmonize_publish(struct harmonize *h, struct stage_account *account, struct db_fault *fault)
 {
-    cJSON *pointer = new_pointer(h);
     report_progress("publish", "", 0, -1);
-    int r = lake_publish(h->lake, h->published, pointer, &h->lost, fault);
-    if (r == 0) {
-        char *text = member_print(pointer);
-        account->bytes = (int64_t)strlen(text);
-        free(text);
-        h->published++;
-        seen_keep(h);
-        if (is_vacuum_due(h))
-            vacuum(h);
-    } else {
-        cJSON_Delete(pointer);
-    }
-    return r;
+    if (!h->next)
+        h->next = new_pointer(h);
+    if (lake_publish(h->lake, h->published, h->next, &h->lost, fault) < 0)
+        return -1;
+    _cleanup_free_ char *text = member_print(TAKE(h->next));
+    account->bytes = (int64_t)strlen(text);
+    h->published++;
+    seen_keep(h);
+    if (is_vacuum_due(h))
+        vacuum(h);
+    return 0;
 }

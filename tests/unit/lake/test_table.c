@@ -116,14 +116,19 @@ START_TEST(a_pointer_is_made_once)
     bool lost;
     int64_t number;
     cJSON *pointer = cJSON_Parse("{\"tables\":{\"p\":{\"version\":3}},\"at\":\"x\"}"), *got;
+    cJSON *other = cJSON_Parse("{\"tables\":{\"p\":{\"version\":3}},\"at\":\"y\"}");
     good(lake_published(lake, &number, &got, &fault));
     ck_assert(number == 0 && !got);
     good(lake_publish(lake, 0, pointer, &lost, &fault));
-    ck_assert(lake_publish(lake, 0, pointer, &lost, &fault) < 0 && lost && fault.transient);
+    good(
+        lake_publish(lake, 0, pointer, &lost, &fault)); /* ours: the answer to the first may have been lost */
+    ck_assert(!lost);
+    ck_assert(lake_publish(lake, 0, other, &lost, &fault) < 0 && lost && fault.transient);
     good(lake_published(lake, &number, &got, &fault));
     ck_assert_int_eq(number, 1);
     ck_assert(cJSON_Compare(pointer, got, true));
     cJSON_Delete(got);
+    cJSON_Delete(other);
     cJSON_Delete(pointer);
 }
 END_TEST
