@@ -96,8 +96,10 @@ static int open_object(struct folder *f, const char *key, struct stat *ret_stat,
     if (dir < 0)
         return -1;
     int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0)
-        return folder_failed(f, "read", key, errno, fault);
+    if (fd < 0) {
+        folder_failed(f, "read", key, errno, fault);
+        return -1;
+    }
     if (fstat(fd, ret_stat) == 0 && S_ISREG(ret_stat->st_mode))
         return fd;
     close(fd);

@@ -90,7 +90,7 @@ static int find_known(struct harmonize *h, const char *files, struct db_fault *f
 {
     _cleanup_buffer_ struct buffer sql = {0};
     _cleanup_free_ char *there = xasprintf("read_parquet(%s)", files);
-    buffer_put_string(&sql, "CREATE OR REPLACE TABLE " KNOWN " AS SELECT DISTINCT ");
+    buffer_put_string(&sql, "CREATE OR REPLACE TABLE " KNOWN " AS SELECT ");
     put_same(&sql);
     buffer_put_string(&sql, " FROM ");
     put_comparable(h, there, &sql);
