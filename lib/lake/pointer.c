@@ -117,7 +117,7 @@ int lake_publish(
         return lake_fault(fault, false, "what is to be published does not say the version of each table");
     if (store_put_new(l->store, key, text, strlen(text), &broken) == 0)
         return 0;
-    bool own;
+    bool own = false;
     if (!broken.exists)
         return lake_store_fault(fault, &broken);
     if (is_our_own(l, key, text, &own, fault) < 0)
