@@ -116,11 +116,11 @@ def test_vacuum_of_a_bucket(lake):
     w = lake.worker()
     for n in range(4):
         w.put("p", f"SELECT 1::BIGINT id, {n} AS n")
-    w.ask('publish 0 {"tables": {"p": {"version": 1}}}')
+    w.ask('publish 0 {"tables": {"p": {"version": 2}}}')
     lake.bucket.put("lake/p/part-orphan.parquet", b"x")
     lake.bucket.put("other/p/part-orphan.parquet", b"not ours")
     assert w.ask("vacuum 3600000000 p")["removed"] == 0
     # The clock of the store counts in seconds: what was made in this one is not older than now.
     assert w.ask("vacuum -2000000 p")["removed"] >= 3
-    assert w.read("p", 1, "n") == [["1"]] and w.read("p", 3, "n") == [["3"]]
+    assert w.read("p", 2, "n") == [["2"]] and w.read("p", 3, "n") == [["3"]]
     assert "other/p/part-orphan.parquet" in lake.bucket.keys()
