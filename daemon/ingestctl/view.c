@@ -324,3 +324,22 @@ void view_streams(struct buffer *to, const cJSON *streams, bool color)
     if (to->n == 0)
         buffer_put_string(to, "no stream is configured\n");
 }
+
+/* ---- rows of a run ---- */
+
+void view_sample(struct buffer *to, const char *heading, const cJSON *stats)
+{
+    const cJSON *row, *rows = ctl_item(stats, "sample");
+    if (!cJSON_IsArray(rows) || !rows->child)
+        return;
+    buffer_printf(to, "%s:\n", heading);
+    cJSON_ArrayForEach(row, rows)
+    {
+        char *json = cJSON_PrintUnformatted(row);
+        if (!json)
+            abort();
+        _cleanup_free_ char *line = printable(json);
+        buffer_printf(to, "%s\n", line);
+        cJSON_free(json);
+    }
+}

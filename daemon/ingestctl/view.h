@@ -33,3 +33,5 @@ double view_age(const char *rfc3339);
 const char *view_span(const char *from, const char *to, char out[80]);
 /* How a state, a status or a severity is written. */
 enum style view_style(const char *state);
+/* What a run shows of its rows (`sample` of its statistics), each as JSON on a line; nothing where there are none. */
+void view_sample(struct buffer *to, const char *heading, const struct cJSON *stats);

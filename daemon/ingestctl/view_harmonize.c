@@ -116,23 +116,6 @@ static void put_reasons(struct buffer *to, const cJSON *stats, bool color)
         to, "What each reason means stands in docs/bad-data.md, each row in the lake's table quarantine\n");
 }
 
-static void put_sample(struct buffer *to, const cJSON *stats)
-{
-    const cJSON *row, *rows = ctl_item(stats, "sample");
-    if (!cJSON_IsArray(rows) || !rows->child)
-        return;
-    buffer_put_string(to, "Sample of the quarantine:\n");
-    cJSON_ArrayForEach(row, rows)
-    {
-        char *json = cJSON_PrintUnformatted(row);
-        if (!json)
-            abort();
-        _cleanup_free_ char *line = printable(json);
-        buffer_printf(to, "%s\n", line);
-        cJSON_free(json);
-    }
-}
-
 /* ---- the lines ---- */
 
 /* "1,010 rows staged, 12 quarantined, 30 repaired; published as number 7" */
@@ -180,5 +163,5 @@ void view_harmonize(struct buffer *to, const cJSON *stats, bool color)
     put_sums(to, stats);
     put_reasons(to, stats, color);
     put_notes(to, stats);
-    put_sample(to, stats);
+    view_sample(to, "Sample of the quarantine", stats);
 }

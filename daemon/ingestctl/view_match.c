@@ -104,23 +104,6 @@ static void put_notes(struct buffer *to, const cJSON *stats)
     }
 }
 
-static void put_sample(struct buffer *to, const cJSON *stats)
-{
-    const cJSON *row, *rows = ctl_item(stats, "sample");
-    if (!cJSON_IsArray(rows) || !rows->child)
-        return;
-    buffer_put_string(to, "Sample:\n");
-    cJSON_ArrayForEach(row, rows)
-    {
-        char *json = cJSON_PrintUnformatted(row);
-        if (!json)
-            abort();
-        _cleanup_free_ char *line = printable(json);
-        buffer_printf(to, "%s\n", line);
-        cJSON_free(json);
-    }
-}
-
 static void put_ddl(struct buffer *to, const cJSON *stats)
 {
     for (const char *at = ctl_text(stats, "ddl"); *at; at += *at == '\n') {
@@ -152,6 +135,6 @@ void view_match(struct buffer *to, const cJSON *stats, bool color)
     put_memory(to, stats);
     put_written(to, stats);
     put_notes(to, stats);
-    put_sample(to, stats);
+    view_sample(to, "Sample", stats);
     put_ddl(to, stats);
 }

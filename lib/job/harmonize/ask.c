@@ -3,21 +3,25 @@
 #include "job/member.h"
 
 #include <cjson/cJSON.h>
-#include <stdarg.h>
 #include <stdlib.h>
+
+void harmonize_note_to(cJSON **notes, const char *fmt, va_list args)
+{
+    char *note = NULL;
+    if (vasprintf(&note, fmt, args) < 0)
+        abort();
+    if (!*notes)
+        *notes = cJSON_CreateArray();
+    cJSON_AddItemToArray(*notes, cJSON_CreateString(note));
+    free(note);
+}
 
 void harmonize_note(struct harmonize *h, const char *fmt, ...)
 {
-    char *note = NULL;
     va_list args;
     va_start(args, fmt);
-    if (vasprintf(&note, fmt, args) < 0)
-        abort();
+    harmonize_note_to(&h->notes, fmt, args);
     va_end(args);
-    if (!h->notes)
-        h->notes = cJSON_CreateArray();
-    cJSON_AddItemToArray(h->notes, cJSON_CreateString(note));
-    free(note);
 }
 
 /* ---- numbers ---- */
