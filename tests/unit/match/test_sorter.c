@@ -134,9 +134,9 @@ START_TEST(a_share_is_not_needed)
     sorter_free(s);
     options.share = NULL;
     ck_assert_int_eq(sorter_open(&options, &s, &err), 0);
-    for (size_t i = 0; i < 10000; i++)
+    for (size_t i = 0; i < 3000; i++)
         put_random(900);
-    ck_assert_uint_gt(saved_runs(), 50);
+    ck_assert_uint_gt(saved_runs(), 15);
     expect_in_order();
     ck_assert_int_eq(share.peak, 0);
 }
@@ -144,7 +144,7 @@ END_TEST
 
 START_TEST(few_rows_are_held_of_sources_of_any_size)
 {
-    static const int64_t counts[] = {200, 1000, 30000};
+    static const int64_t counts[] = {200, 1000, 10000};
     struct slice key, value;
     int64_t n = 0;
     char text[16], before[16] = "";
@@ -169,7 +169,7 @@ END_TEST
 
 START_TEST(what_is_in_order_makes_one_run)
 {
-    for (size_t i = 0; i < 20000; i++)
+    for (size_t i = 0; i < 6000; i++)
         put_number(i / 3);
     ck_assert_uint_eq(saved_runs(), 1);
     expect_in_order();
@@ -177,15 +177,15 @@ START_TEST(what_is_in_order_makes_one_run)
     struct stat st;
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_int_eq(st.st_mode & 07777, 0600);
-    ck_assert_int_eq(st.st_size, 20000 * (8 + 10 + 26)); /* each record once */
+    ck_assert_int_eq(st.st_size, 6000 * (8 + 10 + 26)); /* each record once */
 }
 END_TEST
 
 START_TEST(reversed)
 {
-    for (size_t i = 20000; i > 0; i--)
+    for (size_t i = 6000; i > 0; i--)
         put_number(i);
-    ck_assert_uint_gt(saved_runs(), 20);
+    ck_assert_uint_gt(saved_runs(), 5);
     expect_in_order();
     expect_few_held();
 }
@@ -194,7 +194,7 @@ END_TEST
 START_TEST(records_of_one_key_stay_in_order)
 {
     char value[16];
-    for (size_t i = 0; i < 10000; i++) {
+    for (size_t i = 0; i < 4000; i++) {
         snprintf(value, sizeof(value), "%zu", i);
         put(SLICE(i % 7 == 0 ? "one" : "two"), SLICE(value));
     }
@@ -451,10 +451,10 @@ START_TEST(a_file_that_is_cut_is_an_error)
 {
     struct slice key, value;
     int got;
-    for (size_t i = 0; i < 20000; i++)
+    for (size_t i = 0; i < 6000; i++)
         put_number(i);
     ck_assert_int_eq(sorter_rewind(s, &err), 0);
-    ck_assert_int_eq(truncate(path, 400000), 0);
+    ck_assert_int_eq(truncate(path, 150000), 0);
     while ((got = sorter_next(s, &key, &value, &err)) > 0)
         ck_assert_uint_eq(key.n, 10);
     ck_assert_int_lt(got, 0);
