@@ -50,9 +50,7 @@ END_TEST
 
 START_TEST(keys_that_are_encoded_are_decoded)
 {
-    static const char *const keys[] = {"a\x01"
-                                       "b",
-        "a b", "a+b", "100%", "\xC3\xA9", ""};
+    static const char *const keys[] = {"a\001b", "a b", "a+b", "100%", "\xC3\xA9", ""};
     _cleanup_s3_page_ struct s3_page page = {0}, plain = {0};
     const char *xml = PAGE(ENTRY("a%01b") ENTRY("a+b") ENTRY("a%2Bb") ENTRY("%00") ENTRY("a%") ENTRY("a%4")
             ENTRY("a%4g") ENTRY("100%25") ENTRY("%C3%a9") ENTRY("") "<EncodingType>url</EncodingType>");
