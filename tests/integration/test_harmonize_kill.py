@@ -66,6 +66,8 @@ class World:
     def begin_again(self):
         shutil.rmtree(self.lake.folder)
         subprocess.run(["cp", "-a", self.saved, self.lake.folder], check=True)
+        for seen in self.site.home.glob("*/harmonize/*/published"):  # an older lake would be refused
+            seen.unlink()
         self.proxy.forget()
 
     def seen(self):
