@@ -1,6 +1,7 @@
 #include "db/duckdb_library.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 
 static struct duck_library library;
 static bool loaded;
@@ -25,10 +26,22 @@ static int find_functions(void *handle, struct db_fault *fault)
     return 0;
 }
 
+/*
+ * DuckDB's allocator (jemalloc) keeps what was freed mapped for a second and longer, and RLIMIT_DATA, which holds a worker to
+ * its memory_max, counts what is mapped: a sort of twice its memory came to 122 MB of 128, and on a busy machine beyond. So what
+ * is freed goes back at once (102 MB, in the same time). The options are jemalloc's (its manual, "TUNING"); whoever sets
+ * others is let.
+ */
+static void give_back_what_is_freed(void)
+{
+    setenv("DUCKDB_JE_MALLOC_CONF", "retain:false,dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1", 0);
+}
+
 const struct duck_library *duck_library(struct db_fault *fault)
 {
     if (loaded)
         return &library;
+    give_back_what_is_freed();
     void *handle = dlopen("libduckdb.so", RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
     if (!handle) {
         db_fault_set(fault, "", false,

@@ -1,4 +1,5 @@
 /* Methods, their parameters, and the interface's text. */
+#define TESTS_APART
 #include "../util/suite.h"
 #include "control/call.h"
 #include "control/interface.h"

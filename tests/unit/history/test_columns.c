@@ -41,7 +41,7 @@ static void check_unique(const struct columns *c)
 START_TEST(names_of_any_headers_are_valid_and_unique)
 {
     srand(2);
-    for (int round = 0; round < 100; round++) {
+    for (size_t round = 0; round < fewer(100); round++) {
         _cleanup_(columns_done) struct columns c = {0};
         char text[60][80];
         const char *headers[60];

@@ -96,6 +96,8 @@ END_TEST
 
 START_TEST(nothing_is_left_in_the_folder)
 {
+    if (under_valgrind()) /* eleven merges by DuckDB */
+        return;
     struct lake_change c = {0};
     sql("CREATE TABLE r AS SELECT 0::BIGINT AS id");
     for (int i = 0; i < 11; i++) {

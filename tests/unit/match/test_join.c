@@ -257,7 +257,8 @@ int main(void)
     Suite *suite = suite_create("join");
     add_tests(add_case(suite, "cases", NULL, NULL), tests, N_ELEMENTS(tests));
     TCase *many = add_case(suite, "many", NULL, NULL);
-    tcase_add_loop_test(many, ten_thousand_of_one_name_whom_nothing_tells_apart, 0, 2);
-    tcase_add_loop_test(many, ten_thousand_of_one_name_whom_a_tie_break_tells_apart, 0, 2);
+    int first = under_valgrind() ? 1 : 0;
+    tcase_add_loop_test(many, ten_thousand_of_one_name_whom_nothing_tells_apart, first, 2);
+    tcase_add_loop_test(many, ten_thousand_of_one_name_whom_a_tie_break_tells_apart, first, 2);
     return run_suite(suite);
 }

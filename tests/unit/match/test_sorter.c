@@ -1,4 +1,5 @@
 /* Records against a model that holds them all, in little memory, and with shares of few rows. */
+#define TESTS_APART
 #include "../util/suite.h"
 #include "match/sorter.h"
 

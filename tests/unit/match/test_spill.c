@@ -1,3 +1,4 @@
+#define TESTS_APART
 #include "../util/suite.h"
 #include "match/spill.h"
 

@@ -125,9 +125,11 @@ static void drive_a_year(const char *text, const char *zone, unsigned seed)
 
 START_TEST(a_year_of_naps_and_jumps_fires_each_once)
 {
+    drive_a_year("30 2 * * *", "America/New_York", 3);
+    if (under_valgrind())
+        return;
     drive_a_year("every 10m", NULL, 1);
     drive_a_year("*/30 * * * *", "Europe/Berlin", 2);
-    drive_a_year("30 2 * * *", "America/New_York", 3);
     drive_a_year("15 */3 * * *", "Australia/Sydney", 4);
 }
 END_TEST

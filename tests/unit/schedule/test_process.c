@@ -517,13 +517,6 @@ START_TEST(test_its_group)
 }
 END_TEST
 
-/* It makes a fork of what is none, and the child's errno is then lost. */
-static bool under_valgrind(void)
-{
-    const char *preload = getenv("LD_PRELOAD");
-    return preload && strstr(preload, "vgpreload");
-}
-
 /* It may be started long before it is told what to do. */
 START_TEST(test_its_time_begins_when_it_is_told)
 {
@@ -554,6 +547,7 @@ START_TEST(test_what_is_to_end_is_told_nothing)
 }
 END_TEST
 
+/* valgrind makes a fork of what is none, and the child's errno is then lost. */
 START_TEST(test_not_startable)
 {
     static const struct {

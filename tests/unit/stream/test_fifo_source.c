@@ -1,4 +1,5 @@
 /* The real source on a real event loop and real pipes; only the stream behind it is made up. */
+#define TESTS_APART
 #include "../util/suite.h"
 #include "config/config.h"
 #include "stream/frame.h"

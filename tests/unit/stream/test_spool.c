@@ -1,3 +1,4 @@
+#define TESTS_APART
 #include "../util/suite.h"
 #include "stream/spool_files.h"
 #include "stream/unacked.h"
