@@ -28,6 +28,7 @@ static bool stopping(void *arg)
 void fake_daemon_init(struct fake_daemon *d)
 {
     *d = (struct fake_daemon){0};
+    fake_intake_reset();
     fake_scheduler_reset();
     d->config.name = (char *)"doctor-office";
     d->control = (struct control_daemon){

@@ -19,11 +19,11 @@ struct intake {
 bool fake_answers_later;
 const char *fake_why;
 char fake_asked[256];
-bool fake_postgres_up = true;
-int fake_n_letters = 2;
+bool fake_postgres_up;
+int fake_n_letters;
 size_t fake_payload_size;
 
-static struct intake the_intake = {
+static const struct intake fresh = {
     {
         {{.name = "claim",
             .table = "public.claim",
@@ -61,6 +61,8 @@ static struct intake the_intake = {
     },
 };
 
+static struct intake the_intake; /* fake_daemon_init() resets it */
+
 struct intake *fake_intake(void)
 {
     return &the_intake;
@@ -78,6 +80,19 @@ static struct {
     cJSON *result;
 } waiting[64];
 static size_t n_waiting;
+
+void fake_intake_reset(void)
+{
+    the_intake = fresh;
+    fake_answers_later = false;
+    fake_why = NULL;
+    fake_asked[0] = '\0';
+    fake_postgres_up = true;
+    fake_n_letters = 2;
+    fake_payload_size = 0;
+    while (n_waiting > 0)
+        cJSON_Delete(waiting[--n_waiting].result);
+}
 
 void fake_ask(intake_answer_fn *answer, void *arg, cJSON *result)
 {

@@ -7,6 +7,7 @@
 
 /* The streams stand still: every report is the same, and so is what is made of it. */
 struct intake *fake_intake(void);
+void fake_intake_reset(void);
 struct stream_report *fake_report(size_t i);
 
 /* While true, questions wait for fake_answer_all(); else they are answered before the call returns. */

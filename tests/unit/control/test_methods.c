@@ -1,5 +1,4 @@
 /* Methods, their parameters, and the interface's text. */
-#define TESTS_APART
 #include "../util/suite.h"
 #include "control/call.h"
 #include "control/interface.h"

@@ -1,5 +1,4 @@
 /* The control socket, from the outside: what clients send, good and bad, and what they get. */
-#define TESTS_APART
 #include "../util/suite.h"
 #include "control/connection.h"
 #include "fake_daemon.h"

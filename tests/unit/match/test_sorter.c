@@ -1,5 +1,4 @@
 /* Records against a model that holds them all, in little memory, and with shares of few rows. */
-#define TESTS_APART
 #include "../util/suite.h"
 #include "match/sorter.h"
 
@@ -38,6 +37,8 @@ static void teardown(void)
     for (size_t i = 0; i < n_model; i++)
         free((void *)model[i].key.p);
     free(model);
+    model = NULL;
+    n_model = 0;
     if (!options.keep)
         ck_assert_int_lt(access(path, F_OK), 0);
     remove_folder(folder);

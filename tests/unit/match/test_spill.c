@@ -1,4 +1,3 @@
-#define TESTS_APART
 #include "../util/suite.h"
 #include "match/spill.h"
 
@@ -106,6 +105,7 @@ START_TEST(a_file_that_may_not_grow_is_named)
 {
     struct rlimit limit;
     getrlimit(RLIMIT_FSIZE, &limit);
+    const rlim_t before = limit.rlim_cur;
     limit.rlim_cur = 100000;
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &limit);
@@ -114,6 +114,8 @@ START_TEST(a_file_that_may_not_grow_is_named)
         share.rows++;
         rc = spill_put(s, record(i), &err);
     }
+    limit.rlim_cur = before;
+    setrlimit(RLIMIT_FSIZE, &limit);
     ck_assert_int_lt(rc, 0);
     ck_assert_msg(strstr(err.text, path) && strstr(err.text, "too large"), "%s", err.text);
     ck_assert_ptr_nonnull(strstr(err.text, "raise that limit"));

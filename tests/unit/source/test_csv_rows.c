@@ -89,7 +89,7 @@ START_TEST(a_record_that_is_too_long_ends_where_it_ends)
 }
 END_TEST
 
-/* A record of four megabytes, or enough to be beyond row_max and what is held. */
+/* A record of four megabytes, or of what is more than may be held. */
 static void expect_little_memory(const char *beginning, enum source_reason reason, const char *filler)
 {
     _cleanup_buffer_ struct buffer file = {0};
@@ -112,13 +112,15 @@ static void expect_little_memory(const char *beginning, enum source_reason reaso
 
 START_TEST(what_is_held_does_not_grow_with_a_row)
 {
+    expect_little_memory("", SOURCE_TOO_LONG, "\"x\",");
+    expect_little_memory("\"a\"", SOURCE_BAD_QUOTE, "x\",");
+    if (under_valgrind())
+        return;
     expect_little_memory("\"", SOURCE_TOO_LONG, "x,\n");
     expect_little_memory("\"", SOURCE_TOO_LONG, "\"\"");
     expect_little_memory("x", SOURCE_TOO_LONG, "x");
     expect_little_memory("x", SOURCE_TOO_LONG, "\"");
     expect_little_memory("", SOURCE_TOO_LONG, ",");
-    expect_little_memory("", SOURCE_TOO_LONG, "\"x\",");
-    expect_little_memory("\"a\"", SOURCE_BAD_QUOTE, "x\",");
     expect_little_memory("\"\n\"", SOURCE_BAD_QUOTE, "x");
 }
 END_TEST

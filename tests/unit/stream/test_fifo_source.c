@@ -1,5 +1,4 @@
 /* The real source on a real event loop and real pipes; only the stream behind it is made up. */
-#define TESTS_APART
 #include "../util/suite.h"
 #include "config/config.h"
 #include "stream/frame.h"
@@ -270,10 +269,11 @@ static void setup(void)
 
 static void teardown(void)
 {
-    source_fifo.free(source);
+    source_fifo.free(TAKE(source));
     forget_seen();
     if (writer >= 0)
         close(writer);
+    writer = -1;
     health_free(health);
     event_base_free(base);
     notify_forget_fd("fifo-claim");

@@ -1,4 +1,3 @@
-#define TESTS_APART
 #include "../util/suite.h"
 #include "stream/spool_files.h"
 #include "stream/unacked.h"
@@ -32,7 +31,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    spool_free(s);
+    spool_free(TAKE(s));
     close(pipe_fds[0]);
     close(pipe_fds[1]);
     remove_folder(folder);

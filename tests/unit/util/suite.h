@@ -3,8 +3,8 @@
  * Runs tests as one program. A list of them takes run_tests(), or run_staged() where each wants a stage that is set up
  * before it and torn down after it. Whoever has loops, or several cases, adds them to the cases of a suite by hand.
  *
- * Each test has a process of its own, but under valgrind all tests of a program are in one (CK_FORK=no), which takes half of the
- * time. A program whose tests leave something behind says before it includes this file: #define TESTS_APART
+ * Each test has a process of its own, but under valgrind all tests of a program share one (CK_FORK=no), which takes half of the
+ * time: so a test leaves nothing behind in what is static.
  */
 #include "folder.h"
 #include "util/cleanup.h"
@@ -46,9 +46,6 @@ static inline void add_tests(TCase *tcase, const TTest *const *tests, size_t n)
 static inline int run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
-#ifdef TESTS_APART
-    srunner_set_fork_status(runner, CK_FORK);
-#endif
     char home[FOLDER_MAX];
     make_runners_folder(home);
     srunner_run_all(runner, CK_ENV);
