@@ -14,6 +14,7 @@ import dumps_site
 import mariadb
 import office as office_module
 import programs
+import seeds
 import servers
 from office import Office
 
@@ -23,6 +24,8 @@ _numbers = itertools.count(1)
 def pytest_configure(config):
     servers.adopt_orphans()
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    config.addinivalue_line("markers", "one_database: of the databases that it could run on one is tried, another for each test"
+                                       " (INGESTD_ALL_SEEDS=1: all)")
 
 
 DATABASES = {"postgres", "mysql", "duckdb", "memory", "files"}  # also where pages are
@@ -31,7 +34,7 @@ DATABASES = {"postgres", "mysql", "duckdb", "memory", "files"}  # also where pag
 def pytest_addoption(parser):
     parser.addoption("--part", choices=("sample", "rest"),
                      help="sample: without the slow tests, and of those that run on several databases, or with several"
-                          " seeds, one each; of all these a third")
+                          " seeds, one each; of all these a fourth")
 
 
 def name_of_twins(item):
@@ -42,19 +45,28 @@ def name_of_twins(item):
     return " ".join([item.path.name, item.originalname, *(w for w in words if w not in left_out)])
 
 
-def pytest_collection_modifyitems(config, items):
-    part = config.getoption("--part")
-    if not part:
-        return
+def lots_of_twins(items):
+    """Of all twins of a name one: {name: (it, a number that is random, and always the same)}"""
     twins = {}
     for item in items:
         twins.setdefault(name_of_twins(item), []).append(item)
     lots = {name: zlib.crc32(name.encode()) for name in twins}
-    kept = {id(group[lots[name] % len(group)]) for name, group in twins.items() if lots[name] // 8 % 3 == 0}
-    sample = [i for i in items if id(i) in kept and not i.get_closest_marker("slow")]
-    rest = [i for i in items if i not in sample]
-    config.hook.pytest_deselected(items=rest if part == "sample" else sample)
-    items[:] = sample if part == "sample" else rest
+    return {name: (group[lots[name] % len(group)], lots[name]) for name, group in twins.items()}
+
+
+def pytest_collection_modifyitems(config, items):
+    part = config.getoption("--part")
+    lots = lots_of_twins(items)
+    if not seeds.ALL:
+        keep(config, items, lambda i: not i.get_closest_marker("one_database") or i is lots[name_of_twins(i)][0])
+    sample = {id(item) for item, lot in lots.values() if lot // 8 % 4 == 0 and not item.get_closest_marker("slow")}
+    if part:
+        keep(config, items, lambda i: (id(i) in sample) == (part == "sample"))
+
+
+def keep(config, items, wanted):
+    config.hook.pytest_deselected(items=[i for i in items if not wanted(i)])
+    items[:] = [i for i in items if wanted(i)]
 
 
 def pytest_report_header(config):

@@ -66,6 +66,7 @@ def test_the_samples(sink, files, sample_dumps):
     assert dataset.everything() == before
 
 
+@pytest.mark.one_database
 def test_a_sample_that_was_left_out_is_refused(sink, files, sample_dumps):
     dataset, model = Dataset(sink, "npi"), dumps_model.Dataset()
     for i in (1, 3, 2):

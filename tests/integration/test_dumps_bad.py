@@ -83,6 +83,7 @@ NO_DUMPS = {
 }
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("what", NO_DUMPS)
 def test_refused(npi, what):
     octets, word = NO_DUMPS[what]

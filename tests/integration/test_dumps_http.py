@@ -13,6 +13,8 @@ from dump_server import (OK, Chunked, DumpServer, Lie, NoRanges, Redirect, Reset
 from dumps_random import plain_dumps
 from dumps_site import Dataset, assert_equal, copy, finish, start_copy
 
+pytestmark = pytest.mark.one_database  # which does not see the server
+
 FIRST, SECOND, OTHER = [*plain_dumps(3000, 2, 77), plain_dumps(3000, 2, 78, name="Other")[1]]
 SIZE = len(SECOND.octets)
 PATH = f"/npi-{SECOND.as_of}.csv"

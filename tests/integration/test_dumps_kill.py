@@ -178,6 +178,7 @@ class MariaLock:
 LOCKS = {"postgres": PostgresLock, "mysql": MariaLock}
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("what", ["server", "worker"])
 @pytest.mark.parametrize("table", ["d1", "d1_past", "ingest_dump", "ingest_reject"])
 def test_killed_at_a_step(sink, files, table, what):

@@ -1,4 +1,5 @@
 """lib/history in DuckDB, which keeps types: how they are found out, how they widen, and that history stays right."""
+import collections
 import itertools
 import json
 import os
@@ -105,29 +106,42 @@ WIDER = [  # on record, then; the type afterwards; is the new cell another one?
     ("1", "12345678901234567890", "text/bigint", True), ("2024-01-01", "2024-02-30", "text/date", True)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("before, after, became, is_change", WIDER)
-def test_widening(db, before, after, became, is_change):
-    """The row that widens, one with the value that was there before, and one that never changes."""
-    rows = [["1", before], ["2", before], ["3", None]]
-    db.good(["id", "v"], rows, "2020-01-01")
-    was = db.types()["v"]
-    rows[0][1] = after
-    said = db.good(["id", "v"], rows, "2020-01-02")
-    assert (said["changed"], said["unchanged"]) == ((1, 2) if is_change else (0, 3)), said
-    assert db.types()["v"] == became
-    assert in_tables(db)["v"] == SQL[became.split("/")[0]]
-    wider = was and was != became
-    assert said["notes"] == (f"column v is {became.split('/')[0]} now (it was {was}): line 2\n" if wider else "")
-    assert [d["schema_changes"] for d in db.dumps()][1] == (said["notes"] or None)
+def test_widening(db):
+    """
+    Each column has three rows of its own: the one that widens it, one with the value that was there before, and one that
+    never changes.
+    """
+    def lines(*cells):
+        return [[str(3 * i + k + 1), *(cell(case) if c == i else None for c in range(len(WIDER)))]
+                for i, case in enumerate(WIDER) for k, cell in enumerate(cells)]
+
+    def before(case):
+        return case[0]
+
+    def after(case):
+        return case[1]
+
+    def nothing(_):
+        return None
+    header = ["id", *(f"v{i}" for i in range(len(WIDER)))]
+    db.good(header, lines(before, before, nothing), "2020-01-01")
+    was, became = db.types(), {f"v{i}": case[2] for i, case in enumerate(WIDER)}
+    n_changes = sum(case[3] for case in WIDER)
+    said = db.good(header, lines(after, before, nothing), "2020-01-02")
+    assert (said["changed"], said["unchanged"]) == (n_changes, 3 * len(WIDER) - n_changes), said
+    assert {c: t for c, t in db.types().items() if c != "id"} == became
+    assert {c: t for c, t in in_tables(db).items() if c != "id"} == {c: SQL[t.split("/")[0]] for c, t in became.items()}
+    notes = {f"column {c} is {t.split('/')[0]} now (it was {was[c]}): line {3 * i + 2}"
+             for i, (c, t) in enumerate(became.items()) if was[c] and was[c] != t}
+    assert set(said["notes"].splitlines()) == notes
+    assert [d["schema_changes"] for d in db.dumps()][1] == said["notes"]
     for day in ("2020-01-03", "2020-01-04"):
-        said = db.good(["id", "v"], rows, day)
-        assert said["unchanged"] == 3 and said["notes"] == "", said
-    rows[1][1] = after
-    said = db.good(["id", "v"], rows, "2020-01-05")
-    assert said["changed"] == is_change
-    assert len(db.versions()) == 3 + 2 * is_change
-    assert [v["values"]["v"] is None for v in db.say("life", "3")["versions"]] == [True]
+        said = db.good(header, lines(after, before, nothing), day)
+        assert said["unchanged"] == 3 * len(WIDER) and said["notes"] == "", said
+    said = db.good(header, lines(after, after, nothing), "2020-01-05")
+    assert said["changed"] == n_changes
+    n_versions = collections.Counter(int(v["id"]) for v in db.versions())
+    assert [n_versions[i + 1] for i in range(3 * len(WIDER))] == [n for c in WIDER for n in (1 + c[3], 1 + c[3], 1)]
 
 
 def test_what_a_text_was_of_is_not_forgotten(db):

@@ -200,6 +200,7 @@ def test_a_moment_may_be_written_in_other_ways(db):  # noqa: F811
     assert db.say("life", "3")["versions"][0]["valid_to"] == "2026-11-21 09:00:00.51"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("first, then", [("2026-11-20", "2026-11-21 10:00:00"), ("2026-11-20 10:00:00", "2026-11-21"),
                                          ("2026-11-20 00:00:00", "2026-11-21"), ("2026-11-20", "2026-11-20 00:00:00")])
 def test_days_and_moments_do_not_mix(db, first, then):  # noqa: F811
