@@ -2,6 +2,9 @@
 
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+
+#define LITTLE ((rlim_t)256 << 20)
 
 static struct duck_library library;
 static bool loaded;
@@ -28,13 +31,15 @@ static int find_functions(void *handle, struct db_fault *fault)
 
 /*
  * DuckDB's allocator (jemalloc) keeps what was freed mapped for a second and longer, and RLIMIT_DATA, which holds a worker to
- * its memory_max, counts what is mapped: a sort of twice its memory came to 122 MB of 128, and on a busy machine beyond. So what
- * is freed goes back at once (102 MB, in the same time). The options are jemalloc's (its manual, "TUNING"); whoever sets
- * others is let.
+ * its memory_max, counts what is mapped: with 128 MB a sort of twice its memory came to 122, and on a busy machine beyond. So
+ * where there is little, what is freed goes back at once (102 MB, in the same time); where there is more that would only cost
+ * time, a fifth of a harmonize. The options are jemalloc's (its manual, "TUNING"); whoever sets others is let.
  */
 static void give_back_what_is_freed(void)
 {
-    setenv("DUCKDB_JE_MALLOC_CONF", "retain:false,dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1", 0);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur < LITTLE)
+        setenv("DUCKDB_JE_MALLOC_CONF", "retain:false,dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1", 0);
 }
 
 const struct duck_library *duck_library(struct db_fault *fault)
