@@ -210,11 +210,14 @@ def test_selects_of_several_databases(tmp_path, postgres, programs_built):
             p.drop()
 
 
-@pytest.mark.parametrize("by", ["select", "revision", "full_every"])
+@pytest.mark.parametrize("by", ["select", "revision", "full_every", "horizon"])
 def test_what_is_in_quarantine_already(tmp_path, postgres, programs_built, by):
-    """Read in full again it is not written again; what is wrong in another way, or with another row, is."""
+    """What is read again is not written again; what is wrong in another way, or with another row, is."""
     p = Partner(postgres)
+    open_since_before = postgres.connect(p.name)
     try:
+        if by == "horizon":
+            open_since_before.cursor().execute("BEGIN; SELECT txid_current()")
         site = Site(tmp_path, p, Folder(tmp_path / "drop"), Folder(tmp_path / "lake"))
         for i in range(1, 4):
             p.provider(i, f"Dr. Ada Nr{i}", None, site_name=None)
@@ -233,6 +236,8 @@ def test_what_is_in_quarantine_already(tmp_path, postgres, programs_built, by):
                 site.job["revision"] = revision
             said, v = site.harmonized(v)
             assert said["nothing_new"] == (by == "select"), said
+            rows = {s["name"]: s["rows"] for s in said["sources"]}["partner_provider"]
+            assert rows == 3, said
             assert v.rows("quarantine") == first and said["quarantined"] + said["repaired"] >= 6
         dry = site.run("--dry-run")
         assert "quarantine" not in changes(dry.said), dry
@@ -242,6 +247,7 @@ def test_what_is_in_quarantine_already(tmp_path, postgres, programs_built, by):
         new = [(r["source"], r["reason"]) for r in v.rows("quarantine") if r not in first]
         assert sorted(new) == [("partner_provider", r) for r in ("npi_missing", "specialty_unknown", "title_stripped")] + [("provider_file", "name_missing")]
     finally:
+        open_since_before.close()
         p.drop()
 
 

@@ -65,6 +65,7 @@ struct feed {
     int64_t bytes;            /* read so far */
     int64_t deliveries;       /* how many will come; -1: not known */
     bool full;                /* all there is, not what is new alone */
+    bool again;               /* what is new, and perhaps something of what came before */
     struct cJSON *notes;      /* strings: what a person should know; feed_note() */
     struct cJSON *remembered; /* what the next pointer says of it; NULL: nothing */
 };

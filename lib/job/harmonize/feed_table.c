@@ -47,6 +47,7 @@ static int plan_table(struct table_feed *t, char **ret_sql, struct db_fault *fau
         return -1;
     table_plan_make(t->snapshot, &facts, before, f->h->job->full_every_us, now_us, &plan);
     f->full = plan.full;
+    f->again = plan.again;
     f->remembered = table_plan_remember(t->snapshot, &facts, &plan, before, now_us);
     if (plan.why)
         feed_note(f, "%s: the table %s was read in full: %s", f->spec->name, f->spec->table, plan.why);

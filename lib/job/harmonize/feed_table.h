@@ -34,6 +34,7 @@ struct table_plan {
     const char *why;   /* it is full though it was read before, for a reason a person should know; or NULL */
     const char *xmin;  /* else: rows of this transaction (with epoch) and later ones … */
     const char *parts; /* … and all rows of parts that are not among these; of what is remembered */
+    bool again;        /* the run before may have had some of these: transactions were open then */
 };
 /* remembered: NULL where nothing is. now_us: wall clock. */
 void table_plan_make(const struct snapshot *snapshot, const struct table_facts *t,

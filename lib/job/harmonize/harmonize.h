@@ -38,7 +38,8 @@ struct harmonize {
     struct cJSON *sources; /* what the next pointer says of them, by name (extract) */
     struct cJSON *
         told; /* per source, for the statistics: {"name", "rows", "bytes", "rejected", "full", "objects", "refused"} */
-    struct cJSON *notes;                /* strings: what a person should know */
+    struct cJSON *again; /* names of the sources that may have brought what they brought before (extract) */
+    struct cJSON *notes; /* strings: what a person should know */
     int64_t staged_rows, rejected_rows; /* rejected: by the staging alone */
     int64_t quarantined, repaired;      /* rows of out.quarantine, by kind (transform) */
 

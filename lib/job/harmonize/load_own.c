@@ -1,6 +1,7 @@
 /*
- * The rows of quarantine and delivery. A source that was read in full (a SELECT always is) shows again what is wrong with rows that
- * were there before: what the lake's quarantine has of it already is left out, so that a run with nothing new writes nothing.
+ * The rows of quarantine and delivery. A source that was read in full (a SELECT always is), or from a horizon on that an open
+ * transaction held back, shows again what is wrong with rows that were there before: what the lake's quarantine has of it already
+ * is left out, so that a run with nothing new writes nothing.
  */
 #include "job/harmonize/ask.h"
 #include "job/harmonize/load.h"
@@ -54,16 +55,12 @@ static int make_views(struct harmonize *h, struct db_fault *fault)
 
 /* ---- what the lake has already ---- */
 
-/* " WHERE source IN (…)", of those that were read in full. */
-static void put_full(const struct harmonize *h, struct buffer *sql)
+/* " WHERE source IN (…)", of those that may bring something again. */
+static void put_again(const struct harmonize *h, struct buffer *sql)
 {
-    const cJSON *told;
+    const cJSON *name;
     buffer_put_string(sql, " WHERE source IN (''");
-    cJSON_ArrayForEach(told, h->told)
-    {
-        if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(told, "full")))
-            put_name(h, cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(told, "name")), sql);
-    }
+    cJSON_ArrayForEach(name, h->again) put_name(h, cJSON_GetStringValue(name), sql);
     buffer_put_string(sql, ")");
 }
 
@@ -75,7 +72,7 @@ static void put_comparable(const struct harmonize *h, const char *from, struct b
     buffer_put_string(sql, " THEN version END AS of_version, CASE WHEN source IN ");
     put_sources_of_objects(h, sql);
     buffer_printf(sql, " THEN line END AS of_line FROM %s", from);
-    put_full(h, sql);
+    put_again(h, sql);
     buffer_put_string(sql, ")");
 }
 
@@ -122,13 +119,13 @@ static int leave_out_known(struct harmonize *h, struct db_fault *fault)
     return db_query(h->duck, buffer_string(&sql), 0, NULL, NULL, fault);
 }
 
-/* 1: some of this run are of a source that was read in full. */
+/* 1: some of this run are of a source that may bring something again. */
 static int may_be_known(struct harmonize *h, struct db_fault *fault)
 {
     int64_t n;
     _cleanup_buffer_ struct buffer sql = {0};
     buffer_put_string(&sql, "SELECT count(*) FROM " FOUND);
-    put_full(h, &sql);
+    put_again(h, &sql);
     return harmonize_numbers(h, buffer_string(&sql), 1, &n, fault) < 0 ? -1 : n > 0;
 }
 

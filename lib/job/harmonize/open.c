@@ -203,6 +203,7 @@ void harmonize_close(struct harmonize *h)
     cJSON_Delete(h->next);
     cJSON_Delete(h->sources);
     cJSON_Delete(h->told);
+    cJSON_Delete(h->again);
     cJSON_Delete(h->notes);
     if (h->run_folder)
         job_folder_remove(h->run_folder);

@@ -249,6 +249,8 @@ static void take_source(struct harmonize *h, struct stage_source *source)
     h->staged_rows += source->rows;
     h->rejected_rows += source->rejected;
     cJSON_AddItemToArray(h->told, tell_source(source));
+    if (f->full || f->again)
+        cJSON_AddItemToArray(h->again, cJSON_CreateString(f->spec->name));
     while (cJSON_GetArraySize(f->notes) > 0)
         cJSON_AddItemToArray(h->notes, cJSON_DetachItemFromArray(f->notes, 0));
     if (f->remembered)
@@ -286,6 +288,7 @@ static int begin(struct staging *s, struct db_fault *fault)
     struct harmonize *h = s->h;
     h->sources = h->sources ? h->sources : cJSON_CreateObject();
     h->told = h->told ? h->told : cJSON_CreateArray();
+    h->again = h->again ? h->again : cJSON_CreateArray();
     h->notes = h->notes ? h->notes : cJSON_CreateArray();
     s->snapshots = snapshots_new(h->spec);
     add_sources(s);

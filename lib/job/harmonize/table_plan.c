@@ -80,6 +80,13 @@ static bool is_due(const struct cJSON *remembered, int64_t full_every_us, int64_
     return !at || clock_parse_utc(at, &full_us) < 0 || now_us < full_us || now_us - full_us >= full_every_us;
 }
 
+/* Of "xmin:xmax:…", the snapshot then. */
+static bool were_open(const char *snapshot)
+{
+    size_t n = snapshot ? strcspn(snapshot, ":") : 0;
+    return n == 0 || snapshot[n] == '\0' || strncmp(snapshot, snapshot + n + 1, n + 1) != 0;
+}
+
 void table_plan_make(const struct snapshot *snapshot, const struct table_facts *t,
     const struct cJSON *remembered, int64_t full_every_us, int64_t now_us, struct table_plan *ret_plan)
 {
@@ -92,7 +99,8 @@ void table_plan_make(const struct snapshot *snapshot, const struct table_facts *
     if (!plan.why && remembered && print)
         plan.why = broken(snapshot, xmin);
     if (!plan.why && remembered && print && are_oids(parts) && !is_due(remembered, full_every_us, now_us))
-        plan = (struct table_plan){.xmin = xmin, .parts = parts};
+        plan = (struct table_plan){
+            .xmin = xmin, .parts = parts, .again = were_open(word_of(remembered, "snapshot"))};
     *ret_plan = plan;
 }
 
