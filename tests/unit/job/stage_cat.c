@@ -124,6 +124,7 @@ static void print_all(struct harmonize *h)
     cJSON *line = cJSON_CreateObject();
     cJSON_AddItemToObject(line, "sources", h->sources);
     cJSON_AddItemToObject(line, "told", h->told);
+    cJSON_AddItemToObject(line, "again", h->again);
     cJSON_AddItemToObject(line, "notes", h->notes);
     cJSON_AddNumberToObject(line, "staged", (double)h->staged_rows);
     cJSON_AddNumberToObject(line, "rejected", (double)h->rejected_rows);
